@@ -1,0 +1,1 @@
+"""Measurements of `gd_regressor` beside its peers: ``python -m benchmarks``."""

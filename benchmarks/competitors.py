@@ -1,0 +1,179 @@
+"""Everything that is timed: how it is fitted, and where its coefficients are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.data import TEXTBOOK_RATE, TEXTBOOK_UPDATES
+from gd_regressor import GDLinearRegressor
+
+Coefficients = tuple[np.ndarray, float]
+
+
+@dataclass(frozen=True)
+class Competitor:
+    """One way of fitting a line.
+
+    Attributes
+    ----------
+    key : str
+        A short word for the command line of the memory measurement.
+    name : str
+        What the table calls it.
+    fit : callable
+        ``fit(X, y)`` does all that a user waits for, and returns the model.
+    coefficients : callable
+        ``coefficients(model)`` returns ``(coef, intercept)`` in the units of X. It is not timed.
+    scale : float
+        What measured seconds are multiplied by: 1 unless only a part of the work is run.
+    note : str
+        Said about it below the table.
+    ours : bool
+        Whether it is this package's: its two modes do not lose to each other.
+    """
+
+    key: str
+    name: str
+    fit: Callable[[np.ndarray, np.ndarray], Any]
+    coefficients: Callable[[Any], Coefficients]
+    scale: float = 1.0
+    note: str = ""
+    ours: bool = False
+
+
+def competitors(naive_updates: int = TEXTBOOK_UPDATES) -> list[Competitor]:
+    """List ours and theirs; the first is the one that the others are compared with.
+
+    Parameters
+    ----------
+    naive_updates : int
+        How many of its updates the naive loop really makes. Fewer than `TEXTBOOK_UPDATES` are
+        scaled up in time.
+
+    Returns
+    -------
+    list of Competitor
+    """
+    return [*_ours(), *_peers(), _naive(naive_updates)]
+
+
+def naive_descent(
+    X: np.ndarray,
+    y: np.ndarray,
+    updates: int = TEXTBOOK_UPDATES,
+    rate: float = TEXTBOOK_RATE,
+    trace: np.ndarray | None = None,
+) -> Coefficients:
+    """Descend from zero as a first textbook program does, two passes over X per update.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    y : ndarray of shape (n,)
+    updates : int
+    rate : float
+        The step eta in w <- w - eta grad F(w).
+    trace : ndarray of shape (d + 1, updates), optional
+        Is filled with the iterates, the intercept last. Writing it costs nothing beside X.
+
+    Returns
+    -------
+    coef : ndarray of shape (d,)
+    intercept : float
+    """
+    n, d = X.shape
+    w = np.zeros(d)
+    b = 0.0
+    for k in range(updates):
+        r = X @ w + b - y
+        # The brackets matter: rate * 2 / n * X.T first would copy X in every update.
+        w -= rate * 2 / n * (X.T @ r)
+        b -= rate * 2 / n * r.sum()
+        if trace is not None:
+            trace[:d, k] = w
+            trace[d, k] = b
+    return w, b
+
+
+def _ours() -> list[Competitor]:
+    textbook = {"learning_rate": TEXTBOOK_RATE, "max_iter": TEXTBOOK_UPDATES, "tol": None}
+    arguments = ", ".join(f"{name}={value}" for name, value in textbook.items())
+    return [
+        Competitor(
+            "auto",
+            "**GDLinearRegressor()**",
+            lambda X, y: GDLinearRegressor().fit(X, y),
+            _fitted,
+            ours=True,
+        ),
+        Competitor(
+            "textbook",
+            f"**GDLinearRegressor({arguments})**",
+            lambda X, y: GDLinearRegressor(**textbook).fit(X, y),
+            _fitted,
+            ours=True,
+        ),
+    ]
+
+
+def _peers() -> list[Competitor]:
+    return [
+        Competitor(
+            "linear", "LinearRegression()", lambda X, y: LinearRegression().fit(X, y), _fitted
+        ),
+        Competitor(
+            "sgd",
+            "StandardScaler() + SGDRegressor()",
+            lambda X, y: make_pipeline(StandardScaler(), SGDRegressor(random_state=0)).fit(X, y),
+            _unscaled,
+        ),
+        Competitor(
+            "ridge", "Ridge(alpha=1e-10)", lambda X, y: Ridge(alpha=1e-10).fit(X, y), _fitted
+        ),
+        Competitor(
+            "lstsq",
+            "numpy.linalg.lstsq on [X 1]",
+            _lstsq,
+            lambda solution: (solution[:-1], float(solution[-1])),
+        ),
+    ]
+
+
+def _naive(updates: int) -> Competitor:
+    note = ""
+    if updates < TEXTBOOK_UPDATES:
+        note = (
+            f"The naive loop would take over a minute here: {updates:,} of its "
+            f"{TEXTBOOK_UPDATES:,} updates were run and the **time is scaled up**; its excess "
+            f"loss is left out, because the textbook mode's is that of the same iterate."
+        )
+    return Competitor(
+        "naive",
+        f"naive NumPy loop, {TEXTBOOK_UPDATES:,} updates",
+        lambda X, y: naive_descent(X, y, updates),
+        lambda model: model,
+        scale=TEXTBOOK_UPDATES / updates,
+        note=note,
+    )
+
+
+def _fitted(model: Any) -> Coefficients:
+    return model.coef_, float(model.intercept_)
+
+
+def _unscaled(pipeline: Any) -> Coefficients:
+    """Bring the coefficients behind a scaler back to the units of X."""
+    scaler, model = pipeline[0], pipeline[-1]
+    coef = model.coef_ / scaler.scale_
+    return coef, float(model.intercept_[0] - scaler.mean_ @ coef)
+
+
+def _lstsq(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.linalg.lstsq(np.column_stack([X, np.ones(len(X))]), y)[0]

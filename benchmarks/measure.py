@@ -1,0 +1,196 @@
+"""Interleaved timing, and one data set's whole table of measurements."""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.competitors import Competitor, competitors, naive_descent
+from benchmarks.data import TEXTBOOK_UPDATES, Size, make_data
+from benchmarks.memory import peak_extra_memory
+from benchmarks.reference import find_optimum
+
+# The naive loop is really run when its updates are expected to take less than this.
+NAIVE_PATIENCE = 60.0
+
+# Burns one core, and stops by itself should the benchmark die without stopping it.
+BUSY_PROGRAM = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    for _ in range(1_000_000):
+        pass
+"""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was seen of one competitor on one data set.
+
+    Attributes
+    ----------
+    competitor : Competitor
+    seconds : tuple of float
+        One per round.
+    excess : float or None
+        (F - F*) / V; None where the competitor was not run to its end.
+    memory : int or None
+        Peak bytes beyond the data; None where the platform does not tell.
+    """
+
+    competitor: Competitor
+    seconds: tuple[float, ...]
+    excess: float | None
+    memory: int | None
+
+    @property
+    def median(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """Lower and upper quartile of the seconds."""
+        return tuple(float(q) for q in np.quantile(self.seconds, [0.25, 0.75]))
+
+
+def interleave(
+    calls: dict[str, Callable[[], Any]], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, Any]]:
+    """Time several calls round robin, so that a disturbance meets all of them alike.
+
+    Every round calls each of them once; the order is rotated by one from round to round, so that
+    nobody always runs on the caches and the clock frequency that the same neighbour left behind.
+    As in `timeit`, the garbage collector waits.
+
+    Parameters
+    ----------
+    calls : dict of str to callable
+    rounds : int
+
+    Returns
+    -------
+    seconds : dict of str to list of float
+        One entry per round.
+    results : dict of str to object
+        What each call returned last.
+    """
+    names = list(calls)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    results: dict[str, Any] = {}
+    gc.collect()
+    gc.disable()
+    try:
+        with warnings.catch_warnings():
+            # SGDRegressor may end unconverged; the table shows that as excess loss.
+            warnings.simplefilter("ignore")
+            for turn in range(rounds):
+                start = turn % len(names)
+                for name in names[start:] + names[:start]:
+                    began = time.perf_counter()
+                    results[name] = calls[name]()
+                    seconds[name].append(time.perf_counter() - began)
+    finally:
+        gc.enable()
+    return seconds, results
+
+
+def measure(
+    size: Size, rounds: int, threads: int | None, progress: Callable[[str], None]
+) -> list[Measurement]:
+    """Measure every competitor on one data set.
+
+    Parameters
+    ----------
+    size : Size
+    rounds : int
+    threads : int or None
+        The limit in force, for the memory measurement to repeat in its own processes.
+    progress : callable
+        Is told, in words, what happens now.
+
+    Returns
+    -------
+    list of Measurement
+        In the order of `competitors`.
+    """
+    progress(f"{size}: data and reference")
+    X, y = make_data(size)
+    optimum = find_optimum(X, y)
+    everyone = competitors(_affordable_updates(X, y))
+    progress(f"{size}: {rounds} rounds of {len(everyone)} fits")
+    # Untimed, on a few rows: imports on first use and thread pools are nobody's fit.
+    head = slice(4 * size.columns + 20)
+    interleave({c.key: partial(c.fit, X[head], y[head]) for c in everyone}, 1)
+    seconds, models = interleave({c.key: partial(c.fit, X, y) for c in everyone}, rounds)
+    excesses = {
+        c.key: optimum.excess(X, *c.coefficients(models[c.key])) if c.scale == 1 else None
+        for c in everyone
+    }
+    # The memory measurement makes its own data, in processes of their own.
+    del X, y
+    progress(f"{size}: memory")
+    return [
+        Measurement(
+            c,
+            tuple(c.scale * s for s in seconds[c.key]),
+            excesses[c.key],
+            peak_extra_memory(size, c.key, threads),
+        )
+        for c in everyone
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time with three digits and the unit that suits it.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Returns
+    -------
+    str
+        Such as ``"12.3 ms"``.
+    """
+    unit, factor = next(
+        ((unit, factor) for unit, factor in (("s", 1.0), ("ms", 1e3)) if seconds * factor >= 1),
+        ("µs", 1e6),
+    )
+    value = seconds * factor
+    # Three digits, but no exponent for the hundreds and thousands.
+    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Keep one core busy with another process as long as the context lasts."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY_PROGRAM, str(os.getpid())])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _affordable_updates(X: np.ndarray, y: np.ndarray) -> int:
+    """Choose how many updates of the naive loop to run, from the time that three take."""
+    naive_descent(X, y, updates=1)
+    began = time.perf_counter()
+    naive_descent(X, y, updates=3)
+    each = (time.perf_counter() - began) / 3
+    if each * TEXTBOOK_UPDATES <= NAIVE_PATIENCE:
+        return TEXTBOOK_UPDATES
+    # A sixth of the patience is long enough for a stable time; ten updates are the least.
+    return max(10, int(NAIVE_PATIENCE / 6 / each))

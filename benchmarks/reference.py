@@ -1,0 +1,133 @@
+"""The exact minimum that every competitor is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+MAX_REFINEMENTS = 10
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The least-squares solution in extended precision.
+
+    Attributes
+    ----------
+    coef : ndarray of shape (d,), longdouble
+    intercept : longdouble
+    variance : float
+        V, the variance of y (ddof=0).
+    """
+
+    coef: np.ndarray
+    intercept: np.longdouble
+    variance: float
+
+    def excess(self, X: np.ndarray, coef: np.ndarray, intercept: float) -> float:
+        """Measure how far a model's loss lies above the minimum, relative to y's variance.
+
+        F is quadratic and its gradient vanishes at the minimum, so F(w, b) - F* equals the mean
+        square of the difference between the two models' predictions. Written so, nothing cancels:
+        an excess of 1e-28 is seen as such, where F - F* computed from two losses ends at 1e-16.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+        coef : ndarray of shape (d,)
+        intercept : float
+
+        Returns
+        -------
+        float
+            (F - F*) / V.
+        """
+        coef_error = (coef - self.coef).astype(np.float64)
+        intercept_error = float(intercept - self.intercept)
+        difference = X @ coef_error + intercept_error
+        return float(difference @ difference) / len(X) / self.variance
+
+
+def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
+    """Solve least squares once, more accurately than any competitor can.
+
+    The triangular factor R of the centred, scaled columns comes from a blockwise Householder QR
+    in float64. The solution is then refined: residual, gradient and iterate are kept in
+    `longdouble`, and each step R^-1 R^-T g gains about as many digits as QR has. Where a
+    platform's `longdouble` is no wider than float64 the refinement stops at float64's own
+    rounding; `reference_precision` tells which it is.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Full column rank after centring.
+    y : ndarray of shape (n,)
+
+    Returns
+    -------
+    Optimum
+    """
+    mean = X.mean(axis=0, dtype=np.longdouble)
+    target_mean = y.mean(dtype=np.longdouble)
+    scale = _column_deviations(X, mean)
+    R = _triangular_factor(X, mean, scale)
+    coef = np.zeros(X.shape[1], dtype=np.longdouble)
+    last = np.inf
+    for _ in range(MAX_REFINEMENTS):
+        gradient = _correlation_with_residual(X, y, mean, target_mean, coef)
+        scaled = (gradient / scale).astype(np.float64)
+        step = solve_triangular(R, solve_triangular(R, scaled, trans=1)) / scale
+        size = float(np.linalg.norm(step * scale))
+        # Each step is far smaller than the last until rounding is all that is left of it.
+        if size >= 0.5 * last:
+            break
+        coef += step
+        last = size
+    return Optimum(coef, target_mean - mean @ coef, float(y.var(dtype=np.longdouble)))
+
+
+def reference_precision() -> str:
+    """Name the arithmetic that the reference was refined in.
+
+    Returns
+    -------
+    str
+        Such as ``"longdouble, eps 1.1e-19"``.
+    """
+    return f"longdouble, eps {float(np.finfo(np.longdouble).eps):.1e}"
+
+
+def _blocks(X: np.ndarray) -> Iterator[slice]:
+    """Cut the rows into blocks of about four megabytes, yet taller than they are wide."""
+    height = max(4 * X.shape[1], 500_000 // X.shape[1])
+    for first in range(0, len(X), height):
+        yield slice(first, first + height)
+
+
+def _column_deviations(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Compute the columns' standard deviations without a second copy of X."""
+    squares = sum(((X[rows] - mean.astype(np.float64)) ** 2).sum(axis=0) for rows in _blocks(X))
+    return np.sqrt(squares / len(X))
+
+
+def _triangular_factor(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Merge the R factors of the blocks: R of [R; block] is R of all rows up to here."""
+    R = np.empty((0, X.shape[1]))
+    for rows in _blocks(X):
+        block = (X[rows] - mean.astype(np.float64)) / scale
+        R = np.linalg.qr(np.vstack([R, block]), mode="r")
+    return R
+
+
+def _correlation_with_residual(
+    X: np.ndarray, y: np.ndarray, mean: np.ndarray, target_mean: np.longdouble, coef: np.ndarray
+) -> np.ndarray:
+    """Compute (X - mean)' (y - target_mean - (X - mean) coef) in extended precision."""
+    total = np.zeros(X.shape[1], dtype=np.longdouble)
+    for rows in _blocks(X):
+        block = X[rows] - mean
+        total += block.T @ (y[rows] - target_mean - block @ coef)
+    return total

@@ -1,0 +1,90 @@
+"""Sphinx configuration: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``."""
+
+import re
+
+import gd_regressor
+
+project = "gd_regressor"
+author = "gd_regressor developers"
+copyright = "2026, gd_regressor developers"
+release = version = gd_regressor.__version__
+
+extensions = [
+    "matplotlib.sphinxext.plot_directive",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
+# No intersphinx: the build needs no network.
+
+exclude_patterns = ["_build"]
+templates_path = ["_templates"]
+default_role = "literal"
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+plot_html_show_formats = False
+plot_html_show_source_link = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"gd_regressor {version}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {"index": []}
+html_theme_options = {
+    "logo": {"text": "gd_regressor"},
+    "footer_start": ["copyright"],
+    "footer_end": ["sphinx-version"],
+    "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
+}
+
+
+def table_to_rst(lines):
+    """Turn the lines of a Markdown table into a list-table."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
+    rst = [".. list-table::", "   :header-rows: 1", ""]
+    for row in [rows[0], *rows[2:]]:  # rows[1] is the rule under the header
+        rst += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+    return [*rst, ""]
+
+
+def markdown_to_rst(text):
+    """Translate the Markdown of our own files: headings, tables, links, code, simple lists."""
+    text = re.sub(r"(?<!`)`([^`\n]+)`(?!`)", r"``\1``", text)
+    text = re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"`\1 <\2>`__", text)
+    rst, table = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            table.append(line)
+            continue
+        if table:
+            rst += table_to_rst(table)
+            table = []
+        if heading := re.match(r"(#{1,3}) +(.*)", line):
+            title = heading[2]
+            rst += [title, "=-~"[len(heading[1]) - 1] * len(title)]
+        else:
+            rst.append(line)
+    return "\n".join(rst)
+
+
+def translate_included_markdown(app, path, docname, content):
+    """Let ``include`` take Markdown, such as CHANGELOG.md."""
+    if path.suffix == ".md":
+        content[0] = markdown_to_rst(content[0])
+
+
+def unlink_foreign_references(app, what, name, obj, options, lines):
+    """Leave only the text of references in inherited docstrings: their targets are elsewhere."""
+    lines[:] = [re.sub(r":(?:ref|term):`([^<`]+?)(?: <[^>]+>)?`", r"\1", line) for line in lines]
+
+
+def setup(app):
+    """Connect the two."""
+    app.connect("include-read", translate_included_markdown)
+    app.connect("autodoc-process-docstring", unlink_foreign_references)

@@ -1,0 +1,111 @@
+"""Row blocks, the thread pool over them, and the BLAS thread limit."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+# A block of this many entries (1 MiB of float64) is still in a core's cache when it is used again,
+# and 1024 rows are enough for a product of two blocks to run at full speed
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
+# Each stretch of rows is one task with one partial sum. Their number does not depend on the
+# number of threads, so neither does the order of additions: the bits are the same.
+STRETCHES = 16
+
+# A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
+Block = tuple[np.ndarray, np.ndarray, "np.ndarray | None"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None.
+
+    A `start`, coefficients (d, t) and intercepts (t,), is taken off the target as it is read: the
+    blocks then hold y - X w - b. Descent from there on y is descent from zero on that residual.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    start: tuple[np.ndarray, np.ndarray] | None = None
+
+    @property
+    def total_weight(self) -> float:
+        return float(len(self.X) if self.weights is None else self.weights.sum())
+
+    @property
+    def block_rows(self) -> int:
+        return max(BLOCK_ENTRIES // self.X.shape[1], BLOCK_ROWS)
+
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """The rows `first` to `last` (excluded) in blocks; rows without weight are absent."""
+        for row in range(first, last, self.block_rows):
+            rows = slice(row, min(row + self.block_rows, last))
+            x = np.asarray(self.X[rows], dtype=np.float64)
+            y = np.asarray(self.y[rows], dtype=np.float64)
+            s = None if self.weights is None else self.weights[rows]
+            if s is not None and not s.all():
+                x, y, s = x[s > 0], y[s > 0], s[s > 0]
+            if self.start is not None:
+                y = y - x @ self.start[0] - self.start[1]
+            if len(x):
+                yield x, y, s
+
+
+def map_stretches(rows: Rows, work: Callable[[int, int], Any]) -> list[Any]:
+    """`work(first, last)` for stretches of all rows, on the threads at hand, in row order."""
+    n, d = rows.X.shape
+    stretches = int(np.clip(n * d // BLOCK_ENTRIES, 1, STRETCHES))
+    edges = [n * i // stretches for i in range(stretches + 1)]
+    with one_blas_thread() as threads:
+        if min(threads, stretches) == 1:
+            return [work(*span) for span in zip(edges[:-1], edges[1:], strict=True)]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, edges[:-1], edges[1:]))
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")
+
+
+class _Limit:
+    """Who holds the process-wide limit, and what it was before the first holder came."""
+
+    lock = threading.Lock()
+    holders = 0
+    limiter: Any = None
+    threads = 1
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[int]:
+    """Hold BLAS at one thread; yields how many threads of our own the caller may use instead.
+
+    OpenBLAS's threads gain nothing on tall blocks and spin at barriers when another process
+    holds a core, while threads over blocks do not. The limit is process-wide, so overlapping
+    fits share one: the first sets it, the last restores what it found.
+    """
+    with _Limit.lock:
+        if _Limit.holders == 0:
+            found = [library["num_threads"] for library in _blas().info()]
+            _Limit.threads = min(max(found, default=1), os.cpu_count() or 1)
+            _Limit.limiter = _blas().limit(limits=1)
+        _Limit.holders += 1
+        threads = _Limit.threads
+    try:
+        yield threads
+    finally:
+        with _Limit.lock:
+            _Limit.holders -= 1
+            if _Limit.holders == 0:
+                _Limit.limiter.restore_original_limits()

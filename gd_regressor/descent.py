@@ -1,0 +1,61 @@
+"""The one loop: a generator of iterates, and the path that records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gd_regressor.records import Iterate, Path, Records
+
+
+def iterates(loss, start: np.ndarray, metric, rule) -> Iterator[Iterate]:
+    """Descend from `start`, for ever: w <- w - eta P grad F(w), with the rule's momentum."""
+    k, theta, state = 0, start, rule.start(start)
+    while True:
+        value, gradient = loss.value_and_gradient(theta)
+        direction = metric.apply(gradient)
+        yield Iterate(k, theta, value, gradient, direction)
+        theta, state = rule.next(state, theta, direction)
+        k += 1
+
+
+class Walk(Path):
+    """A path known as far as it was walked: losses of all iterates, parameters of the last.
+
+    Asking for the parameters of an earlier iterate walks again from the start.
+    """
+
+    def __init__(self, loss, start: np.ndarray, metric, rule) -> None:
+        self._parts = loss, start, metric, rule
+        self._set_out()
+
+    def _set_out(self) -> None:
+        self._iterates = iterates(*self._parts)
+        self._here = next(self._iterates)
+        zeros = np.zeros_like(self._here.loss)
+        self._known = [(self._here.loss, zeros, self._gap(self._here))]
+
+    def _gap(self, iterate: Iterate) -> np.ndarray:
+        slope = np.einsum("ij,ij->j", iterate.gradient, iterate.direction)
+        return np.maximum(slope, 0.0) / (2 * self._parts[2].steepness)
+
+    def _advance(self, k: int) -> None:
+        while self._here.k < k:
+            before, here = self._here, next(self._iterates)
+            # The trapezium rule is exact on a quadratic, and free of the rounding of F
+            slopes = before.gradient + here.gradient
+            decrease = np.einsum("ij,ij->j", slopes, before.theta - here.theta) / 2
+            self._here = here
+            self._known.append((here.loss, decrease, self._gap(here)))
+
+    def at(self, k: int) -> np.ndarray:
+        if k < self._here.k:
+            self._set_out()
+        self._advance(k)
+        return self._here.theta
+
+    def records(self, first: int, last: int) -> Records:
+        self._advance(last)
+        losses, decreases, gaps = zip(*self._known[first : last + 1], strict=True)
+        return Records(np.array(losses), np.array(decreases), np.array(gaps))

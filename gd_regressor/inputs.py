@@ -1,0 +1,81 @@
+"""The one place that knows kinds of input: it turns them into rows, weights and starts."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+from sklearn.utils import check_array
+
+from gd_regressor.blocks import Rows
+
+
+def rows_of(X: np.ndarray, y: np.ndarray, sample_weight) -> Rows:
+    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind."""
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
+    return Rows(X, y.reshape(len(y), -1), checked_weights(sample_weight, len(X)))
+
+
+def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
+    """Weights as (n,) float64 with the largest in (0.5, 1], or None where all are equal."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, numbers.Real):
+        sample_weight = np.full(n_rows, sample_weight)
+    weights = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got shape {weights.shape}; pass one "
+            "weight per row."
+        )
+    if len(weights) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}: one weight per row."
+        )
+    if (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative, got {weights.min():g} in row "
+            f"{int(weights.argmin())}; give rows that should not count the weight 0."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is 0 for every row; give at least one a positive weight.")
+    # Only ratios matter. A power of two brings the sum into range and changes no bits.
+    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+
+
+def checked_start(
+    coef_init, intercept_init, rows: Rows, fit_intercept: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
+    d, t = rows.X.shape[1], rows.y.shape[1]
+    w = b = None
+    if coef_init is not None:
+        w = check_array(coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init")
+        expected = (d,) if t == 1 else (t, d)
+        if w.shape not in (expected, (t, d)):
+            raise ValueError(
+                f"coef_init must have shape {expected}, one value per column"
+                f"{' and target' if t > 1 else ''}, got {w.shape}."
+            )
+        w = w.reshape(t, d).T
+    if intercept_init is not None:
+        b = np.atleast_1d(np.asarray(intercept_init, dtype=np.float64))
+        if b.shape != (t,) or not np.isfinite(b).all():
+            expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
+            raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
+        if b.any() and not fit_intercept:
+            raise ValueError(
+                f"intercept_init must be 0 with fit_intercept=False, got {intercept_init!r}; "
+                "leave it out or write fit_intercept=True."
+            )
+    return w, b
+
+
+def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """The start (d, t), (t,) with zeros for what is None."""
+    w, b = start
+    d, t = rows.X.shape[1], rows.y.shape[1]
+    return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b

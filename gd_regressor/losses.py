@@ -1,0 +1,142 @@
+"""The squared loss of a table, in the coordinates that a descent moves in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.moments import Moments
+from gd_regressor.records import Curvature
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates theta = (w; b) for columns (X - centre) / scale and targets y - target_centre.
+
+    The last of the p = d + 1 coordinates is the intercept; without one, p = d.
+    """
+
+    centre: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,)
+    target_centre: np.ndarray  # (t,)
+    fit_intercept: bool
+
+    @classmethod
+    def raw(cls, rows: Rows, fit_intercept: bool) -> Frame:
+        """The coordinates of the textbooks: columns and targets as they are."""
+        d, t = rows.X.shape[1], rows.y.shape[1]
+        return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
+
+    @classmethod
+    def of(cls, moments: Moments, scale: np.ndarray, fit_intercept: bool) -> Frame:
+        """Coordinates of columns divided by `scale`; with an intercept, centred at their means."""
+        centre, target_centre = moments.column_means, moments.target_means
+        if not fit_intercept:
+            centre, target_centre = np.zeros_like(centre), np.zeros_like(target_centre)
+        return cls(centre, scale, target_centre, fit_intercept)
+
+    def to_raw(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(d, t) coefficients and (t,) intercepts of the raw columns."""
+        w, b = self.split(theta)
+        w = w / self.scale[:, None]
+        return w, b + self.target_centre - self.centre @ w
+
+    def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
+        w, b = w * self.scale[:, None], b - self.target_centre + self.centre @ w
+        return np.vstack([w, b[None]]) if self.fit_intercept else w
+
+    def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (d, m) and intercepts (m,) in these coordinates."""
+        if self.fit_intercept:
+            return theta[:-1], theta[-1]
+        return theta, np.zeros(theta.shape[1])
+
+
+@dataclass(frozen=True)
+class DataLoss:
+    """F(theta), the weighted mean squared error over the rows, one value per target.
+
+    Each method passes over the rows once. A block is centred, used twice while it is in cache
+    and forgotten: centring the products afterwards instead would cost the digits that the
+    offset has.
+    """
+
+    rows: Rows
+    frame: Frame
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.frame.scale) + self.frame.fit_intercept
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F (t,) and its gradient (p, t) at `theta` (p, t)."""
+        w, b = self._unscaled(theta)
+
+        def stretch(first, last):
+            value, gradient = np.zeros(len(b)), np.zeros((len(w) + 1, len(b)))
+            for x, y, s in self._blocks(first, last):
+                residual = y - x @ w
+                residual -= b
+                weighted = residual if s is None else s[:, None] * residual
+                value += np.einsum("ij,ij->j", weighted, residual)
+                gradient[:-1] += x.T @ weighted
+                gradient[-1] += weighted.sum(axis=0)
+            return value, gradient
+
+        value, gradient = self._sum(stretch)
+        return value, -2 * gradient
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """The Hessian of F times each column of `direction` (p, m)."""
+        w, b = self._unscaled(direction)
+
+        def stretch(first, last):
+            product = np.zeros((len(w) + 1, len(b)))
+            for x, _, s in self._blocks(first, last):
+                slope = x @ w
+                slope += b
+                if s is not None:
+                    slope *= s[:, None]
+                product[:-1] += x.T @ slope
+                product[-1] += slope.sum(axis=0)
+            return None, product
+
+        return 2 * self._sum(stretch)[1]
+
+    def lipschitz(self) -> Curvature:
+        """The largest eigenvalue of the Hessian, by Lanczos iteration where there are many."""
+        p = self.n_parameters
+        if p <= 32:  # the Hessian itself takes one pass
+            values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
+            return Curvature(values[-1], vectors[:, -1])
+        operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
+        start = np.random.default_rng(0).standard_normal(p)  # fixed: the same bits every time
+        values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-12)
+        return Curvature(float(values[0]), vectors[:, 0])
+
+    def _unscaled(self, theta):
+        w, b = self.frame.split(theta)
+        return w / self.frame.scale[:, None], b
+
+    def _blocks(self, first, last):
+        centre, target_centre = self.frame.centre, self.frame.target_centre
+        moved = centre.any()
+        for x, y, s in self.rows.blocks(first, last):
+            yield (x - centre if moved else x), y - target_centre, s
+
+    def _sum(self, stretch):
+        """Sum the stretches in row order; divide by the weight, and the columns by their scale."""
+        parts = map_stretches(self.rows, stretch)
+        value, product = parts[0]
+        for more_value, more in parts[1:]:
+            value = None if value is None else value + more_value
+            product += more
+        weight = self.rows.total_weight
+        product /= weight
+        product[:-1] /= self.frame.scale[:, None]
+        product = product if self.frame.fit_intercept else product[:-1]
+        return (None if value is None else value / weight), product

@@ -1,0 +1,161 @@
+"""Moments: the sufficient statistics of least squares, mergeable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import numpy as np
+
+from gd_regressor.blocks import Rows, map_stretches
+
+# Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
+# far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
+GROUP = 16
+# Outside these bounds a column's scatter is computed again in other units: its products with
+# other columns must neither overflow nor vanish
+TINY, HUGE = 1e-120, 1e120
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Total weight, means, and weighted sums of centred products of columns and targets.
+
+    A mean is kept as `origin + mean`: an origin near the data, so that a column far from zero
+    loses nothing, and exactly the value of a constant column, whose scatter is therefore exactly
+    zero. `mean`, `xx` and `xy` are those of columns divided by `scale`, powers of two and nearly
+    always 1. Moments of disjoint rows add up; t targets share one `xx`.
+
+    They square the condition number: what is below 1e-16 of a column's scatter, 1e-8 of its
+    deviation, is rounding.
+    """
+
+    weight: float
+    origin: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,)
+    mean: np.ndarray  # (d,): of (X - origin) / scale
+    target_origin: np.ndarray  # (t,)
+    target_mean: np.ndarray  # (t,): of y - target_origin
+    xx: np.ndarray  # (d, d): sum of s (x - mean)(x - mean)'
+    xy: np.ndarray  # (d, t)
+    yy: np.ndarray  # (t,)
+
+    @classmethod
+    def of(cls, rows: Rows) -> Moments:
+        """The moments of `rows`, in one pass."""
+
+        def stretch(first: int, last: int) -> Moments | None:
+            step = GROUP * rows.block_rows
+            spans = ((a, min(a + step, last)) for a in range(first, last, step))
+            return _total(_of_group(rows, *span) for span in spans)
+
+        return _total(map_stretches(rows, stretch))
+
+    def __add__(self, other: Moments) -> Moments:
+        scale = np.maximum(self.scale, other.scale)
+        a, b = self._in_units(scale), other._in_units(scale)
+        weight = a.weight + b.weight
+        share, both = b.weight / weight, a.weight * b.weight / weight
+        step = (b.origin - a.origin) / scale + (b.mean - a.mean)
+        target_step = (b.target_origin - a.target_origin) + (b.target_mean - a.target_mean)
+        return Moments(
+            weight,
+            a.origin,
+            scale,
+            a.mean + share * step,
+            a.target_origin,
+            a.target_mean + share * target_step,
+            a.xx + b.xx + np.multiply.outer(both * step, step),
+            a.xy + b.xy + np.multiply.outer(both * step, target_step),
+            a.yy + b.yy + both * target_step**2,
+        )
+
+    def _in_units(self, scale: np.ndarray) -> Moments:
+        if np.array_equal(scale, self.scale):
+            return self
+        ratio = self.scale / scale  # a power of two: exact
+        return Moments(
+            self.weight,
+            self.origin,
+            scale,
+            self.mean * ratio,
+            self.target_origin,
+            self.target_mean,
+            self.xx * ratio * ratio[:, None],
+            self.xy * ratio[:, None],
+            self.yy,
+        )
+
+    @property
+    def column_means(self) -> np.ndarray:
+        """(d,): the means of the columns, in their own units."""
+        return self.origin + self.scale * self.mean
+
+    @property
+    def target_means(self) -> np.ndarray:
+        """(t,): the means of the targets."""
+        return self.target_origin + self.target_mean
+
+
+def _total(parts) -> Moments | None:
+    present = (part for part in parts if part is not None)  # all weights of a part may be zero
+    first = next(present, None)
+    return None if first is None else reduce(add, present, first)
+
+
+def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
+    start = next(rows.blocks(first, last), None)
+    if start is None:
+        return None
+    origin, target_origin = _near_mean(start[0]), _near_mean(start[1])
+    scale = np.ones_like(origin)
+    moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
+    scatter = np.diag(moments.xx)
+    odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
+    if odd.size:
+        spread = np.zeros(odd.size)
+        for x, _, _ in rows.blocks(first, last):
+            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+        scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
+    if (scale == 1).all():  # the odd columns are constant
+        return moments
+    return _centred(rows.blocks(first, last), origin, target_origin, scale)
+
+
+def _near_mean(block: np.ndarray) -> np.ndarray:
+    # Through differences from a row, so that a constant column gives exactly its value
+    return block[0] + (block - block[0]).mean(axis=0)
+
+
+def _centred(blocks, origin, target_origin, scale) -> Moments:
+    d, t = len(origin), len(target_origin)
+    weight, sum_x, sum_y = 0.0, np.zeros(d), np.zeros(t)
+    xx, xy, yy = np.zeros((d, d)), np.zeros((d, t)), np.zeros(t)
+    rescaled = (scale != 1).any()
+    with np.errstate(over="ignore", invalid="ignore"):  # seen by the caller, who picks new units
+        for x, y, s in blocks:
+            x, y = x - origin, y - target_origin
+            if rescaled:
+                x /= scale
+            weight += len(x) if s is None else float(s.sum())
+            sum_x += x.sum(axis=0) if s is None else s @ x
+            sum_y += y.sum(axis=0) if s is None else s @ y
+            if s is not None:
+                x *= np.sqrt(s)[:, None]
+                y *= np.sqrt(s)[:, None]
+            xx += x.T @ x
+            xy += x.T @ y
+            yy += np.einsum("ij,ij->j", y, y)
+        mean, target_mean = sum_x / weight, sum_y / weight
+        return Moments(
+            weight,
+            origin,
+            scale,
+            mean,
+            target_origin,
+            target_mean,
+            xx - np.multiply.outer(sum_x, mean),
+            xy - np.multiply.outer(sum_x, target_mean),
+            np.maximum(yy - sum_y * target_mean, 0.0),
+        )

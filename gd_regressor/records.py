@@ -1,0 +1,137 @@
+"""The records that every room above speaks in: status, iterate, path, result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+
+class Status(str, Enum):
+    """How a fit ended; the value is a sentence of advice that begins with the member's name.
+
+    A member is a string, so it can be printed, compared and stored like one.
+
+    Examples
+    --------
+    >>> from gd_regressor import Status
+    >>> Status.DIVERGED.name
+    'DIVERGED'
+    >>> print(Status.CONVERGED)
+    converged: the loss has settled; nothing needs doing
+    """
+
+    CONVERGED = "converged: the loss has settled; nothing needs doing"
+    MAX_ITER = (
+        "max_iter: all max_iter updates were made before the loss settled; raise max_iter, scale "
+        'the columns (StandardScaler) or use learning_rate="auto"'
+    )
+    DIVERGED = (
+        "diverged: the loss climbed beyond any use and the run was stopped there; lower "
+        'learning_rate below max_learning_rate_, scale the columns or use learning_rate="auto"'
+    )
+    ILL_CONDITIONED = (
+        "ill_conditioned: the columns are so nearly dependent that the moments cannot tell them "
+        "apart to full accuracy; drop or combine columns"
+    )
+    INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One point of a descent, in the coordinates of its loss."""
+
+    k: int  # updates made so far
+    theta: np.ndarray  # (p, t): one column per target, the intercept last where there is one
+    loss: np.ndarray  # (t,): F at theta
+    gradient: np.ndarray  # (p, t): of F at theta
+    direction: np.ndarray  # (p, t): P times the gradient
+
+
+@dataclass(frozen=True)
+class Records:
+    """What stopping rules, plots and warnings may know of consecutive iterates first..last."""
+
+    losses: np.ndarray  # (m, t): F_k
+    decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
+    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or the path's estimate of it
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The steepest direction of a loss."""
+
+    largest: float  # L, the largest eigenvalue of the Hessian of F
+    direction: np.ndarray  # (p,): its eigenvector
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a descent found: in the raw coordinates of the data, the same shape for every option."""
+
+    coef: np.ndarray  # (t, d)
+    intercept: np.ndarray  # (t,), zeros without an intercept
+    n_iter: int
+    loss_curve: np.ndarray  # (n_iter + 1,): mean over targets of F after k updates
+    gap: float  # how far the mean loss still is above its minimum
+    relative_gap: float  # the same in units of V, for the target where it is largest
+    status: Status
+    curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
+    max_learning_rate: float | None = None  # the stability limit, likewise
+    condition_number: float | None = None  # of the scaled columns; None where it played no part
+    gap_is_exact: bool = False  # else gap is a lower bound
+
+
+class Path(ABC):
+    """All iterates of one descent, made by walking or known in closed form.
+
+    Subclasses say what the iterates are (`at`, `records`); where the path ends is the same
+    question for all of them, so `first` is written once, here.
+    """
+
+    stride: int = 1  # how many updates `first` may look at in one go
+    gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
+
+    @abstractmethod
+    def at(self, k: int) -> np.ndarray:
+        """The (p, t) parameters after `k` updates."""
+
+    @abstractmethod
+    def records(self, first: int, last: int) -> Records:
+        """What is known of the iterates `first` to `last`, both included."""
+
+    def losses(self, first: int, last: int) -> np.ndarray:
+        """F after `first` to `last` updates (both included), one column per target."""
+        return self.records(first, last).losses
+
+    def first(
+        self, stop, watch: Callable[[int, np.ndarray], None] | None = None
+    ) -> tuple[int, Status]:
+        """The first number of updates at which `stop` is satisfied, and how it was.
+
+        `watch(k, losses)` is shown the losses from update k on as they become known.
+        """
+        records = self.records(0, 0)
+        state, k = stop.start(records), 0
+        if watch:
+            watch(0, records.losses)
+        try:
+            while k < stop.max_iter:
+                # Looking ahead doubles, so a path that ends early costs little
+                last = min(k + min(max(k, 1), self.stride), stop.max_iter)
+                records = self.records(k + 1, last)
+                hit, status, state = stop.look(records, state)
+                if watch:
+                    watch(k + 1, records.losses[: None if hit is None else hit + 1])
+                if hit is not None:
+                    return k + 1 + hit, status
+                k = last
+        except KeyboardInterrupt:
+            return k, Status.INTERRUPTED
+        return k, Status.MAX_ITER

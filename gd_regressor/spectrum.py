@@ -1,0 +1,180 @@
+"""The path of a constant step in closed form.
+
+On a quadratic, k updates are a polynomial of degree k in the Hessian. Along an eigenvector with
+eigenvalue lambda the error after k updates is p_k(h) times that at the start, h = rate * lambda:
+
+    p_0 = 1,  p_1 = 1 - h,  p_{k+1} = (1 + mu - h) p_k - mu p_{k-1},
+
+so p_k = (1 - h)^k without momentum. What is computed here is never p_k - 1 or a difference of
+losses but the sums and products below, which lose nothing to cancellation:
+
+    D_k = (r1^k - r2^k) / (r1 - r2)         r1, r2 the roots of r^2 - (1 + mu - h) r + mu
+    p_{k-1} - p_k = h D_k                   one update
+    q_k = (1 - p_k) / h = D_1 + ... + D_k   all updates (k itself where h = 0)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack, solve_triangular
+
+from gd_regressor.metric import Factor
+from gd_regressor.moments import Moments
+from gd_regressor.records import Curvature, Path, Records
+from gd_regressor.steps import ConstantStep
+
+ENTRIES_AT_ONCE = 1 << 20
+
+
+def polynomials(
+    h: np.ndarray, momentum: float, k: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """p_k(h), q_k(h) and D_k(h), each (m, r), for `h` (r,) >= 0 and `k` (m,) >= 0."""
+    k = np.asarray(k, dtype=np.float64)[:, None]
+    return _heavy_ball(h, momentum, k) if momentum else _plain(h, k)
+
+
+def _plain(h, k):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # log1p keeps k h to an eps where the power of a rounded 1 - h has k eps
+        log = np.where(h < 1, np.log1p(-np.minimum(h, 1)), np.log(np.abs(h - 1)))
+        sign = np.where(h > 1, -1.0, 1.0)
+        p = _power(sign, log, k)
+        q = np.where(h < 1, -np.expm1(k * log), 1 - p) / h
+        d = np.where(k == 0, 0.0, _power(sign, log, k - 1))
+    return p, np.where(k == 0, 0.0, np.where(h == 0, k, q)), d
+
+
+def _heavy_ball(h, mu, k):
+    # The roots are r = 1 - t, with t^2 - s t + h = 0. The discriminant as a product: at the
+    # textbooks' optimal momentum one of its factors is exactly zero.
+    s, above = 1 - mu + h, 1 + np.sqrt(mu)
+    below = (1 - mu) / above  # 1 - sqrt(mu)
+    half_width = np.sqrt(((below**2 - h) * (above**2 - h)).astype(complex))
+    larger = (s + half_width) / 2
+    smaller = np.where(half_width.imag != 0, larger.conj(), h / np.where(larger == 0, 1, larger))
+    # Beyond the middle the roots lie to the left of zero: r^k = (-1)^k (-r)^k, and -r is near 1.
+    # t1 belongs to the root of larger modulus.
+    sign = np.where(s > 2, -1.0, 1.0)
+    t1, t2 = np.where(s > 2, larger, smaller), np.where(s > 2, smaller, larger)
+    log1, log2 = _log_of_root(t1, sign), _log_of_root(t2, sign)
+    gap = log2 - log1  # its real part is <= 0
+    same = gap == 0
+    ratio = np.where(same, k, np.expm1(k * gap) / np.where(same, 1, np.expm1(gap)))
+    d = (_power(sign, log1, k - 1) * ratio).real
+    p = (_power(sign, log1, k) + t1 * (1 - t2) * d).real
+    moving = np.where(h == 0, 1, h)
+    slow = (-np.expm1(np.where(sign > 0, k * log1, 0)) / moving - (1 - t2) / t2 * d).real
+    # Where h = 0 nothing moves, and q is the sum of D_k = (1 - mu^k) / (1 - mu)
+    still = k / (1 - mu) + mu * np.expm1(k * np.log(mu)) / (1 - mu) ** 2
+    return p, np.where(h == 0, still, np.where(sign > 0, slow, (1 - p) / moving)), d
+
+
+def _log_of_root(t, sign):
+    size = 0.5 * np.log1p(t.real * (t.real - 2) + t.imag**2)
+    return size + 1j * np.angle(sign * (1 - t))
+
+
+def _power(sign, log, k):
+    # A diverging power stops growing at e^333: times a response of zero it must still be zero
+    exponent = k * log
+    if np.iscomplexobj(exponent):
+        exponent = np.minimum(exponent.real, 333.0) + 1j * exponent.imag
+    else:
+        exponent = np.minimum(exponent, 333.0)
+    power = np.where(sign < 0, 1 - 2 * (k % 2), 1.0) * np.exp(exponent)
+    return np.where(k == 0, 1.0, power)
+
+
+@dataclass(frozen=True)
+class Spectrum(Path):
+    """Descent with a constant step from the point where the target is the residual.
+
+    With A the columns (and a column of ones) divided by the root of the weight, A = U S V' and
+    z = U'r for the residual r at the start, F_k = F_min + sum_i (z_i p_k(h_i))^2 and
+    theta_k = theta_0 + 2 rate V (S z q_k(h)) with h = 2 rate S^2: sums of squares, never negative.
+    """
+
+    step: ConstantStep
+    start: np.ndarray  # (p, t)
+    singular: np.ndarray  # (r,): S
+    vectors: np.ndarray  # (p, r): V
+    response: np.ndarray  # (r, t): z
+    minimum: np.ndarray  # (t,): F_min
+
+    @classmethod
+    def of(
+        cls, moments: Moments, step: ConstantStep, start: np.ndarray, fit_intercept: bool
+    ) -> Spectrum:
+        """The path of `step` from `start`, with the moments of the residuals there."""
+        matrix, response, rest = _triangle(moments, fit_intercept)
+        left, singular, vectors = _graded_svd(matrix)
+        z = left.T @ response
+        outside = response - left @ z
+        minimum = np.maximum(rest, 0.0) + np.einsum("ij,ij->j", outside, outside)
+        return cls(step, start, singular, vectors, z, minimum)
+
+    gap_is_exact = True
+
+    @property
+    def stride(self) -> int:
+        return max(ENTRIES_AT_ONCE // max(len(self.singular), 1), 1)
+
+    @property
+    def curvature(self) -> Curvature:
+        """The largest eigenvalue of the Hessian and its eigenvector."""
+        i = int(np.argmax(self.singular))
+        return Curvature(float(2 * self.singular[i] ** 2), self.vectors[:, i])
+
+    def at(self, k: int) -> np.ndarray:
+        _, q, _ = polynomials(self._h, self.step.momentum, np.array([k]))
+        moved = (2 * self.step.rate * self.singular * q[0])[:, None] * self.response
+        return self.start + self.vectors @ moved
+
+    def records(self, first: int, last: int) -> Records:
+        p, _, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
+        squares = self.response**2
+        gaps = p**2 @ squares
+        # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
+        fall = self._h * d
+        return Records(self.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
+
+    @property
+    def _h(self) -> np.ndarray:
+        return 2 * self.step.rate * self.singular**2
+
+
+def _triangle(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """R (m, p), Q'y (m, t) and what Q leaves (t,), for the columns A = Q R and the target.
+
+    The first row is the means' (and the intercept's), the others the factor of what is centred:
+    the products of uncentred columns are never formed.
+    """
+    factor = Factor.of(moments)
+    weight, means = moments.weight, moments.target_means
+    centred = factor.root * factor.scale
+    products = moments.xy * (moments.scale / factor.scale / weight)[:, None]
+    response = solve_triangular(factor.triangle, products[factor.pivots], trans=1)
+    matrix = np.vstack([moments.column_means, centred])
+    if fit_intercept:
+        matrix = np.column_stack([matrix, np.eye(len(matrix), 1)])
+    rest = moments.yy / weight - np.einsum("ij,ij->j", response, response)
+    return matrix, np.vstack([means, response]), rest
+
+
+def _graded_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """U, S, V by one-sided Jacobi, which keeps the small singular values of badly scaled columns.
+
+    (Drmac and Veselic 2008.) The usual drivers are accurate to eps times the largest only.
+    """
+    wide = matrix.shape[0] < matrix.shape[1]
+    tall = matrix.T if wide else matrix
+    values, left, right, work, _, info = lapack.dgejsv(
+        tall, joba=2, jobu=0, jobv=0, jobr=0, jobt=1, jobp=0
+    )
+    if info != 0:
+        raise np.linalg.LinAlgError(f"the singular value decomposition failed (info={info})")
+    values = values * (work[0] / work[1])
+    return (right, values, left) if wide else (left, values, right)

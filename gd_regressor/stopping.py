@@ -1,0 +1,92 @@
+"""When to stop."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gd_regressor.records import Records, Status
+
+EPS = np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The loss has settled: an update lowered it by at most tol times the variance of y.
+
+    With momentum the loss need not fall steadily: then none of the last 1 / (1 - momentum)
+    updates, rounded up, moved it by more. A rising loss is never convergence. Every target has
+    to have settled once.
+    """
+
+    threshold: np.ndarray  # (t,): tol times the variance of y
+    square: np.ndarray  # (t,): the mean square of y
+    momentum: float = 0.0
+
+    @property
+    def window(self) -> int:
+        # Less an ulp: 1 / (1 - 0.9) is 10.000000000000002
+        return math.ceil((1 - 4 * EPS) / (1 - self.momentum))
+
+    def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
+        t = len(self.threshold)
+        return np.zeros(t, dtype=int), np.zeros(t, dtype=bool)
+
+    def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
+        """Which of these updates (m,) end the run, and the state after the last of them."""
+        streak, settled = state  # calm updates in a row so far; whether a target has settled
+        # Below eps^2 of the mean square, predictions change by an eps of themselves: the floor,
+        # and so what tol=0 means
+        threshold = np.maximum(self.threshold, EPS**2 * self.square)
+        calm = np.abs(records.decreases) <= threshold
+        if self.momentum == 0:
+            calm &= records.decreases >= 0
+        index = np.arange(len(calm))[:, None]
+        broken = np.maximum.accumulate(np.where(calm, -1 - streak, index), axis=0)
+        streaks = index - broken
+        met = settled | np.logical_or.accumulate(streaks >= self.window, axis=0)
+        return met.all(axis=1), (streaks[-1], met[-1])
+
+
+@dataclass(frozen=True)
+class AtFloor:
+    """The distance from the minimum is rounding: nothing to gain, or no longer halved."""
+
+    square: np.ndarray  # (t,): the mean square of y
+
+    def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
+        return records.gaps[-1], np.zeros(len(self.square), dtype=bool)
+
+    def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
+        before, met = state
+        gaps = np.vstack([before, records.gaps])
+        floor = (gaps[1:] <= (4 * EPS) ** 2 * self.square) | (gaps[1:] > gaps[:-1] / 2)
+        met = met | np.logical_or.accumulate(floor, axis=0)
+        return met.all(axis=1), (gaps[-1], met[-1])
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A rule of convergence (None: none), the most updates, and the bound of divergence."""
+
+    rule: Settled | AtFloor | None
+    max_iter: int
+    bound: np.ndarray  # (t,): a loss above this has diverged
+
+    def start(self, records: Records) -> Any:
+        return self.rule.start(records) if self.rule else None
+
+    def look(self, records: Records, state: Any) -> tuple[int | None, Status, Any]:
+        """The first of these updates that ends the run (None: none does), how, and the state."""
+        # ~(<=) rather than >, so that a loss that is not a number has diverged too
+        ends = diverged = ~(records.losses <= self.bound).all(axis=1)
+        if self.rule:
+            settled, state = self.rule.look(records, state)
+            ends = ends | settled
+        if not ends.any():
+            return None, Status.MAX_ITER, state
+        hit = int(np.argmax(ends))
+        return hit, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
