@@ -229,6 +229,8 @@ def _read_table(path):
     """Read the user's table, or the diabetes data where there is none."""
     if path is None:
         return _diabetes()
+    if Path(path).is_dir():  # which the systems report in different words
+        raise CommandError(f"{path} is a folder: name a file in it")
     try:
         with open(path, "rb") as file:
             parquet = file.peek(4)[:4] == b"PAR1"
@@ -363,7 +365,8 @@ def _fitted(options, problem):
                 raise
 
     def name_of(match):
-        return f"column {problem.names[int(match[1])]!r}"
+        number = int(match[1])
+        return f"column {problem.names[number]!r}" if number < len(problem.names) else match[0]
 
     # scikit-learn learns names from data frames only, and a base install has none.
     for warning in caught:

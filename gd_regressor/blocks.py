@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def map_stretches(rows: Rows, work: Callable[[int, int], Any]) -> list[Any]:
     edges = [n * i // stretches for i in range(stretches + 1)]
     with one_blas_thread() as threads:
         if min(threads, stretches) == 1:
-            return [work(*span) for span in zip(edges[:-1], edges[1:], strict=True)]
+            return [work(*span) for span in pairwise(edges)]
         with ThreadPoolExecutor(threads) as pool:
             return list(pool.map(work, edges[:-1], edges[1:]))
 

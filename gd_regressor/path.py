@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.losses import DataLoss, Frame
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
-from gd_regressor.records import Curvature, Path, Result, Status
+from gd_regressor.records import Curvature, End, Path, Result, Status
 from gd_regressor.spectrum import Spectrum
 from gd_regressor.steps import ConstantStep, check_learning_rate, check_momentum
 from gd_regressor.stopping import AtFloor, Settled, Stop
@@ -121,9 +121,8 @@ def gd_path(
         thetas, losses = _points_of(path, points, bound)
     limit = step.stability_limit(curvature.largest)
     if learning_rate >= limit:
-        warnings.warn(
-            divergence_advice(learning_rate, limit, curvature), DivergenceWarning, stacklevel=2
-        )
+        advice = divergence_advice(learning_rate, limit, curvature, range(X.shape[1]))
+        warnings.warn(advice, DivergenceWarning, stacklevel=2)
     frame = Frame.raw(rows, fit_intercept)
     pairs = [frame.to_raw(theta) for theta in thetas]
     coefs = np.stack([w.T for w, _ in pairs], axis=-1).astype(X.dtype, copy=False)
@@ -175,10 +174,10 @@ def follow_textbook(
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
     stop = Stop(rule, max_iter, _divergence_bound(path, rows, variance))
-    k, status = path.first(stop, watch)
-    w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(k))
+    end = path.first(stop, watch)
+    w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(end.k))
     limit = step.stability_limit(curvature.largest)
-    return _result(path, k, status, w, b, variance, curvature=curvature, max_learning_rate=limit)
+    return _result(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
 
 
 def follow_auto(
@@ -206,12 +205,12 @@ def follow_auto(
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else AtFloor(square)
     stop = Stop(rule, max_iter, _divergence_bound(path, rows, variance))
-    k, status = path.first(stop, watch)
+    end = path.first(stop, watch)
     null_vectors, condition = factor.null_vectors(loss)
-    if condition > TRUSTED_CONDITION and status in (Status.CONVERGED, Status.MAX_ITER):
-        status = Status.ILL_CONDITIONED
-    theta = factor.least_norm(path.at(k), null_vectors)
-    return _result(path, k, status, *frame.to_raw(theta), variance, condition_number=condition)
+    if condition > TRUSTED_CONDITION and end.status in (Status.CONVERGED, Status.MAX_ITER):
+        end = replace(end, status=Status.ILL_CONDITIONED)
+    theta = factor.least_norm(path.at(end.k), null_vectors)
+    return _result(path, end, *frame.to_raw(theta), variance, condition_number=condition)
 
 
 def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -228,15 +227,11 @@ def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarr
 
 
 def divergence_advice(
-    learning_rate: float, limit: float, curvature: Curvature, names: np.ndarray | None = None
+    learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
 ) -> str:
     """What is wrong with a learning rate at or above `limit`, which column sets it, the cure."""
     column = int(np.argmax(np.abs(curvature.direction)))
-    if names is not None and column < len(names):
-        who = f"column {names[column]!r}"
-    else:
-        d = len(curvature.direction) if names is None else len(names)
-        who = f"column {column}" if column < d else "the intercept"
+    who = f"column {columns[column]!r}" if column < len(columns) else "the intercept"
     return (
         f"learning_rate={learning_rate:g} is not below the largest stable rate, {limit:.6g}, "
         f"which {who} sets. Write a smaller learning_rate, put a StandardScaler in front, or use "
@@ -276,16 +271,16 @@ def _divergence_bound(path: Path, rows: Rows, variance: np.ndarray) -> np.ndarra
     return factor * np.maximum(path.losses(0, 0)[0], variance)
 
 
-def _result(path, k, status, w, b, variance, **known) -> Result:
-    records = path.records(k, k)
+def _result(path: Path, end: End, w, b, variance, **known) -> Result:
+    gaps = path.records(end.k, end.k).gaps
     return Result(
         coef=w.T,
         intercept=b,
-        n_iter=k,
-        loss_curve=path.losses(0, k).mean(axis=1),
-        gap=float(records.gaps.mean()),
-        relative_gap=float((records.gaps / variance).max()),
-        status=status,
+        n_iter=end.k,
+        loss_curve=end.losses.mean(axis=1),
+        gap=float(gaps.mean()),
+        relative_gap=float((gaps / variance).max()),
+        status=end.status,
         gap_is_exact=path.gap_is_exact,
         **known,
     )

@@ -88,6 +88,15 @@ class Result:
     gap_is_exact: bool = False  # else gap is a lower bound
 
 
+@dataclass(frozen=True)
+class End:
+    """Where a path ends under a stopping rule."""
+
+    k: int  # updates made
+    status: Status
+    losses: np.ndarray  # (k + 1, t): of all iterates up to there
+
+
 class Path(ABC):
     """All iterates of one descent, made by walking or known in closed form.
 
@@ -110,28 +119,24 @@ class Path(ABC):
         """F after `first` to `last` updates (both included), one column per target."""
         return self.records(first, last).losses
 
-    def first(
-        self, stop, watch: Callable[[int, np.ndarray], None] | None = None
-    ) -> tuple[int, Status]:
-        """The first number of updates at which `stop` is satisfied, and how it was.
+    def first(self, stop, watch: Callable[[int, np.ndarray], None] | None = None) -> End:
+        """The end of the path: the first number of updates at which `stop` is satisfied.
 
         `watch(k, losses)` is shown the losses from update k on as they become known.
         """
         records = self.records(0, 0)
-        state, k = stop.start(records), 0
-        if watch:
-            watch(0, records.losses)
+        state, k, status, known = stop.start(records), 0, None, [records.losses]
+        watch = watch or (lambda k, losses: None)
+        watch(0, records.losses)
         try:
-            while k < stop.max_iter:
+            while status is None:
                 # Looking ahead doubles, so a path that ends early costs little
                 last = min(k + min(max(k, 1), self.stride), stop.max_iter)
                 records = self.records(k + 1, last)
-                hit, status, state = stop.look(records, state)
-                if watch:
-                    watch(k + 1, records.losses[: None if hit is None else hit + 1])
-                if hit is not None:
-                    return k + 1 + hit, status
-                k = last
+                seen, status, state = stop.look(k + 1, records, state)
+                known.append(records.losses[:seen])
+                watch(k + 1, known[-1])
+                k += seen
         except KeyboardInterrupt:
-            return k, Status.INTERRUPTED
-        return k, Status.MAX_ITER
+            status = Status.INTERRUPTED
+        return End(k, status, np.concatenate(known))

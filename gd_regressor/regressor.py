@@ -279,16 +279,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """One warning at most, here and nowhere else."""
         limit = result.max_learning_rate
         if limit is not None and self.learning_rate >= limit:
-            names = getattr(self, "feature_names_in_", None)
-            advice = divergence_advice(self.learning_rate, limit, result.curvature, names)
+            columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
+            advice = divergence_advice(self.learning_rate, limit, result.curvature, columns)
             outcome = f"{result.n_iter} updates were made; status_: {result.status.name}."
             warnings.warn(f"{advice} {outcome}", DivergenceWarning, stacklevel=3)
         elif result.status is Status.ILL_CONDITIONED:
             digits = max(0.0, -np.log10(np.finfo(float).eps * result.condition_number))
             warnings.warn(
-                f"The scaled condition number {result.condition_number:.1e} is above "
-                f"{TRUSTED_CONDITION:.0e}: about {digits:.0f} digits of the coefficients are "
-                "left. Drop or combine columns that nearly depend on each other.",
+                f"The scaled condition number is {result.condition_number:.1e}, above the "
+                f"{TRUSTED_CONDITION:.0e} that moments can be trusted to: about {digits:.0f} "
+                "digits of the coefficients are left. Drop or combine columns that nearly depend "
+                "on each other.",
                 ConvergenceWarning,
                 stacklevel=3,
             )

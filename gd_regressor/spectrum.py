@@ -25,26 +25,34 @@ from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, Path, Records
 from gd_regressor.steps import ConstantStep
 
-ENTRIES_AT_ONCE = 1 << 20
+ENTRIES_AT_ONCE = 1 << 16  # of the arrays over updates and eigenvectors: they stay in cache
 
 
-def polynomials(
-    h: np.ndarray, momentum: float, k: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """p_k(h), q_k(h) and D_k(h), each (m, r), for `h` (r,) >= 0 and `k` (m,) >= 0."""
+def polynomials(h: np.ndarray, momentum: float, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """p_k(h) and D_k(h), each (m, r), for `h` (r,) >= 0 and `k` (m,) >= 0."""
     k = np.asarray(k, dtype=np.float64)[:, None]
-    return _heavy_ball(h, momentum, k) if momentum else _plain(h, k)
+    if momentum:
+        return _heavy_ball(h, momentum, k)[:2]
+    d = np.where(k == 0, 0.0, _power(*_plain_root(h), k - 1))
+    return np.where(k == 0, 1.0, (1 - h) * d), d
 
 
-def _plain(h, k):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # log1p keeps k h to an eps where the power of a rounded 1 - h has k eps
+def total(h: np.ndarray, momentum: float, k: int) -> np.ndarray:
+    """q_k(h) (r,) for `h` (r,) >= 0 and one k >= 0."""
+    at_k = np.array([[float(k)]])
+    if momentum:
+        return _heavy_ball(h, momentum, at_k)[2][0]
+    sign, log = _plain_root(h)
+    with np.errstate(invalid="ignore"):  # 0 times the logarithm of 0
+        remaining = np.where(sign > 0, -np.expm1(k * log), 1 - _power(sign, log, at_k)[0])
+    return np.where(h == 0, k, remaining / np.where(h == 0, 1, h)) if k else np.zeros_like(h)
+
+
+def _plain_root(h):
+    # log1p keeps k h to an eps where the power of a rounded 1 - h has k eps
+    with np.errstate(divide="ignore"):
         log = np.where(h < 1, np.log1p(-np.minimum(h, 1)), np.log(np.abs(h - 1)))
-        sign = np.where(h > 1, -1.0, 1.0)
-        p = _power(sign, log, k)
-        q = np.where(h < 1, -np.expm1(k * log), 1 - p) / h
-        d = np.where(k == 0, 0.0, _power(sign, log, k - 1))
-    return p, np.where(k == 0, 0.0, np.where(h == 0, k, q)), d
+    return np.where(h > 1, -1.0, 1.0), log
 
 
 def _heavy_ball(h, mu, k):
@@ -69,7 +77,7 @@ def _heavy_ball(h, mu, k):
     slow = (-np.expm1(np.where(sign > 0, k * log1, 0)) / moving - (1 - t2) / t2 * d).real
     # Where h = 0 nothing moves, and q is the sum of D_k = (1 - mu^k) / (1 - mu)
     still = k / (1 - mu) + mu * np.expm1(k * np.log(mu)) / (1 - mu) ** 2
-    return p, np.where(h == 0, still, np.where(sign > 0, slow, (1 - p) / moving)), d
+    return p, d, np.where(h == 0, still, np.where(sign > 0, slow, (1 - p) / moving))
 
 
 def _log_of_root(t, sign):
@@ -79,12 +87,14 @@ def _log_of_root(t, sign):
 
 def _power(sign, log, k):
     # A diverging power stops growing at e^333: times a response of zero it must still be zero
-    exponent = k * log
+    with np.errstate(invalid="ignore"):  # 0 times the logarithm of 0
+        exponent = k * log
     if np.iscomplexobj(exponent):
-        exponent = np.minimum(exponent.real, 333.0) + 1j * exponent.imag
+        power = np.exp(np.minimum(exponent.real, 333.0) + 1j * exponent.imag)
     else:
-        exponent = np.minimum(exponent, 333.0)
-    power = np.where(sign < 0, 1 - 2 * (k % 2), 1.0) * np.exp(exponent)
+        power = np.exp(np.minimum(exponent, 333.0, out=exponent), out=exponent)
+    if (sign < 0).any():
+        power *= np.where(sign < 0, 1 - 2 * (k % 2), 1.0)
     return np.where(k == 0, 1.0, power)
 
 
@@ -129,12 +139,12 @@ class Spectrum(Path):
         return Curvature(float(2 * self.singular[i] ** 2), self.vectors[:, i])
 
     def at(self, k: int) -> np.ndarray:
-        _, q, _ = polynomials(self._h, self.step.momentum, np.array([k]))
-        moved = (2 * self.step.rate * self.singular * q[0])[:, None] * self.response
+        q = total(self._h, self.step.momentum, k)
+        moved = (2 * self.step.rate * self.singular * q)[:, None] * self.response
         return self.start + self.vectors @ moved
 
     def records(self, first: int, last: int) -> Records:
-        p, _, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
+        p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
         squares = self.response**2
         gaps = p**2 @ squares
         # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)

@@ -79,14 +79,15 @@ class Stop:
     def start(self, records: Records) -> Any:
         return self.rule.start(records) if self.rule else None
 
-    def look(self, records: Records, state: Any) -> tuple[int | None, Status, Any]:
-        """The first of these updates that ends the run (None: none does), how, and the state."""
+    def look(self, first: int, records: Records, state: Any) -> tuple[int, Status | None, Any]:
+        """How many of the updates from `first` on to make, how the run ends there, the state."""
         # ~(<=) rather than >, so that a loss that is not a number has diverged too
         ends = diverged = ~(records.losses <= self.bound).all(axis=1)
         if self.rule:
             settled, state = self.rule.look(records, state)
             ends = ends | settled
-        if not ends.any():
-            return None, Status.MAX_ITER, state
-        hit = int(np.argmax(ends))
-        return hit, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
+        if ends.any():
+            hit = int(np.argmax(ends))
+            return hit + 1, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
+        seen = len(ends)
+        return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state

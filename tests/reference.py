@@ -26,29 +26,62 @@ def naive_descent(X, y, rate, n_updates, *, weights=None, momentum=0.0, start=No
     return thetas, losses
 
 
-def exact_least_squares(X, y, intercept=True):
-    """Exact rational least squares for full column rank: w (d,) and b, as Fractions."""
-    A = [[Fraction(float(v)) for v in row] + [Fraction(1)] * intercept for row in np.asarray(X)]
-    b = [Fraction(float(v)) for v in y]
-    p = len(A[0])
-    M = [
-        [sum(row[i] * row[j] for row in A) for j in range(p)]
-        + [sum(row[i] * t for row, t in zip(A, b, strict=True))]
-        for i in range(p)
-    ]
-    for i in range(p):
-        pivot = next(r for r in range(i, p) if M[r][i] != 0)
+def reduced(M):
+    """The reduced row echelon form of a matrix of Fractions, and its pivot columns."""
+    M, pivots = [row[:] for row in M], []
+    for j in range(len(M[0])):
+        i = len(pivots)
+        pivot = next((r for r in range(i, len(M)) if M[r][j] != 0), None)
+        if pivot is None:
+            continue
         M[i], M[pivot] = M[pivot], M[i]
-        M[i] = [v / M[i][i] for v in M[i]]
-        for r in range(p):
-            if r != i and M[r][i] != 0:
-                M[r] = [a - M[r][i] * c for a, c in zip(M[r], M[i], strict=True)]
-    solution = [row[-1] for row in M]
-    return (solution[:-1], solution[-1]) if intercept else (solution, Fraction(0))
+        M[i] = [v / M[i][j] for v in M[i]]
+        for r in range(len(M)):
+            if r != i and M[r][j] != 0:
+                M[r] = [a - M[r][j] * c for a, c in zip(M[r], M[i], strict=True)]
+        pivots.append(j)
+    return M, pivots
+
+
+def solved(M, v):
+    """One exact solution of M x = v, zero where it is free, and a basis of what M annuls."""
+    d = len(M[0])
+    R, pivots = reduced([[*row, value] for row, value in zip(M, v, strict=True)])
+    assert d not in pivots  # else there is no solution
+    x, free = [Fraction(0)] * d, [j for j in range(d) if j not in pivots]
+    basis = [[Fraction(int(j == f)) for j in range(d)] for f in free]
+    for row, pivot in zip(R, pivots, strict=False):
+        x[pivot] = row[d]
+        for vector, f in zip(basis, free, strict=True):
+            vector[pivot] = -row[f]
+    return x, basis
+
+
+def dot(a, b):
+    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+
+
+def exact_least_squares(X, y, intercept=True, weights=None):
+    """The rational least-squares solution of least |w| on the float64 values: w, b (Fractions)."""
+    s = [Fraction(float(v)) for v in (np.ones(len(X)) if weights is None else weights)]
+    columns = [[Fraction(float(v)) for v in column] for column in np.asarray(X).T]
+    target = [Fraction(float(v)) for v in y]
+    means = [dot(s, c) / sum(s) if intercept else Fraction(0) for c in [*columns, target]]
+    *columns, target = [
+        [v - mean for v in c] for c, mean in zip([*columns, target], means, strict=True)
+    ]
+    weighted = [[a * v for a, v in zip(s, c, strict=True)] for c in columns]
+    w, null = solved(
+        [[dot(a, c) for c in columns] for a in weighted], [dot(a, target) for a in weighted]
+    )
+    if null:
+        gram = [[dot(a, c) for c in null] for a in null]
+        multiples, _ = solved(gram, [dot(a, w) for a in null])
+        for multiple, vector in zip(multiples, null, strict=True):
+            w = [v - multiple * u for v, u in zip(w, vector, strict=True)]
+    return w, means[-1] - dot(means[:-1], w)
 
 
 def exact_predictions(X, w, b):
     """X w + b in exact arithmetic, rounded once."""
-    return np.array(
-        [float(sum(Fraction(float(v)) * c for v, c in zip(row, w, strict=True)) + b) for row in X]
-    )
+    return np.array([float(dot([Fraction(float(v)) for v in row], w) + b) for row in X])

@@ -402,7 +402,7 @@ def test_a_broken_table_gets_one_line(run, tmp_path, content, words):
 
 def test_a_missing_file_gets_one_line(run, tmp_path):
     assert "No such file" in refusal(run, tmp_path / "no.csv", "--target", "y")
-    assert "Is a directory" in refusal(run, tmp_path, "--target", "y")
+    assert "is a folder" in refusal(run, tmp_path, "--target", "y")
 
 
 def test_wrong_predictions_get_one_line(run, tmp_path, cars):
@@ -533,6 +533,7 @@ def test_a_terminal_that_knows_ascii_only(tmp_path):
     assert r"gr\xf6\xdfe" in out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a closed pipe is another error there")
 def test_a_reader_that_closes_the_pipe_costs_no_model(tmp_path):
     table = write_csv(tmp_path / "cars.csv", built())
     saved = tmp_path / "model.joblib"

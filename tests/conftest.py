@@ -1,0 +1,13 @@
+"""Shared fixtures."""
+
+import pytest
+
+from gd_regressor import path
+
+
+@pytest.fixture(params=["closed form", "walk"])
+def route(request, monkeypatch):
+    """Run a test by both routes of the textbook descent, whatever their costs."""
+    closed = request.param == "closed form"
+    monkeypatch.setattr(path, "closed_form_pays", lambda *sizes: closed)
+    return request.param

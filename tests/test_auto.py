@@ -1,0 +1,189 @@
+""" "auto" against exact rational least squares."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reference import exact_least_squares, exact_predictions
+from sklearn.datasets import load_diabetes, load_linnerud
+
+from gd_regressor import GDLinearRegressor, Status
+
+random = np.random.default_rng(3)
+N = 40
+X = random.standard_normal((N, 4))
+Y = X @ [1.0, 2.0, 3.0, -1.0] + random.standard_normal(N)
+SCALES = np.array([1e-6, 1.0, 1e3, 1e9])
+WEIGHTS = random.integers(0, 5, N).astype(float)
+ONE_HOT = np.eye(3)[random.integers(0, 3, N)]
+DIABETES, PROGRESSION = load_diabetes(return_X_y=True, scaled=False)
+LINNERUD = load_linnerud()
+
+
+def misfit(model, X, y, weights=None):
+    """The largest difference from the exact fit's predictions, in deviations of y."""
+    w, b = exact_least_squares(X, y, model.fit_intercept, weights)
+    exact = exact_predictions(X, w, b)
+    scale = np.std(y) if model.fit_intercept else np.sqrt(np.mean(y**2))
+    return np.abs(model.predict(X) - exact).max() / scale
+
+
+def evaluation(X, w, y):
+    """What evaluating X w + b in float64 costs anybody, in deviations of y."""
+    return 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(w)).max() / np.std(y)
+
+
+TABLES = {
+    "diabetes": (DIABETES, PROGRESSION),
+    "diabetes as shipped": (load_diabetes().data, PROGRESSION),
+    **{f"linnerud {j}": (LINNERUD.data, LINNERUD.target[:, j]) for j in range(3)},
+    "scales": (X * SCALES, Y),
+    "scales and shifts": (X * SCALES + 1e6 * SCALES, Y),
+    "shifted target": (X * SCALES + 1e6 * SCALES, Y - 1e6),
+    "scales out of range for squares": (X * [1e-150, 1e-80, 1e80, 1e150], Y),
+    "nearly collinear": (np.column_stack([X, X @ [1, 1, 1, 1] + 1e-5 * Y**2]), Y),
+    "degree 7 at 0..20": (np.vander(np.arange(21.0), 8)[:, :-1], random.standard_normal(21)),
+    "one column": (X[:, :1], Y),
+    "as many columns as rows": (random.standard_normal((6, 5)), random.standard_normal(6)),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_predictions_are_those_of_exact_least_squares(name, fit_intercept):
+    X, y = TABLES[name]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDLinearRegressor(fit_intercept=fit_intercept).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    assert misfit(model, X, y) <= max(1e-6, evaluation(X, model.coef_, y))
+    assert model.loss_curve_.shape == (model.n_iter_ + 1,)
+
+
+@pytest.mark.parametrize("name", ["scales", "nearly collinear", "degree 7 at 0..20"])
+def test_coefficients_are_exact_too(name):
+    X, y = TABLES[name]
+    model = GDLinearRegressor().fit(X, y)
+    w, _ = exact_least_squares(X, y)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-6)
+
+
+DEPENDENT = {
+    "duplicate": np.column_stack([X, X[:, 1]]),
+    "duplicate in other units": np.column_stack([X, 1024 * X[:, 1]]),
+    "constant": np.column_stack([X, np.full(N, 0.1)]),
+    "only constants": np.column_stack([np.full(N, 0.1), np.full(N, 1e9)]),
+    "zero": np.column_stack([np.zeros(N), X]),
+    "one-hot": np.column_stack([X, ONE_HOT]),
+    "one-hot twice and a constant": np.column_stack([ONE_HOT, X, 3 * ONE_HOT, np.ones(N)]),
+    "wide": random.integers(-9, 10, (6, 11)).astype(float),
+    "one row": np.array([[1.0, 2.0, 3.0]]),
+}
+
+
+@pytest.mark.parametrize("name", DEPENDENT)
+def test_a_minimiser_that_is_not_unique_is_the_one_of_least_norm(name):
+    X = DEPENDENT[name]
+    y = Y[: len(X)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing warns when the answer is right
+        model = GDLinearRegressor().fit(X, y)
+        elsewhere = GDLinearRegressor(init="random", random_state=0).fit(X, y)
+    w, b = exact_least_squares(X, y)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], atol=1e-11)
+    assert model.intercept_ == pytest.approx(float(b), abs=1e-10)
+    np.testing.assert_allclose(elsewhere.coef_, model.coef_, atol=1e-11)
+
+
+def test_weights(n_targets=2):
+    targets = np.column_stack([Y, random.standard_normal(N)])
+    model = GDLinearRegressor().fit(X, targets, sample_weight=WEIGHTS)
+    for coef, intercept, y in zip(model.coef_, model.intercept_, targets.T, strict=True):
+        w, b = exact_least_squares(X, y, weights=WEIGHTS)
+        np.testing.assert_allclose(coef, [float(v) for v in w], rtol=1e-12)
+        assert intercept == pytest.approx(float(b), rel=1e-12)
+
+
+@pytest.mark.parametrize("closeness", [1e-8, 1e-11])
+def test_what_moments_cannot_tell_apart_is_said(closeness):
+    Z = np.column_stack([X, X[:, 0] + X[:, 1] + closeness * random.standard_normal(N)])
+    with pytest.warns(UserWarning, match="condition number"):
+        model = GDLinearRegressor().fit(Z, Y)
+    assert model.status_ is Status.ILL_CONDITIONED
+    assert np.isfinite(model.predict(Z)).all()
+
+
+@pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-6])
+def test_what_moments_can_tell_apart_is_right(closeness):
+    # The whole target lies in the direction that the columns hardly span
+    error = random.standard_normal(N)
+    Z = np.column_stack([X, X[:, 0] + X[:, 1] + closeness * error])
+    y = (Z[:, 4] - Z[:, 0] - Z[:, 1]) / closeness + 0.1 * X[:, 2] ** 2
+    model = GDLinearRegressor().fit(Z, y)
+    assert model.status_ is Status.CONVERGED
+    assert misfit(model, Z, y) <= 1e-6
+
+
+def test_starts_do_not_change_the_answer():
+    start = {"coef_init": [1e3, -1e5, 7.0, 0.0], "intercept_init": 1e6}
+    model = GDLinearRegressor().fit(X * SCALES, Y, **start)
+    np.testing.assert_allclose(model.coef_, GDLinearRegressor().fit(X * SCALES, Y).coef_, rtol=1e-9)
+
+
+def test_max_iter_is_obeyed_and_tol_none_makes_them_all():
+    assert len(GDLinearRegressor(max_iter=7, tol=None).fit(X, Y).loss_curve_) == 8
+    assert GDLinearRegressor(max_iter=1).fit(X, Y).n_iter_ == 1
+
+
+def test_many_blocks_are_one_table():
+    """Rows enough for several blocks, stretches and threads, sorted so that no two are alike."""
+    n = 300_000
+    Z = np.sort(np.random.default_rng(0).standard_normal((n, 3)), axis=0) * [1, 10, 100] + 1e5
+    y = Z @ [1.0, 0.5, -0.25] + np.sin(np.arange(n))
+    model = GDLinearRegressor().fit(Z, y)
+    centred = Z - Z.mean(axis=0)
+    # Optimality, the condition that defines the answer: residuals orthogonal to the columns
+    residual = y - model.predict(Z)
+    slopes = centred.T @ residual / np.linalg.norm(centred, axis=0) / np.linalg.norm(residual)
+    assert np.abs(slopes).max() < 1e-9
+    assert abs(residual.mean()) < 1e-9
+
+
+def fitted(X, y, **weights):
+    model = GDLinearRegressor().fit(X, y, **weights)
+    return model.coef_, model.intercept_, model.predict(X)
+
+
+powers = st.integers(-50, 50)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), scale=powers, shift=st.floats(-1e6, 1e6), target=powers)
+def test_units_change_nothing_but_rounding(seed, scale, shift, target):
+    random = np.random.default_rng(seed)
+    X, noise = random.standard_normal((25, 3)), random.standard_normal(25)
+    y = X @ random.standard_normal(3) + noise
+    scales = 10.0 ** (scale * random.uniform(-1, 1, 3))
+    unit = 10.0 ** (target / 4)
+    coef, _, predictions = fitted(X, y)
+    moved_coef, _, moved = fitted((X + shift) * scales, (y + shift) * unit)
+    accuracy = 1e-11 * (1 + abs(shift)) * (1 + np.abs(coef).max())
+    np.testing.assert_allclose(moved_coef * scales / unit, coef, atol=accuracy)
+    np.testing.assert_allclose(moved / unit - shift, predictions, atol=accuracy)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_rows_have_no_order_and_weights_are_repetitions(seed):
+    random = np.random.default_rng(seed)
+    X, y = random.standard_normal((30, 3)), random.standard_normal(30)
+    counts = random.integers(0, 4, 30)
+    order = random.permutation(30)
+    base = fitted(X, y, sample_weight=counts)[0]
+    np.testing.assert_allclose(
+        fitted(X[order], y[order], sample_weight=counts[order])[0], base, rtol=1e-11, atol=1e-12
+    )
+    repeated = np.repeat(X, counts, axis=0), np.repeat(y, counts)
+    np.testing.assert_allclose(fitted(*repeated)[0], base, rtol=1e-11, atol=1e-12)
