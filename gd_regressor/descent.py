@@ -23,7 +23,7 @@ def iterates(loss, start: np.ndarray, metric, rule) -> Iterator[Iterate]:
 class Walk(Path):
     """A path known as far as it was walked: losses of all iterates, parameters of the last.
 
-    Asking for the parameters of an earlier iterate walks again from the start.
+    Asking for the parameters of an earlier iterate starts again.
     """
 
     def __init__(self, loss, start: np.ndarray, metric, rule) -> None:
@@ -49,11 +49,14 @@ class Walk(Path):
             self._here = here
             self._known.append((here.loss, decrease, self._gap(here)))
 
-    def at(self, k: int) -> np.ndarray:
-        if k < self._here.k:
-            self._set_out()
-        self._advance(k)
-        return self._here.theta
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        thetas: list = [None] * len(ks)
+        for i in np.argsort(ks, kind="stable"):
+            if ks[i] < self._here.k:
+                self._set_out()
+            self._advance(ks[i])
+            thetas[i] = self._here.theta
+        return np.array(thetas), np.array([self._known[k][0] for k in ks])
 
     def records(self, first: int, last: int) -> Records:
         self._advance(last)

@@ -50,10 +50,10 @@ class Frame:
         return np.vstack([w, b[None]]) if self.fit_intercept else w
 
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (d, m) and intercepts (m,) in these coordinates."""
+        """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""
         if self.fit_intercept:
-            return theta[:-1], theta[-1]
-        return theta, np.zeros(theta.shape[1])
+            return theta[..., :-1, :], theta[..., -1, :]
+        return theta, np.zeros_like(theta[..., 0, :])
 
 
 @dataclass(frozen=True)

@@ -116,18 +116,26 @@ def gd_path(
     start = zeros_for_missing(given, rows)
     with one_blas_thread():
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
-        variance, _ = target_scales(rows, fit_intercept)
-        bound = _divergence_bound(path, rows, variance)
-        thetas, losses = _points_of(path, points, bound)
+        with np.errstate(over="ignore", invalid="ignore"):
+            thetas, losses = path.points(points)
+        bound = _divergence_bound(path, rows, target_scales(rows, fit_intercept)[0])
+    beyond = ~(losses <= bound).all(axis=1)
+    if beyond.any():
+        raise ValueError(
+            f"n_iter={points[beyond].min()} lies where the descent has diverged; ask for fewer "
+            "updates or write a smaller learning_rate."
+        )
     limit = step.stability_limit(curvature.largest)
     if learning_rate >= limit:
         advice = divergence_advice(learning_rate, limit, curvature, range(X.shape[1]))
         warnings.warn(advice, DivergenceWarning, stacklevel=2)
-    frame = Frame.raw(rows, fit_intercept)
-    pairs = [frame.to_raw(theta) for theta in thetas]
-    coefs = np.stack([w.T for w, _ in pairs], axis=-1).astype(X.dtype, copy=False)
-    intercepts = np.stack([b for _, b in pairs], axis=-1).astype(X.dtype, copy=False)
-    return (coefs, intercepts, losses) if y.ndim == 2 else (coefs[0], intercepts[0], losses)
+    w, b = Frame.raw(rows, fit_intercept).split(thetas)
+    coefs, intercepts = (
+        np.moveaxis(a, (0, -1), (-1, 0)).astype(X.dtype, copy=False) for a in (w, b)
+    )
+    if y.ndim == 1:
+        coefs, intercepts = coefs[0], intercepts[0]
+    return coefs, intercepts, losses.mean(axis=1)
 
 
 def textbook_path(
@@ -246,24 +254,6 @@ def _checked_points(n_iter) -> np.ndarray:
             f"n_iter must be an integer >= 0 or a list of such integers, got {n_iter!r}."
         )
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
-
-
-def _points_of(
-    path: Path, points: np.ndarray, bound: np.ndarray
-) -> tuple[list[np.ndarray], np.ndarray]:
-    """The iterates at `points` and their losses; walked to in order, whatever the order given."""
-    thetas, losses = [None] * len(points), np.empty(len(points))
-    with np.errstate(over="ignore", invalid="ignore"):
-        for i in np.argsort(points, kind="stable"):
-            k = int(points[i])
-            loss = path.losses(k, k)[0]
-            if not (loss <= bound).all():
-                raise ValueError(
-                    f"n_iter={k} lies where the descent has diverged (loss {loss.max():.3g}); ask "
-                    "for fewer updates or write a smaller learning_rate."
-                )
-            thetas[i], losses[i] = path.at(k), loss.mean()
-    return thetas, losses
 
 
 def _divergence_bound(path: Path, rows: Rows, variance: np.ndarray) -> np.ndarray:

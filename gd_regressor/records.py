@@ -100,7 +100,7 @@ class End:
 class Path(ABC):
     """All iterates of one descent, made by walking or known in closed form.
 
-    Subclasses say what the iterates are (`at`, `records`); where the path ends is the same
+    Subclasses say what the iterates are (`points`, `records`); where the path ends is the same
     question for all of them, so `first` is written once, here.
     """
 
@@ -108,12 +108,16 @@ class Path(ABC):
     gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
 
     @abstractmethod
-    def at(self, k: int) -> np.ndarray:
-        """The (p, t) parameters after `k` updates."""
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Parameters (m, p, t) and losses (m, t) after each of `ks` (m,) updates."""
 
     @abstractmethod
     def records(self, first: int, last: int) -> Records:
         """What is known of the iterates `first` to `last`, both included."""
+
+    def at(self, k: int) -> np.ndarray:
+        """The (p, t) parameters after `k` updates."""
+        return self.points(np.array([k]))[0][0]
 
     def losses(self, first: int, last: int) -> np.ndarray:
         """F after `first` to `last` updates (both included), one column per target."""

@@ -37,15 +37,15 @@ def polynomials(h: np.ndarray, momentum: float, k: np.ndarray) -> tuple[np.ndarr
     return np.where(k == 0, 1.0, (1 - h) * d), d
 
 
-def total(h: np.ndarray, momentum: float, k: int) -> np.ndarray:
-    """q_k(h) (r,) for `h` (r,) >= 0 and one k >= 0."""
-    at_k = np.array([[float(k)]])
+def totals(h: np.ndarray, momentum: float, k: np.ndarray) -> np.ndarray:
+    """q_k(h) (m, r) for `h` (r,) >= 0 and `k` (m,) >= 0."""
+    k = np.asarray(k, dtype=np.float64)[:, None]
     if momentum:
-        return _heavy_ball(h, momentum, at_k)[2][0]
+        return _heavy_ball(h, momentum, k)[2]
     sign, log = _plain_root(h)
     with np.errstate(invalid="ignore"):  # 0 times the logarithm of 0
-        remaining = np.where(sign > 0, -np.expm1(k * log), 1 - _power(sign, log, at_k)[0])
-    return np.where(h == 0, k, remaining / np.where(h == 0, 1, h)) if k else np.zeros_like(h)
+        gone = np.where(sign > 0, -np.expm1(k * log), 1 - _power(sign, log, k))
+    return np.where(k == 0, 0.0, np.where(h == 0, k, gone / np.where(h == 0, 1, h)))
 
 
 def _plain_root(h):
@@ -138,10 +138,11 @@ class Spectrum(Path):
         i = int(np.argmax(self.singular))
         return Curvature(float(2 * self.singular[i] ** 2), self.vectors[:, i])
 
-    def at(self, k: int) -> np.ndarray:
-        q = total(self._h, self.step.momentum, k)
-        moved = (2 * self.step.rate * self.singular * q)[:, None] * self.response
-        return self.start + self.vectors @ moved
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        q = totals(self._h, self.step.momentum, ks)
+        p, _ = polynomials(self._h, self.step.momentum, ks)
+        moved = (2 * self.step.rate * self.singular * q)[:, :, None] * self.response
+        return self.start + self.vectors @ moved, self.minimum + p**2 @ self.response**2
 
     def records(self, first: int, last: int) -> Records:
         p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))

@@ -10,7 +10,7 @@ import pytest
 from reference import extended, naive_descent
 
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status, gd_path
-from gd_regressor.spectrum import polynomials, total
+from gd_regressor.spectrum import polynomials, totals
 
 random = np.random.default_rng(7)
 N = 20
@@ -105,7 +105,7 @@ def test_closed_form_follows_its_recurrence_also_at_double_roots(momentum):
         rates += [e * f for e in (lower, upper) for f in (1 - 1e-6, 1 - 1e-12, 1, 1 + 1e-15, 1.1)]
     ks = np.arange(301)
     p, d = polynomials(np.array(rates), momentum, ks)
-    q = np.array([total(np.array(rates), momentum, int(k)) for k in ks])
+    q = totals(np.array(rates), momentum, ks)
     mu = mpmath.mpf(momentum)
     for i, h in enumerate(map(mpmath.mpf, rates)):
         # D by its recurrence, q its sum and p its differences: p_k = 1 - h q_k
