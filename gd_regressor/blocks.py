@@ -28,16 +28,11 @@ Block = tuple[np.ndarray, np.ndarray, "np.ndarray | None"]
 
 @dataclass(frozen=True)
 class Rows:
-    """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None.
-
-    A `start`, coefficients (d, t) and intercepts (t,), is taken off the target as it is read: the
-    blocks then hold y - X w - b. Descent from there on y is descent from zero on that residual.
-    """
+    """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None."""
 
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None = None
-    start: tuple[np.ndarray, np.ndarray] | None = None
 
     @property
     def total_weight(self) -> float:
@@ -47,17 +42,19 @@ class Rows:
     def block_rows(self) -> int:
         return max(BLOCK_ENTRIES // self.X.shape[1], BLOCK_ROWS)
 
-    def blocks(self, first: int, last: int) -> Iterator[Block]:
-        """The rows `first` to `last` (excluded) in blocks; rows without weight are absent."""
+    def spans(self, first: int, last: int) -> Iterator[slice]:
+        """The blocks of the rows `first` to `last` (excluded)."""
         for row in range(first, last, self.block_rows):
-            rows = slice(row, min(row + self.block_rows, last))
+            yield slice(row, min(row + self.block_rows, last))
+
+    def blocks(self, first: int, last: int) -> Iterator[Block]:
+        """Their contents; rows without weight are absent."""
+        for rows in self.spans(first, last):
             x = np.asarray(self.X[rows], dtype=np.float64)
             y = np.asarray(self.y[rows], dtype=np.float64)
             s = None if self.weights is None else self.weights[rows]
             if s is not None and not s.all():
                 x, y, s = x[s > 0], y[s > 0], s[s > 0]
-            if self.start is not None:
-                y = y - x @ self.start[0] - self.start[1]
             if len(x):
                 yield x, y, s
 

@@ -62,3 +62,21 @@ class Walk(Path):
         self._advance(last)
         losses, decreases, gaps = zip(*self._known[first : last + 1], strict=True)
         return Records(np.array(losses), np.array(decreases), np.array(gaps))
+
+
+class Moved(Path):
+    """A path that begins at `start`: one from zero on the residuals there, moved.
+
+    Small steps near a good start keep the digits that they would lose in being added to it.
+    """
+
+    def __init__(self, path: Path, start: np.ndarray) -> None:
+        self._path, self._start = path, start
+        self.stride, self.gap_is_exact = path.stride, path.gap_is_exact
+
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        thetas, losses = self._path.points(ks)
+        return self._start + thetas, losses
+
+    def records(self, first: int, last: int) -> Records:
+        return self._path.records(first, last)

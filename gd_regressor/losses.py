@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.doubled import residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
 
@@ -54,6 +55,22 @@ class Frame:
         if self.fit_intercept:
             return theta[..., :-1, :], theta[..., -1, :]
         return theta, np.zeros_like(theta[..., 0, :])
+
+
+def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
+    """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
+
+    In doubled precision: a start may be so good that the residual is tiny beside y.
+    """
+    target = np.zeros(rows.y.shape)
+
+    def stretch(first, last):
+        for span in rows.spans(first, last):
+            x, y = (np.asarray(a[span], dtype=np.float64) for a in (rows.X, rows.y))
+            target[span] = residual(x, y, w, b)
+
+    map_stretches(rows, stretch)
+    return replace(rows, y=target)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_X_y
 
 from gd_regressor.blocks import Rows, one_blas_thread
-from gd_regressor.descent import Walk
+from gd_regressor.descent import Moved, Walk
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.losses import DataLoss, Frame
+from gd_regressor.losses import DataLoss, Frame, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, End, Path, Result, Status
@@ -147,14 +147,16 @@ def textbook_path(
     """
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
+    if theta.any():
+        rows = residual_rows(rows, *start)
     if closed_form_pays(*rows.X.shape, n_updates):
-        # Least squares sees the start only through its residual
-        rows = replace(rows, start=start) if theta.any() else rows
-        spectrum = Spectrum.of(Moments.of(rows), step, theta, fit_intercept)
-        return spectrum, spectrum.curvature
-    loss = DataLoss(rows, frame)
-    curvature = loss.lipschitz()
-    return Walk(loss, theta, Identity(curvature.largest), step), curvature
+        path: Path = (spectrum := Spectrum.of(Moments.of(rows), step, fit_intercept))
+        curvature = spectrum.curvature
+    else:
+        loss = DataLoss(rows, frame)
+        curvature = loss.lipschitz()
+        path = Walk(loss, np.zeros_like(theta), Identity(curvature.largest), step)
+    return Moved(path, theta) if theta.any() else path, curvature
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:

@@ -100,31 +100,28 @@ def _power(sign, log, k):
 
 @dataclass(frozen=True)
 class Spectrum(Path):
-    """Descent with a constant step from the point where the target is the residual.
+    """Descent with a constant step from zero.
 
     With A the columns (and a column of ones) divided by the root of the weight, A = U S V' and
-    z = U'r for the residual r at the start, F_k = F_min + sum_i (z_i p_k(h_i))^2 and
-    theta_k = theta_0 + 2 rate V (S z q_k(h)) with h = 2 rate S^2: sums of squares, never negative.
+    z = U'y, F_k = F_min + sum_i (z_i p_k(h_i))^2, a sum of squares and so never negative, and
+    theta_k = 2 rate V (S z q_k(h)), where h = 2 rate S^2.
     """
 
     step: ConstantStep
-    start: np.ndarray  # (p, t)
     singular: np.ndarray  # (r,): S
     vectors: np.ndarray  # (p, r): V
     response: np.ndarray  # (r, t): z
     minimum: np.ndarray  # (t,): F_min
 
     @classmethod
-    def of(
-        cls, moments: Moments, step: ConstantStep, start: np.ndarray, fit_intercept: bool
-    ) -> Spectrum:
-        """The path of `step` from `start`, with the moments of the residuals there."""
+    def of(cls, moments: Moments, step: ConstantStep, fit_intercept: bool) -> Spectrum:
+        """The path of `step` on the raw columns that have these moments."""
         matrix, response, rest = _triangle(moments, fit_intercept)
         left, singular, vectors = _graded_svd(matrix)
         z = left.T @ response
         outside = response - left @ z
         minimum = np.maximum(rest, 0.0) + np.einsum("ij,ij->j", outside, outside)
-        return cls(step, start, singular, vectors, z, minimum)
+        return cls(step, singular, vectors, z, minimum)
 
     gap_is_exact = True
 
@@ -142,7 +139,7 @@ class Spectrum(Path):
         q = totals(self._h, self.step.momentum, ks)
         p, _ = polynomials(self._h, self.step.momentum, ks)
         moved = (2 * self.step.rate * self.singular * q)[:, :, None] * self.response
-        return self.start + self.vectors @ moved, self.minimum + p**2 @ self.response**2
+        return self.vectors @ moved, self.minimum + p**2 @ self.response**2
 
     def records(self, first: int, last: int) -> Records:
         p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))

@@ -34,6 +34,7 @@ CASES = {
     "uneven weights": {"weights": 10.0 ** random.uniform(-3, 3, N)},
     "far start": {"start": 100 * random.standard_normal((4, 1))},
     "start near an exact fit": {"y": PLAIN @ [1.0, 2.0, 3.0], "start": [[1], [2], [3], [1e-3]]},
+    "start at an exact fit": {"y": PLAIN @ [1.0, 2.0, 3.0], "start": [[1], [2], [3], [0]]},
     "start without intercept": {"start": np.ones((3, 1)), "intercept": False},
     "momentum": {"momentum": 0.9, "X": PLAIN * [1.0, 10.0, 100.0]},
     "heavy momentum": {"momentum": 0.999, "share": 0.01, "start": np.ones((4, 1))},
