@@ -216,6 +216,9 @@ def follow_auto(
     rule = None if tol is None else AtFloor(square)
     stop = Stop(rule, max_iter, _divergence_bound(path, rows, variance))
     end = path.first(stop, watch)
+    gap = path.records(end.k, end.k).gaps[0]
+    if tol is not None and (gap <= tol * variance).all():  # the floor was yet to come
+        end = replace(end, status=Status.CONVERGED)
     null_vectors, condition = factor.null_vectors(loss)
     if condition > TRUSTED_CONDITION and end.status in (Status.CONVERGED, Status.MAX_ITER):
         end = replace(end, status=Status.ILL_CONDITIONED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -178,13 +179,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             names it, what it got and what to write.
         """
         self._check_parameters()
-        X, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
-        )
-        rows = rows_of(X, y, sample_weight)
-        start = self._start(rows, coef_init, intercept_init)
-        with one_blas_thread():
-            result = self._follow(rows, start)
+        with _unchanged_on_error(self):
+            X, y = validate_data(
+                self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
+            )
+            rows = rows_of(X, y, sample_weight)
+            start = self._start(rows, coef_init, intercept_init)
+            with one_blas_thread():
+                result = self._follow(rows, start)
         self._write(result, X.dtype, y.ndim)
         self._warn(result)
         if result.status is Status.INTERRUPTED:
@@ -312,6 +314,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """The one place that writes: every `verbose`-th loss of the updates from `first` on."""
         for k in range(-(-first // self.verbose) * self.verbose, first + len(losses), self.verbose):
             print(f"update {k:>8}  loss {losses[k - first].mean():.10g}")
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    """Validation writes what it sees of the columns first; a fit that fails must not lose any."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _is_integer(value):

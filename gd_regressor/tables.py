@@ -1,0 +1,221 @@
+"""Tables for the command: how a file becomes columns of numbers, and columns a problem to fit.
+
+* CSV is read by the standard library whether or not pandas is installed, so the same file gives
+  the same model everywhere. UTF-8, with or without a byte order mark; comma, semicolon or tab,
+  whichever divides the first line into the most cells; names in the first line; decimals with a
+  point. Parquet needs the extra ``[table]``.
+* A column is numeric when each of its cells is a finite number or missing (see `MISSING`). A table
+  that mixes numbers and text therefore needs no extra. Where no features are named, the columns
+  that are not numeric, or have no name (a row index, usually), are left out; a column asked for
+  must be numeric. Nothing is encoded behind the user's back.
+* A row with a missing value in a used column is left out of the fit.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import math
+import textwrap
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from sklearn.datasets import load_diabetes
+
+MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", "."}  # in any case
+
+
+class UserError(Exception):
+    """Something that the user can put right; its text is the one line they see."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its numeric columns, and why the others are not numeric."""
+
+    source: str  # what to call it
+    n_rows: int
+    columns: dict[str, np.ndarray | str]  # float64, NaN where missing; else why it is not numeric
+    target: str | None = None  # the column to predict where none is named
+
+    def column(self, name: str, role: str = "column") -> np.ndarray:
+        """One numeric column; an error that says what is wrong with the name."""
+        if name not in self.columns:
+            close = difflib.get_close_matches(name, self.columns, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {_some(self.columns)}"
+            raise UserError(f"{self.source} has no column {name!r}: {hint}")
+        column = self.columns[name]
+        if isinstance(column, str):
+            raise UserError(f"{role} {name!r} is not numeric: {column}")
+        return column
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is fitted: the complete rows of the used columns."""
+
+    table: Table
+    target: str
+    names: Sequence[str]  # of the columns of X
+    X: np.ndarray
+    y: np.ndarray
+    holes: str  # which used columns lack how many values, in words; empty where none does
+    left_out: dict[str, str]  # columns that are not numeric, and why; "text..." where none is one
+
+
+def diabetes() -> Table:
+    """The diabetes data in original units."""
+    data = load_diabetes(scaled=False)
+    columns = dict(zip(data.feature_names, data.data.T, strict=True))
+    source = "the diabetes data of Efron et al. (2004), bundled with scikit-learn"
+    columns["progression"] = data.target
+    return Table(source, len(data.target), columns, target="progression")
+
+
+def read_table(path: str) -> Table:
+    """A CSV or Parquet file."""
+    if Path(path).is_dir():  # which the systems report in different words
+        raise UserError(f"{path} is a folder: name a file in it")
+    try:
+        with open(path, "rb") as file:
+            if file.peek(4)[:4] == b"PAR1":
+                table = _read_parquet(path)
+            else:
+                table = _read_csv(path, io.TextIOWrapper(file, "utf-8-sig", newline=""))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is neither CSV in UTF-8 nor Parquet") from None
+    except csv.Error as error:
+        raise UserError(f"{path} is not well-formed CSV: {error}") from None
+    if table.n_rows == 0:
+        raise UserError(f"{path} has no rows below its first line")
+    return table
+
+
+def choose(table: Table, target: str | None, features: Sequence[str] | None) -> Problem:
+    """The complete rows of the columns named, or of all that are numeric."""
+    reasons = {name: column for name, column in table.columns.items() if isinstance(column, str)}
+    numeric = [name for name in table.columns if name not in reasons]
+    target = target or table.target
+    if target is None:
+        raise UserError(f"name the column to predict: --target, one of {_some(numeric)}")
+    y = table.column(target, "target")
+    names = features or [name for name in numeric if name != target]
+    if not names:
+        raise UserError(f"{table.source} has no numeric column beside the target {target!r}")
+    if target in names:
+        raise UserError(f"{target!r} is the target and cannot be one of --features")
+    if len(set(names)) < len(names):
+        raise UserError("--features names a column twice")
+    X = np.column_stack([table.column(name) for name in names])
+    lacking = np.column_stack([np.isnan(X), np.isnan(y)])
+    counts = zip([*names, target], lacking.sum(axis=0), strict=True)
+    holes = ", ".join(f"{name} ({count})" for name, count in counts if count)
+    complete = ~lacking.any(axis=1)
+    if not complete.any():
+        raise UserError(
+            f"each row of {table.source} lacks a value: {holes}; choose other --features"
+        )
+    left_out = {} if features else reasons
+    return Problem(table, target, names, X[complete], y[complete], holes, left_out)
+
+
+def _read_csv(source: str, file: TextIO) -> Table:
+    first = file.readline()
+    # csv.Sniffer guesses from letter frequencies and fails on a single column
+    delimiter = max(",;\t", key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
+    # strict: an unbalanced quote is an error, not half of the file in one cell
+    rows = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
+    header = next(filter(None, rows), None)  # a blank line is no row
+    if header is None:
+        raise UserError(f"{source} is empty")
+    names = _checked_names(source, header)
+    # Eight bytes per cell: a table of strings would take ten times the memory of its numbers
+    columns = [array("d") for _ in names]
+    strange: dict[str, tuple[str, int]] = {}  # by name, the first cell that is no number; its line
+    for row in filter(None, rows):
+        if len(row) != len(names):
+            cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
+            raise UserError(
+                f"line {rows.line_num} of {source} has {cells}, the first line {len(names)}"
+            )
+        for name, column, cell in zip(names, columns, row, strict=True):
+            value = _number(cell)
+            if value is None:
+                value = math.nan
+                strange.setdefault(name, (cell.strip()[:40], rows.line_num))
+            column.append(value)
+    read = {}
+    for name, title, column in zip(names, header, columns, strict=True):
+        values = np.asarray(column)
+        reason = _reason(values, strange.get(name)) if title.strip() else "a row index, usually"
+        read[name] = reason or values
+    return Table(source, len(columns[0]), read)
+
+
+def _checked_names(source: str, header: list[str]) -> list[str]:
+    """The names of the columns; one without a name is called by its number."""
+    if all(_number(cell) is not None for cell in header):
+        raise UserError(f"the first line of {source} must name the columns; it holds numbers")
+    names = [cell.strip() or f"column {i} (no name)" for i, cell in enumerate(header, start=1)]
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{source} has two columns named {name!r}: rename one")
+    return names
+
+
+def _read_parquet(path: str) -> Table:
+    try:
+        import pandas
+
+        frame = pandas.read_parquet(path)
+    except ImportError:
+        raise UserError(
+            f'{path} is Parquet, which needs pandas and pyarrow: pip install "gd-regressor[table]"'
+        ) from None
+    except ValueError as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    read = {}
+    for label, column in frame.items():
+        if column.dtype.kind in "iuf":
+            values = column.to_numpy(np.float64, na_value=np.nan)
+            read[str(label)] = _reason(values) or values
+        else:
+            read[str(label)] = f"text, dates or the like (its type is {column.dtype})"
+    return Table(path, len(frame), read)
+
+
+def _number(cell: str) -> float | None:
+    """The number in a cell, NaN where it is missing, None where there is something else."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return math.nan if cell.strip().lower() in MISSING else None
+    # Python reads "1_000" and "1e999" as numbers; no other table reader agrees
+    return None if "_" in cell or math.isinf(value) else value
+
+
+def _reason(values: np.ndarray, strange: tuple[str, int] | None = None) -> str:
+    """Why a column is not numeric; empty when it is."""
+    numbers = not np.isnan(values).all()
+    if strange is None:
+        if np.isinf(values).any():
+            return "an infinite value in it"
+        return "" if numbers else "no value in it"
+    cell, line = strange
+    commas = _number(cell.replace(",", "")) is not None
+    if not numbers and not commas:
+        return f"text, such as {cell!r} in line {line}"
+    hint = " (write decimals with a point, thousands without a comma)" if commas else ""
+    return f"{cell!r} in line {line} is not a finite number{hint}"
+
+
+def _some(names: Iterable[str]) -> str:
+    return textwrap.shorten(", ".join(names), 200, placeholder=" ...")

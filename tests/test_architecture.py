@@ -1,0 +1,176 @@
+"""The house as promises: layers of imports, size of functions, who may write, what is private."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import gd_regressor
+
+PACKAGE = Path(gd_regressor.__file__).parent
+TESTS = Path(__file__).parent
+
+# Each room may import those after it. A new one fails the tests until it has its place here, and
+# with it in the design.
+LAYERS = [
+    *("__init__", "__main__", "report", "tables"),
+    *("regressor", "search", "display", "callbacks", "path", "inputs", "distributed"),
+    *("descent", "spectrum", "steps", "metric", "penalties", "stopping", "losses", "moments"),
+    *("blocks", "doubled", "records"),
+]
+EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
+SCREEN = 50  # lines
+
+TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
+HOUSE = [path for folder in (PACKAGE, TESTS) for path in sorted(folder.rglob("*.py"))]
+
+each_room = pytest.mark.parametrize("room", sorted(TREES))
+each_public_name = pytest.mark.parametrize("name", gd_regressor.__all__)
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def nodes(tree, *, inside_functions=True):
+    """All nodes below `tree`; on request without the bodies of functions."""
+    for child in ast.iter_child_nodes(tree):
+        if inside_functions or not isinstance(child, (*FUNCTIONS, ast.Lambda)):
+            yield child
+            yield from nodes(child, inside_functions=inside_functions)
+
+
+def imports(tree, **scope):
+    """Dotted names of all that is imported, `from a import b` as a.b; relative ones in full."""
+    for node in nodes(tree, **scope):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = [node.module] if node.module else []
+            origin = ["gd_regressor", *origin] if node.level else origin
+            yield from (".".join([*origin, alias.name]) for alias in node.names)
+
+
+def rooms_entered(tree):
+    """The rooms that a module imports; the front door, `__init__`, for a public name."""
+    for name in imports(tree):
+        package, *rest = name.split(".")
+        if package == "gd_regressor":
+            yield rest[0] if rest and rest[0] in (*LAYERS, *TREES) else "__init__"
+
+
+def functions(tree, prefix=""):
+    """All functions with their qualified names."""
+    for child in ast.iter_child_nodes(tree):
+        named = isinstance(child, (*FUNCTIONS, ast.ClassDef))
+        if isinstance(child, FUNCTIONS):
+            yield prefix + child.name, child
+        yield from functions(child, f"{prefix}{child.name}." if named else prefix)
+
+
+# --- Rooms ---
+
+
+@each_room
+def test_a_room_has_its_place_and_imports_only_those_below(room):
+    assert room in LAYERS, f"give gd_regressor/{room}.py its place in LAYERS and in the design"
+    below = set(LAYERS[LAYERS.index(room) + 1 :])
+    # The command is a user: it comes through the front door
+    allowed = below | {"__init__"} if room == "__main__" else below
+    assert set(rooms_entered(TREES[room])) <= allowed
+
+
+@each_room
+def test_a_function_fits_on_a_screen(room):
+    for name, function in functions(TREES[room]):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+        assert lines <= SCREEN, f"{name} has {lines} lines"
+
+
+def writes(node):
+    """Whether a node is a call of print, or takes hold of a standard stream."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == "print"
+    if isinstance(node, ast.Attribute):
+        return re.fullmatch("_{0,2}std(out|err)_{0,2}", node.attr)
+    return isinstance(node, ast.ImportFrom) and any(
+        alias.name in ("stdout", "stderr") for alias in node.names
+    )
+
+
+def test_only_the_command_and_verbose_write():
+    library = {room: tree for room, tree in TREES.items() if room != "__main__"}
+    writers = {
+        (room, name)
+        for room, tree in library.items()
+        for name, function in functions(tree)
+        if any(map(writes, nodes(function)))
+    }
+    assert writers == {("regressor", "GDLinearRegressor._write_losses")}
+    for tree in library.values():
+        assert not any(map(writes, nodes(tree, inside_functions=False)))
+
+
+@pytest.mark.parametrize("path", HOUSE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_no_private_name_of_scikit_learn(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    names = [name.split(".") for name in imports(tree)]
+    private = [name for name in names if name[0] == "sklearn" and any(p[0] == "_" for p in name)]
+    assert not private
+
+
+@each_room
+def test_extras_are_imported_where_they_are_used(room):
+    packages = {name.split(".")[0] for name in imports(TREES[room], inside_functions=False)}
+    assert not packages & EXTRAS
+
+
+# --- Public names ---
+
+
+def test_public_names_are_all_there_and_in_order():
+    assert sorted(set(gd_regressor.__all__)) == list(gd_regressor.__all__)
+    assert all(hasattr(gd_regressor, name) for name in gd_regressor.__all__)
+
+
+def section(docstring, title):
+    """The lines of a numpydoc section; empty where there is none."""
+    pattern = rf"^{title}\n-{{{len(title)}}}\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)"
+    found = re.search(pattern, docstring, re.MULTILINE | re.DOTALL)
+    return found[1] if found else ""
+
+
+@each_public_name
+def test_a_public_name_has_an_example_that_runs(name):
+    thing = getattr(gd_regressor, name)
+    assert section(inspect.getdoc(thing), "Examples"), f"{name} has no Examples section"
+    module = importlib.import_module(thing.__module__)
+    collected = {test.name: test.examples for test in doctest.DocTestFinder().find(module)}
+    assert collected[f"{module.__name__}.{name}"]
+
+
+def signatures():
+    """Public functions, classes with parameters, and their own public methods, by name."""
+    for name in gd_regressor.__all__:
+        thing = getattr(gd_regressor, name)
+        if inspect.isfunction(thing) or "__init__" in vars(thing):
+            yield name, thing
+            for method in [m for m in vars(thing) if not m.startswith("_")]:
+                own = getattr(thing, method)
+                if inspect.isroutine(own) and own.__module__ == thing.__module__:
+                    yield f"{name}.{method}", own
+
+
+SIGNATURES = dict(signatures())
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_docstring_tells_all_parameters_in_their_order(name):
+    parameters = inspect.signature(SIGNATURES[name]).parameters.values()
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    expected = [stars.get(p.kind, "") + p.name for p in parameters if p.name != "self"]
+    told = section(inspect.getdoc(SIGNATURES[name]), "Parameters")
+    assert re.findall(r"^(\*{0,2}\w+) : ", told, re.MULTILINE) == expected
