@@ -26,10 +26,14 @@ def loss_curves():
             model = GDLinearRegressor(rate, max_iter=120, tol=None).fit(X, y)
         stable = rate < model.max_learning_rate_
         label = f"learning_rate={rate:g}" + ("" if stable else "  (diverges, and says so)")
-        LossCurveDisplay.from_estimator(model, ax=ax, label=label, linestyle="-" if stable else "--")
+        LossCurveDisplay.from_estimator(
+            model, ax=ax, label=label, linestyle="-" if stable else "--"
+        )
     floor = GDLinearRegressor().fit(X, y).loss_curve_[-1]
     ax.axhline(floor, color="0.6", linewidth=1, zorder=0, label='the minimum, learning_rate="auto"')
-    ax.set(yscale="log", xlim=(0, 120), ylim=(2.2e3, 1e5), title="Diabetes data, standardised columns")
+    ax.set(
+        yscale="log", xlim=(0, 120), ylim=(2.2e3, 1e5), title="Diabetes data, standardised columns"
+    )
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax.figure

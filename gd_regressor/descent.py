@@ -67,7 +67,7 @@ class Walk(Path):
 class Moved(Path):
     """A path that begins at `start`: one from zero on the residuals there, moved.
 
-    Small steps near a good start keep the digits that they would lose in being added to it.
+    For a good start, beside whose residuals the rounding of y - X w at each iterate would show.
     """
 
     def __init__(self, path: Path, start: np.ndarray) -> None:

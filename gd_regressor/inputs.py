@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-import numbers
-
 import numpy as np
-from sklearn.utils import check_array
+from scipy.sparse import issparse
 
 from gd_regressor.blocks import Rows
 
+LARGEST_TARGET = 1e150
 
-def rows_of(X: np.ndarray, y: np.ndarray, sample_weight) -> Rows:
+
+def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
     """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind."""
+    if issparse(y):
+        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
-    return Rows(X, y.reshape(len(y), -1), checked_weights(sample_weight, len(X)))
+    weights = checked_weights(sample_weight, len(X))
+    largest = float(np.abs(y if weights is None else y[weights > 0]).max())
+    if largest > LARGEST_TARGET:
+        raise ValueError(
+            f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
+            f"at most {LARGEST_TARGET:g}."
+        )
+    return Rows(X, y.reshape(len(y), -1), weights)
 
 
 def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
-    """Weights as (n,) float64 with the largest in (0.5, 1], or None where all are equal."""
+    """Weights as (n,) float64 with the largest in [0.5, 1), or None where all are equal."""
     if sample_weight is None:
         return None
-    if isinstance(sample_weight, numbers.Real):
-        sample_weight = np.full(n_rows, sample_weight)
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
+    weights = _finite_floats("sample_weight", sample_weight)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
     if weights.ndim != 1:
         raise ValueError(
-            f"Sample weights must be 1D array or scalar, got shape {weights.shape}; pass one "
-            "weight per row."
+            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}; "
+            "pass one weight per row."
         )
     if len(weights) != n_rows:
         raise ValueError(
@@ -41,7 +48,9 @@ def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
             f"{int(weights.argmin())}; give rows that should not count the weight 0."
         )
     if not weights.any():
-        raise ValueError("sample_weight is 0 for every row; give at least one a positive weight.")
+        raise ValueError(
+            "sample_weight must contain at least one weight above zero, got zero in every row."
+        )
     # Only ratios matter. A power of two brings the sum into range and changes no bits.
     return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
 
@@ -53,7 +62,7 @@ def checked_start(
     d, t = rows.X.shape[1], rows.y.shape[1]
     w = b = None
     if coef_init is not None:
-        w = check_array(coef_init, dtype=np.float64, ensure_2d=False, input_name="coef_init")
+        w = _finite_floats("coef_init", coef_init)
         expected = (d,) if t == 1 else (t, d)
         if w.shape not in (expected, (t, d)):
             raise ValueError(
@@ -62,8 +71,8 @@ def checked_start(
             )
         w = w.reshape(t, d).T
     if intercept_init is not None:
-        b = np.atleast_1d(np.asarray(intercept_init, dtype=np.float64))
-        if b.shape != (t,) or not np.isfinite(b).all():
+        b = np.atleast_1d(_finite_floats("intercept_init", intercept_init))
+        if b.shape != (t,):
             expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
             raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
         if b.any() and not fit_intercept:
@@ -79,3 +88,16 @@ def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     w, b = start
     d, t = rows.X.shape[1], rows.y.shape[1]
     return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
+
+
+def _finite_floats(name: str, value) -> np.ndarray:
+    array = np.asarray(value)
+    try:
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be real numbers, got {value!r}.") from None
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but contains NaN or infinity: {value!r}.")
+    return array

@@ -129,7 +129,7 @@ class DataLoss:
         p = self.n_parameters
         if p <= 32:  # the Hessian itself takes one pass
             values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
-            return Curvature(values[-1], vectors[:, -1])
+            return Curvature(float(values[-1]), vectors[:, -1])
         operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
         start = np.random.default_rng(0).standard_normal(p)  # fixed: the same bits every time
         # The error of an eigenvalue is the square of its vector's: 1e-14 of the largest

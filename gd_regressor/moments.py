@@ -108,15 +108,21 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     start = next(rows.blocks(first, last), None)
     if start is None:
         return None
-    origin, target_origin = _near_mean(start[0]), _near_mean(start[1])
-    scale = np.ones_like(origin)
-    moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
+    with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
+        origin, target_origin = _near_mean(start[0]), _near_mean(start[1])
+        scale = np.ones_like(origin)
+        moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
     scatter = np.diag(moments.xx)
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     if odd.size:
         spread = np.zeros(odd.size)
         for x, _, _ in rows.blocks(first, last):
             spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+        if not np.isfinite(spread).all():
+            raise ValueError(
+                f"X: the values of column {odd[~np.isfinite(spread)][0]} are further apart than "
+                "floating-point numbers reach; divide the column."
+            )
         scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
     if (scale == 1).all():  # the odd columns are constant
         return moments
@@ -133,29 +139,28 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
     weight, sum_x, sum_y = 0.0, np.zeros(d), np.zeros(t)
     xx, xy, yy = np.zeros((d, d)), np.zeros((d, t)), np.zeros(t)
     rescaled = (scale != 1).any()
-    with np.errstate(over="ignore", invalid="ignore"):  # seen by the caller, who picks new units
-        for x, y, s in blocks:
-            x, y = x - origin, y - target_origin
-            if rescaled:
-                x /= scale
-            weight += len(x) if s is None else float(s.sum())
-            sum_x += x.sum(axis=0) if s is None else s @ x
-            sum_y += y.sum(axis=0) if s is None else s @ y
-            if s is not None:
-                x *= np.sqrt(s)[:, None]
-                y *= np.sqrt(s)[:, None]
-            xx += x.T @ x
-            xy += x.T @ y
-            yy += np.einsum("ij,ij->j", y, y)
-        mean, target_mean = sum_x / weight, sum_y / weight
-        return Moments(
-            weight,
-            origin,
-            scale,
-            mean,
-            target_origin,
-            target_mean,
-            xx - np.multiply.outer(sum_x, mean),
-            xy - np.multiply.outer(sum_x, target_mean),
-            np.maximum(yy - sum_y * target_mean, 0.0),
-        )
+    for x, y, s in blocks:
+        x, y = x - origin, y - target_origin
+        if rescaled:
+            x /= scale
+        weight += len(x) if s is None else float(s.sum())
+        sum_x += x.sum(axis=0) if s is None else s @ x
+        sum_y += y.sum(axis=0) if s is None else s @ y
+        if s is not None:
+            x *= np.sqrt(s)[:, None]
+            y *= np.sqrt(s)[:, None]
+        xx += x.T @ x
+        xy += x.T @ y
+        yy += np.einsum("ij,ij->j", y, y)
+    mean, target_mean = sum_x / weight, sum_y / weight
+    return Moments(
+        weight,
+        origin,
+        scale,
+        mean,
+        target_origin,
+        target_mean,
+        xx - np.multiply.outer(sum_x, mean),
+        xy - np.multiply.outer(sum_x, target_mean),
+        np.maximum(yy - sum_y * target_mean, 0.0),
+    )

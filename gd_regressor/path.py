@@ -30,7 +30,18 @@ TRUSTED_CONDITION = 1e7
 
 
 class DivergenceWarning(ConvergenceWarning):
-    """The learning rate is at or above the stability limit, where the loss need not fall."""
+    """The learning rate is at or above the stability limit, where the loss need not fall.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from gd_regressor import DivergenceWarning, GDLinearRegressor
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", DivergenceWarning)  # the climb is what is wanted
+    ...     model = GDLinearRegressor(learning_rate=3.0, max_iter=2).fit([[0.0], [1.0]], [0.0, 1.0])
+    >>> print(model.status_.name, model.loss_curve_)
+    MAX_ITER [5.000e-01 1.700e+01 7.985e+02]
+    """
 
 
 def gd_path(
@@ -147,16 +158,17 @@ def textbook_path(
     """
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
-    if theta.any():
-        rows = residual_rows(rows, *start)
+    residuals = residual_rows(rows, *start) if theta.any() else rows
     if closed_form_pays(*rows.X.shape, n_updates):
-        path: Path = (spectrum := Spectrum.of(Moments.of(rows), step, fit_intercept))
-        curvature = spectrum.curvature
-    else:
-        loss = DataLoss(rows, frame)
-        curvature = loss.lipschitz()
-        path = Walk(loss, np.zeros_like(theta), Identity(curvature.largest), step)
-    return Moved(path, theta) if theta.any() else path, curvature
+        both = replace(rows, y=np.hstack([rows.y, residuals.y])) if theta.any() else rows
+        spectrum = Spectrum.of(Moments.of(both), step, theta, fit_intercept)
+        return spectrum, spectrum.curvature
+    curvature = DataLoss(rows, frame).lipschitz()
+    metric = Identity(curvature.largest)
+    if theta.any() and np.abs(residuals.y).max() < np.abs(rows.y).max():  # a good start
+        walk = Walk(DataLoss(residuals, frame), np.zeros_like(theta), metric, step)
+        return Moved(walk, theta), curvature
+    return Walk(DataLoss(rows, frame), theta, metric, step), curvature
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
@@ -231,11 +243,13 @@ def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarr
 
     V is the weighted variance of y, its mean square without an intercept, and 1 where that is 0.
     """
-    y = np.asarray(rows.y, dtype=np.float64)
-    variance = square = np.average(y**2, axis=0, weights=rows.weights)
+    y, s = np.asarray(rows.y, dtype=np.float64), rows.weights
+    if s is not None:
+        y, s = y[s > 0], s[s > 0]
+    variance = square = np.average(y**2, axis=0, weights=s)
     if fit_intercept:
-        centred = y - np.average(y, axis=0, weights=rows.weights)
-        variance = np.average(centred**2, axis=0, weights=rows.weights)
+        centred = y - np.average(y, axis=0, weights=s)
+        variance = np.average(centred**2, axis=0, weights=s)
     return np.where(variance == 0, 1.0, variance), square
 
 

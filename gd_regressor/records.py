@@ -131,16 +131,16 @@ class Path(ABC):
         records = self.records(0, 0)
         state, k, status, known = stop.start(records), 0, None, [records.losses]
         watch = watch or (lambda k, losses: None)
-        watch(0, records.losses)
         try:
+            watch(0, records.losses)
             while status is None:
                 # Looking ahead doubles, so a path that ends early costs little
                 last = min(k + min(max(k, 1), self.stride), stop.max_iter)
                 records = self.records(k + 1, last)
                 seen, status, state = stop.look(k + 1, records, state)
                 known.append(records.losses[:seen])
-                watch(k + 1, known[-1])
                 k += seen
+                watch(k + 1 - seen, known[-1])
         except KeyboardInterrupt:
             status = Status.INTERRUPTED
         return End(k, status, np.concatenate(known))

@@ -22,7 +22,7 @@ from gd_regressor.path import (
     follow_textbook,
 )
 from gd_regressor.records import Result, Status
-from gd_regressor.steps import ConstantStep, check_learning_rate, check_momentum
+from gd_regressor.steps import ConstantStep, check_learning_rate, check_momentum, is_real
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -69,7 +69,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Intercept b; 0.0 with ``fit_intercept=False``.
     n_iter_ : int
         Updates made.
-    loss_curve_ : ndarray of shape (n_iter_ + 1,)
+    loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
         Mean squared error after 0, 1, ... updates; the mean over targets where there are several.
     status_ : Status
         How the fit ended, as a sentence of advice.
@@ -78,7 +78,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ``(2/n) [X 1]'[X 1]``. Only when `learning_rate` is a number.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Their names, where all are strings.
 
     Warns
@@ -125,7 +125,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
     0.61769 2.13612
     >>> print(f"{model.loss_curve_[0]:.1f} {model.max_learning_rate_:.5f}")
-    17.2 0.08391
+    17.2 0.08452
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             start = self._start(rows, coef_init, intercept_init)
             with one_blas_thread():
                 result = self._follow(rows, start)
-        self._write(result, X.dtype, y.ndim)
+            self._write(result, X.dtype, y.ndim)
         self._warn(result)
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt  # the last complete update has been kept
@@ -225,9 +225,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         if not _is_integer(self.max_iter) or self.max_iter < 1:
             raise ValueError(f"max_iter must be an integer >= 1, got {self.max_iter!r}.")
-        if self.tol is not None and not (
-            isinstance(self.tol, numbers.Real) and 0 <= self.tol < np.inf
-        ):
+        if self.tol is not None and not (is_real(self.tol) and 0 <= self.tol < np.inf):
             raise ValueError(f"tol must be a finite number >= 0 or None, got {self.tol!r}.")
         if not (isinstance(self.init, str) and self.init in ("zeros", "random")):
             raise ValueError(f'init must be "zeros" or "random", got {self.init!r}.')
@@ -241,6 +239,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     def _start(self, rows, coef_init, intercept_init):
         """Coefficients (d, t) and intercepts (t,) to start from."""
         if self.warm_start and hasattr(self, "coef_"):
+            self._check_warm_start(rows)
             coef_init = self.coef_ if coef_init is None else coef_init
             if intercept_init is None and self.fit_intercept:
                 intercept_init = self.intercept_
@@ -252,6 +251,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             if self.fit_intercept and b is None:
                 b = random.standard_normal(rows.y.shape[1])
         return zeros_for_missing((w, b), rows)
+
+    def _check_warm_start(self, rows):
+        d, t = rows.X.shape[1], rows.y.shape[1]
+        if np.size(self.coef_) != d * t or self.coef_.shape[-1] != d:
+            raise ValueError(
+                f"warm_start=True needs the columns and targets of the fit before, coefficients of "
+                f"shape {self.coef_.shape}; got {d} columns and {t} targets. Write "
+                "warm_start=False or pass coef_init."
+            )
 
     def _follow(self, rows, start) -> Result:
         options = {
@@ -266,8 +274,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return follow_textbook(rows, step, start, **options)
 
     def _write(self, result: Result, dtype, y_ndim):
-        coef = result.coef.astype(dtype, copy=False)
-        intercept = result.intercept.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            coef = result.coef.astype(dtype, copy=False)
+            intercept = result.intercept.astype(dtype, copy=False)
+        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+            raise ValueError(
+                f"The coefficients of X (up to {np.abs(result.coef).max():.3g}) are beyond what "
+                f"{dtype} holds; scale X or pass it as float64."
+            )
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
         self.intercept_ = intercept if y_ndim == 2 else float(intercept[0])
         self.n_iter_ = result.n_iter

@@ -56,43 +56,42 @@ def _plain_root(h):
 
 
 def _heavy_ball(h, mu, k):
-    # The roots are r = 1 - t, with t^2 - s t + h = 0. The discriminant as a product: at the
-    # textbooks' optimal momentum one of its factors is exactly zero.
+    # The roots are r = 1 - t, with t^2 - s t + h = 0 and r1 r2 = mu. The discriminant as a
+    # product: at the textbooks' optimal momentum one of its factors is exactly zero.
     s, above = 1 - mu + h, 1 + np.sqrt(mu)
     below = (1 - mu) / above  # 1 - sqrt(mu)
-    half_width = np.sqrt(((below**2 - h) * (above**2 - h)).astype(complex))
+    half_width = np.sqrt(np.abs(below**2 - h)) * np.sqrt(np.abs(above**2 - h)) + 0j
+    half_width *= np.where((below**2 < h) & (h < above**2), 1j, 1)
     larger = (s + half_width) / 2
     smaller = np.where(half_width.imag != 0, larger.conj(), h / np.where(larger == 0, 1, larger))
-    # Beyond the middle the roots lie to the left of zero: r^k = (-1)^k (-r)^k, and -r is near 1.
-    # t1 belongs to the root of larger modulus.
-    sign = np.where(s > 2, -1.0, 1.0)
-    t1, t2 = np.where(s > 2, larger, smaller), np.where(s > 2, smaller, larger)
-    log1, log2 = _log_of_root(t1, sign), _log_of_root(t2, sign)
-    gap = log2 - log1  # its real part is <= 0
+    # t belongs to the root of larger modulus. Beyond the middle both lie to the left of zero:
+    # r^k = (-1)^k (-r)^k, and -r is near 1.
+    left = s > 2
+    sign, t = np.where(left, -1.0, 1.0), np.where(left, larger, smaller)
+    log = _log_of_root(t, sign)
+    gap = np.log(mu) - 2 * log  # log(r2 / r1), its real part <= 0
     same = gap == 0
     ratio = np.where(same, k, np.expm1(k * gap) / np.where(same, 1, np.expm1(gap)))
-    d = (_power(sign, log1, k - 1) * ratio).real
-    p = (_power(sign, log1, k) + t1 * (1 - t2) * d).real
-    moving = np.where(h == 0, 1, h)
-    slow = (-np.expm1(np.where(sign > 0, k * log1, 0)) / moving - (1 - t2) / t2 * d).real
+    d = (_power(sign, log, k - 1) * ratio).real
+    other = mu / (1 - t)  # r2
+    p = (_power(sign, log, k) + t * other * d).real
     # Where h = 0 nothing moves, and q is the sum of D_k = (1 - mu^k) / (1 - mu)
     still = k / (1 - mu) + mu * np.expm1(k * np.log(mu)) / (1 - mu) ** 2
-    return p, d, np.where(h == 0, still, np.where(sign > 0, slow, (1 - p) / moving))
+    moving = np.where(h == 0, 1, h)
+    slow = (-np.expm1(np.where(left, 0, k * log)) - t * other * d).real / moving
+    return p, d, np.where(h == 0, still, np.where(left, (1 - p) / moving, slow))
 
 
 def _log_of_root(t, sign):
-    size = 0.5 * np.log1p(t.real * (t.real - 2) + t.imag**2)
+    near = np.where(np.abs(t) < 1e8, t, 0)  # further away nothing cancels, but squares overflow
+    size = 0.5 * np.log1p(near.real * (near.real - 2) + near.imag**2)
+    size = np.where(np.abs(t) < 1e8, size, np.log(np.maximum(np.abs(t - 1), 1)))
     return size + 1j * np.angle(sign * (1 - t))
 
 
 def _power(sign, log, k):
-    # A diverging power stops growing at e^333: times a response of zero it must still be zero
     with np.errstate(invalid="ignore"):  # 0 times the logarithm of 0
-        exponent = k * log
-    if np.iscomplexobj(exponent):
-        power = np.exp(np.minimum(exponent.real, 333.0) + 1j * exponent.imag)
-    else:
-        power = np.exp(np.minimum(exponent, 333.0, out=exponent), out=exponent)
+        power = np.exp(k * log)
     if (sign < 0).any():
         power *= np.where(sign < 0, 1 - 2 * (k % 2), 1.0)
     return np.where(k == 0, 1.0, power)
@@ -100,58 +99,80 @@ def _power(sign, log, k):
 
 @dataclass(frozen=True)
 class Spectrum(Path):
-    """Descent with a constant step from zero.
+    """Descent with a constant step, in the coordinates V'theta of the singular vectors.
 
-    With A the columns (and a column of ones) divided by the root of the weight, A = U S V' and
-    z = U'y, F_k = F_min + sum_i (z_i p_k(h_i))^2, a sum of squares and so never negative, and
-    theta_k = 2 rate V (S z q_k(h)), where h = 2 rate S^2.
+    With A the columns (and a column of ones) divided by the root of the weight, A = U S V', the
+    response z = U'y and the residual's response r = U'(y - A theta_0), after k updates
+
+        V'theta = p_k(h) V'theta_0 + 2 rate S q_k(h) z,   F = F_min + sum_i (r_i p_k(h_i))^2,
+
+    where h = 2 rate S^2: a sum of squares, never negative. A good start shows in r, a far one
+    fades with p_k; neither leaves its rounding in what is small.
     """
 
     step: ConstantStep
-    singular: np.ndarray  # (r,): S
-    vectors: np.ndarray  # (p, r): V
-    response: np.ndarray  # (r, t): z
+    singular: np.ndarray  # (m,): S
+    vectors: np.ndarray  # (p, m): V
+    response: np.ndarray  # (m, t): z
+    residual: np.ndarray  # (m, t): r, without the directions where it is zero for every target
+    start: np.ndarray  # (m, t): V'theta_0
+    still: np.ndarray  # (p, t): the part of theta_0 that no update moves
     minimum: np.ndarray  # (t,): F_min
-
-    @classmethod
-    def of(cls, moments: Moments, step: ConstantStep, fit_intercept: bool) -> Spectrum:
-        """The path of `step` on the raw columns that have these moments."""
-        matrix, response, rest = _triangle(moments, fit_intercept)
-        left, singular, vectors = _graded_svd(matrix)
-        z = left.T @ response
-        outside = response - left @ z
-        minimum = np.maximum(rest, 0.0) + np.einsum("ij,ij->j", outside, outside)
-        return cls(step, singular, vectors, z, minimum)
+    curvature: Curvature  # of all directions
 
     gap_is_exact = True
+
+    @classmethod
+    def of(
+        cls, moments: Moments, step: ConstantStep, start: np.ndarray, fit_intercept: bool
+    ) -> Spectrum:
+        """The path of `step` from `start` (p, t) on the raw columns that have these moments.
+
+        The moments' targets are y, followed by the residuals at the start where that is not zero.
+        """
+        matrix, responses, rest = _triangle(moments, fit_intercept)
+        left, singular, vectors = _graded_svd(matrix)
+        z = left.T @ responses
+        outside = responses - left @ z
+        minima = np.maximum(rest, 0.0) + _squares(outside)
+        z, r = z[:, : start.shape[1]], z[:, -start.shape[1] :]
+        # The minimum is that of y and that of the residuals, known best from the smaller of them
+        minimum = np.where(_squares(r) < _squares(z), minima[-len(r[0]) :], minima[: len(r[0])])
+        begin = vectors.T @ start
+        steepest = int(np.argmax(singular))
+        curvature = Curvature(float(2 * singular[steepest] ** 2), vectors[:, steepest])
+        moving = r.any(axis=1)
+        still = start - vectors @ begin if len(vectors) > len(singular) else np.zeros_like(start)
+        still = still + vectors[:, ~moving] @ begin[~moving]
+        modes = (singular[moving], vectors[:, moving], z[moving], r[moving], begin[moving])
+        return cls(step, *modes, still, minimum, curvature)
 
     @property
     def stride(self) -> int:
         return max(ENTRIES_AT_ONCE // max(len(self.singular), 1), 1)
 
-    @property
-    def curvature(self) -> Curvature:
-        """The largest eigenvalue of the Hessian and its eigenvector."""
-        i = int(np.argmax(self.singular))
-        return Curvature(float(2 * self.singular[i] ** 2), self.vectors[:, i])
-
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        q = totals(self._h, self.step.momentum, ks)
         p, _ = polynomials(self._h, self.step.momentum, ks)
-        moved = (2 * self.step.rate * self.singular * q)[:, :, None] * self.response
-        return self.vectors @ moved, self.minimum + p**2 @ self.response**2
+        q = 2 * self.step.rate * self.singular * totals(self._h, self.step.momentum, ks)
+        moved = p[:, :, None] * self.start + q[:, :, None] * self.response
+        return self.still + self.vectors @ moved, self.minimum + p**2 @ self.residual**2
 
     def records(self, first: int, last: int) -> Records:
-        p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
-        squares = self.response**2
-        gaps = p**2 @ squares
-        # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
-        fall = self._h * d
-        return Records(self.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
+        with np.errstate(over="ignore", invalid="ignore"):  # where the path diverges, and ends
+            p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
+            squares = self.residual**2
+            gaps = p**2 @ squares
+            # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
+            fall = self._h * d
+            return Records(self.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
 
     @property
     def _h(self) -> np.ndarray:
         return 2 * self.step.rate * self.singular**2
+
+
+def _squares(a: np.ndarray) -> np.ndarray:
+    return np.einsum("ij,ij->j", a, a)
 
 
 def _triangle(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -168,7 +189,7 @@ def _triangle(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.nda
     matrix = np.vstack([moments.column_means, centred])
     if fit_intercept:
         matrix = np.column_stack([matrix, np.eye(len(matrix), 1)])
-    rest = moments.yy / weight - np.einsum("ij,ij->j", response, response)
+    rest = moments.yy / weight - _squares(response)
     return matrix, np.vstack([means, response]), rest
 
 

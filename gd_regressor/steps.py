@@ -39,16 +39,17 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
     """Refuse what is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
-    if not (_is_real(value) and 0 < value < np.inf):
+    if not (is_real(value) and 0 < value < np.inf):
         choices = "".join(f' or "{word}"' for word in words)
         raise ValueError(f"learning_rate must be a finite number > 0{choices}, got {value!r}.")
 
 
 def check_momentum(value) -> None:
     """Refuse what is not a number in [0, 1)."""
-    if not (_is_real(value) and 0 <= value < 1):
+    if not (is_real(value) and 0 <= value < 1):
         raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
 
 
-def _is_real(value) -> bool:
+def is_real(value) -> bool:
+    """Whether a value is a real number; True and False are not."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))

@@ -88,6 +88,8 @@ class Stop:
             ends = ends | settled
         if ends.any():
             hit = int(np.argmax(ends))
-            return hit + 1, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
+            # A loss that has left the range of floats in one leap leaves the iterate before it
+            seen = hit + bool(np.isfinite(records.losses[hit]).all())
+            return seen, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
         seen = len(ends)
         return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state

@@ -33,6 +33,8 @@ CASES = {
     "weights": {"weights": random.integers(0, 4, N).astype(float)},
     "uneven weights": {"weights": 10.0 ** random.uniform(-3, 3, N)},
     "far start": {"start": 100 * random.standard_normal((4, 1))},
+    "start far away": {"start": 1e12 * random.standard_normal((4, 1)), "share": 0.9},
+    "start out of sight": {"start": 1e60 * np.ones((4, 1)), "momentum": 0.3},
     "start near an exact fit": {"y": PLAIN @ [1.0, 2.0, 3.0], "start": [[1], [2], [3], [1e-3]]},
     "start at an exact fit": {"y": PLAIN @ [1.0, 2.0, 3.0], "start": [[1], [2], [3], [0]]},
     "start without intercept": {"start": np.ones((3, 1)), "intercept": False},
