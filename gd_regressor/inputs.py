@@ -96,7 +96,7 @@ def _finite_floats(name: str, value) -> np.ndarray:
         if array.dtype.kind not in "fiubO":
             raise TypeError
         array = array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{name} must be real numbers, got {value!r}.") from None
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, but contains NaN or infinity: {value!r}.")

@@ -11,6 +11,7 @@ from scipy.linalg import lapack, lstsq, solve_triangular, svdvals
 from gd_regressor.moments import Moments
 
 EPS = np.finfo(np.float64).eps
+SMALLEST_SCALE = 1e-300
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class Factor:
         root[:, order] = np.triu(upper)[:rank]
         dropped = order[rank:][~constant[order[rank:]]]
         scale = deviation * moments.scale
+        if scale.min() < SMALLEST_SCALE:
+            raise ValueError(
+                f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
+                "to divide by; multiply the column."
+            )
         return cls(root, scale, order[:rank], np.sort(dropped), np.flatnonzero(constant))
 
     @cached_property
@@ -78,11 +84,17 @@ class Factor:
         values = svdvals(self.triangle)
         return float(values[0] / values[-1]) if values.size else 1.0
 
+    def solve(self, right: np.ndarray, *, transposed: bool = False) -> np.ndarray:
+        """T^-1 or T'^-1 times `right` (r, m), T the triangle."""
+        if not len(right):  # which LAPACK refuses
+            return right
+        return solve_triangular(self.triangle, right, trans=int(transposed))
+
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         """(2 R'R)^-1 on the pivots, 1/2 on the intercept (the last of p = d + 1), 0 elsewhere."""
         direction = np.zeros_like(gradient)
-        half = solve_triangular(self.triangle, gradient[self.pivots], trans=1)
-        direction[self.pivots] = 0.5 * solve_triangular(self.triangle, half)
+        half = self.solve(gradient[self.pivots], transposed=True)
+        direction[self.pivots] = 0.5 * self.solve(half)
         direction[len(self.scale) :] = 0.5 * gradient[len(self.scale) :]
         return direction
 
@@ -99,7 +111,7 @@ class Factor:
         if not m:
             return vectors, self.condition_number
         vectors[self.dropped, np.arange(m)] = 1.0
-        vectors[self.pivots] = -solve_triangular(self.triangle, self.root[:, self.dropped])
+        vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
         noise = (64 * EPS * max(8.0, np.sqrt(len(self.scale)))) ** 2
         for _ in range(4):
             product = loss.hessian_product(vectors)

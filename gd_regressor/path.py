@@ -18,7 +18,7 @@ from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, End, Path, Result, Status
 from gd_regressor.spectrum import Spectrum
-from gd_regressor.steps import ConstantStep, check_learning_rate, check_momentum
+from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.stopping import AtFloor, Settled, Stop
 
 Watch = Callable[[int, np.ndarray], None]
@@ -117,6 +117,7 @@ def gd_path(
     """
     check_learning_rate(learning_rate)
     check_momentum(momentum)
+    check_bool("fit_intercept", fit_intercept)
     points = _checked_points(n_iter)
     X, y = check_X_y(
         X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, estimator="gd_path"
@@ -125,11 +126,11 @@ def gd_path(
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
-    with one_blas_thread():
+    with one_blas_thread(), np.errstate(under="ignore"):
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        bound = _divergence_bound(path, rows, target_scales(rows, fit_intercept)[0])
+        bound, _ = _divergence_bounds(path, rows, target_scales(rows, fit_intercept)[0])
     beyond = ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -195,7 +196,7 @@ def follow_textbook(
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, _divergence_bound(path, rows, variance))
+    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
     end = path.first(stop, watch)
     w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(end.k))
     limit = step.stability_limit(curvature.largest)
@@ -226,7 +227,7 @@ def follow_auto(
     path = Walk(loss, theta, factor, ConstantStep(1.0))
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else AtFloor(square)
-    stop = Stop(rule, max_iter, _divergence_bound(path, rows, variance))
+    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
     end = path.first(stop, watch)
     gap = path.records(end.k, end.k).gaps[0]
     if tol is not None and (gap <= tol * variance).all():  # the floor was yet to come
@@ -260,9 +261,9 @@ def divergence_advice(
     column = int(np.argmax(np.abs(curvature.direction)))
     who = f"column {columns[column]!r}" if column < len(columns) else "the intercept"
     return (
-        f"learning_rate={learning_rate:g} is not below the largest stable rate, {limit:.6g}, "
-        f"which {who} sets. Write a smaller learning_rate, put a StandardScaler in front, or use "
-        'learning_rate="auto".'
+        f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
+        f"{limit:.6g}, which {who} sets. Write a smaller learning_rate, put a StandardScaler in "
+        'front, or use learning_rate="auto".'
     )
 
 
@@ -275,9 +276,17 @@ def _checked_points(n_iter) -> np.ndarray:
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
-def _divergence_bound(path: Path, rows: Rows, variance: np.ndarray) -> np.ndarray:
-    factor = 1e20 if rows.X.dtype == np.float32 else 1e100
-    return factor * np.maximum(path.losses(0, 0)[0], variance)
+def _divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np.ndarray, float]:
+    """(t,) the loss above which a run is stopped, and the one above which it is not kept."""
+    factor, ceiling = (1e20, 1e70) if rows.X.dtype == np.float32 else (1e100, 1e300)
+    with np.errstate(over="ignore", invalid="ignore"):
+        first = path.losses(0, 0)[0]
+        bound = np.minimum(factor * np.maximum(first, variance), ceiling)
+    if not (first <= ceiling).all():
+        raise ValueError(
+            "The loss overflows at the start; write a smaller coef_init and intercept_init."
+        )
+    return bound, ceiling
 
 
 def _result(path: Path, end: End, w, b, variance, **known) -> Result:

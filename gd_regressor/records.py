@@ -21,10 +21,10 @@ class Status(str, Enum):
     >>> Status.DIVERGED.name
     'DIVERGED'
     >>> print(Status.CONVERGED)
-    converged: the loss has settled; nothing needs doing
+    converged: the loss has settled to within tol
     """
 
-    CONVERGED = "converged: the loss has settled; nothing needs doing"
+    CONVERGED = "converged: the loss has settled to within tol"
     MAX_ITER = (
         "max_iter: all max_iter updates were made before the loss settled; raise max_iter, scale "
         'the columns (StandardScaler) or use learning_rate="auto"'

@@ -22,7 +22,15 @@ from gd_regressor.path import (
     follow_textbook,
 )
 from gd_regressor.records import Result, Status
-from gd_regressor.steps import ConstantStep, check_learning_rate, check_momentum, is_real
+from gd_regressor.steps import (
+    ConstantStep,
+    check_bool,
+    check_learning_rate,
+    check_momentum,
+    is_real,
+)
+
+CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -86,7 +94,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     DivergenceWarning
         The learning rate is at or above the stability limit.
     sklearn.exceptions.ConvergenceWarning
-        `max_iter` was reached first, or the columns are too nearly dependent.
+        `max_iter` was reached first; or the loss settled far from its minimum, because some
+        direction descends very slowly; or the columns are too nearly dependent.
 
     See Also
     --------
@@ -185,7 +194,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
             rows = rows_of(X, y, sample_weight)
             start = self._start(rows, coef_init, intercept_init)
-            with one_blas_thread():
+            with one_blas_thread(), np.errstate(under="ignore"):
                 result = self._follow(rows, start)
             self._write(result, X.dtype, y.ndim)
         self._warn(result)
@@ -232,9 +241,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if not isinstance(self.verbose, numbers.Integral) or self.verbose < 0:
             raise ValueError(f"verbose must be an integer >= 0, got {self.verbose!r}.")
         for name in ("fit_intercept", "warm_start"):
-            value = getattr(self, name)
-            if not isinstance(value, (bool, np.bool_)):
-                raise ValueError(f"{name} must be True or False, got {value!r}.")
+            check_bool(name, getattr(self, name))
 
     def _start(self, rows, coef_init, intercept_init):
         """Coefficients (d, t) and intercepts (t,) to start from."""
@@ -293,36 +300,44 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def _warn(self, result: Result):
         """One warning at most, here and nowhere else."""
-        limit = result.max_learning_rate
+        limit, left = result.max_learning_rate, self._distance_left(result)
         if limit is not None and self.learning_rate >= limit:
             columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
             advice = divergence_advice(self.learning_rate, limit, result.curvature, columns)
-            outcome = f"{result.n_iter} updates were made; status_: {result.status.name}."
-            warnings.warn(f"{advice} {outcome}", DivergenceWarning, stacklevel=3)
+            category = DivergenceWarning
+            text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         elif result.status is Status.ILL_CONDITIONED:
+            category = ConvergenceWarning
             digits = max(0.0, -np.log10(np.finfo(float).eps * result.condition_number))
-            warnings.warn(
+            text = (
                 f"The scaled condition number is {result.condition_number:.1e}, above the "
                 f"{TRUSTED_CONDITION:.0e} that moments can be trusted to: about {digits:.0f} "
                 "digits of the coefficients are left. Drop or combine columns that nearly depend "
-                "on each other.",
-                ConvergenceWarning,
-                stacklevel=3,
+                "on each other."
             )
         elif result.status is Status.MAX_ITER and self.tol is not None:
-            cure = "Raise max_iter."
-            if limit is not None:
-                cure = (
-                    f"Raise max_iter, raise learning_rate (stable below {limit:.3g}), scale the "
-                    'columns (StandardScaler) or use learning_rate="auto".'
-                )
-            warnings.warn(
-                f"After max_iter={self.max_iter} updates the loss {result.loss_curve[-1]:.6g} is "
-                f"{'' if result.gap_is_exact else 'at least '}{result.gap:.2g} above its "
-                f"attainable minimum ({result.relative_gap:.1g} of the variance of y). {cure}",
-                ConvergenceWarning,
-                stacklevel=3,
+            category = ConvergenceWarning
+            text = f"After max_iter={self.max_iter} updates {left} Raise max_iter"
+            text += (
+                "." if limit is None else f" or learning_rate (stable below {limit:.3g}), {CURE}"
             )
+        elif limit is not None and self.tol and result.relative_gap > np.sqrt(self.tol):
+            category = ConvergenceWarning
+            text = (
+                f"After {result.n_iter} updates an update lowers the loss by no more than "
+                f"tol={self.tol:g} of the variance of y, but {left} Some direction descends very "
+                f"slowly: {CURE}"
+            )
+        else:
+            return
+        warnings.warn(text, category, stacklevel=3)
+
+    def _distance_left(self, result: Result) -> str:
+        least = "" if result.gap_is_exact else "at least "
+        return (
+            f"the loss {result.loss_curve[-1]:.6g} is {least}{result.gap:.2g} above its attainable "
+            f"minimum ({result.relative_gap:.1g} of the variance of y)."
+        )
 
     def _write_losses(self, first, losses):
         """The one place that writes: every `verbose`-th loss of the updates from `first` on."""

@@ -18,13 +18,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, Path, Records
 from gd_regressor.steps import ConstantStep
 
+LARGEST_SINGULAR = 1e150
 ENTRIES_AT_ONCE = 1 << 16  # of the arrays over updates and eigenvectors: they stay in cache
 
 
@@ -140,6 +141,11 @@ class Spectrum(Path):
         minimum = np.where(_squares(r) < _squares(z), minima[-len(r[0]) :], minima[: len(r[0])])
         begin = vectors.T @ start
         steepest = int(np.argmax(singular))
+        if not singular[steepest] < LARGEST_SINGULAR:
+            raise ValueError(
+                f"X: the squares of column {np.argmax(np.abs(vectors[:, steepest]))} overflow; "
+                'divide it, or use learning_rate="auto".'
+            )
         curvature = Curvature(float(2 * singular[steepest] ** 2), vectors[:, steepest])
         moving = r.any(axis=1)
         still = start - vectors @ begin if len(vectors) > len(singular) else np.zeros_like(start)
@@ -185,7 +191,7 @@ def _triangle(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.nda
     weight, means = moments.weight, moments.target_means
     centred = factor.root * factor.scale
     products = moments.xy * (moments.scale / factor.scale / weight)[:, None]
-    response = solve_triangular(factor.triangle, products[factor.pivots], trans=1)
+    response = factor.solve(products[factor.pivots], transposed=True)
     matrix = np.vstack([moments.column_means, centred])
     if fit_intercept:
         matrix = np.column_stack([matrix, np.eye(len(matrix), 1)])

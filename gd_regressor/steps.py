@@ -39,7 +39,7 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
     """Refuse what is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
-    if not (is_real(value) and 0 < value < np.inf):
+    if not (is_real(value) and 0 < value <= 1e300):  # twice of it times a column must be finite
         choices = "".join(f' or "{word}"' for word in words)
         raise ValueError(f"learning_rate must be a finite number > 0{choices}, got {value!r}.")
 
@@ -48,6 +48,12 @@ def check_momentum(value) -> None:
     """Refuse what is not a number in [0, 1)."""
     if not (is_real(value) and 0 <= value < 1):
         raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
+
+
+def check_bool(name: str, value) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
 
 
 def is_real(value) -> bool:

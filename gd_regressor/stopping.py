@@ -70,11 +70,12 @@ class AtFloor:
 
 @dataclass(frozen=True)
 class Stop:
-    """A rule of convergence (None: none), the most updates, and the bound of divergence."""
+    """A rule of convergence (None: none), the most updates, and the bounds of divergence."""
 
     rule: Settled | AtFloor | None
     max_iter: int
     bound: np.ndarray  # (t,): a loss above this has diverged
+    ceiling: float  # a loss above this belongs to predictions that nearly overflow
 
     def start(self, records: Records) -> Any:
         return self.rule.start(records) if self.rule else None
@@ -88,8 +89,8 @@ class Stop:
             ends = ends | settled
         if ends.any():
             hit = int(np.argmax(ends))
-            # A loss that has left the range of floats in one leap leaves the iterate before it
-            seen = hit + bool(np.isfinite(records.losses[hit]).all())
+            # Of a run that leaves the range of floats in one leap the iterate before it is kept
+            seen = hit + bool((records.losses[hit] <= self.ceiling).all())
             return seen, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
         seen = len(ends)
         return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state
