@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gd_regressor.doubled import Point, plain
 from gd_regressor.records import Iterate, Path, Records
 
 
-def iterates(loss, start: np.ndarray, metric, rule) -> Iterator[Iterate]:
+def iterates(loss, start: Point, metric, rule) -> Iterator[Iterate]:
     """Descend from `start`, for ever: w <- w - eta P grad F(w), with the rule's momentum."""
     k, theta, state = 0, start, rule.start(start)
     while True:
@@ -23,39 +24,43 @@ def iterates(loss, start: np.ndarray, metric, rule) -> Iterator[Iterate]:
 class Walk(Path):
     """A path known as far as it was walked: losses of all iterates, parameters of the last.
 
-    Asking for the parameters of an earlier iterate starts again.
+    `here` is that last iterate. Asking for the parameters of an earlier one starts again.
     """
 
-    def __init__(self, loss, start: np.ndarray, metric, rule) -> None:
+    def __init__(self, loss, start: Point, metric, rule) -> None:
         self._parts = loss, start, metric, rule
         self._set_out()
 
     def _set_out(self) -> None:
         self._iterates = iterates(*self._parts)
-        self._here = next(self._iterates)
-        zeros = np.zeros_like(self._here.loss)
-        self._known = [(self._here.loss, zeros, self._gap(self._here))]
+        self.here = next(self._iterates)
+        zeros = np.zeros_like(self.here.loss)
+        self._known = [(self.here.loss, zeros, self._gap(self.here))]
 
     def _gap(self, iterate: Iterate) -> np.ndarray:
         slope = np.einsum("ij,ij->j", iterate.gradient, iterate.direction)
         return np.maximum(slope, 0.0) / (2 * self._parts[2].steepness)
 
     def _advance(self, k: int) -> None:
-        while self._here.k < k:
-            before, here = self._here, next(self._iterates)
+        while self.here.k < k:
+            before, here = self.here, next(self._iterates)
             # The trapezium rule is exact on a quadratic, and free of the rounding of F
             slopes = before.gradient + here.gradient
-            decrease = np.einsum("ij,ij->j", slopes, before.theta - here.theta) / 2
-            self._here = here
+            moved = plain(before.theta - here.theta)
+            decrease = np.einsum("ij,ij->j", slopes, moved) / 2
+            self.here = here
             self._known.append((here.loss, decrease, self._gap(here)))
+
+    def at(self, k: int) -> Point:
+        if k < self.here.k:
+            self._set_out()
+        self._advance(k)
+        return self.here.theta
 
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         thetas: list = [None] * len(ks)
         for i in np.argsort(ks, kind="stable"):
-            if ks[i] < self._here.k:
-                self._set_out()
-            self._advance(ks[i])
-            thetas[i] = self._here.theta
+            thetas[i] = plain(self.at(ks[i]))
         return np.array(thetas), np.array([self._known[k][0] for k in ks])
 
     def records(self, first: int, last: int) -> Records:
@@ -73,6 +78,9 @@ class Moved(Path):
     def __init__(self, path: Path, start: np.ndarray) -> None:
         self._path, self._start = path, start
         self.stride, self.gap_is_exact = path.stride, path.gap_is_exact
+
+    def at(self, k: int) -> Point:
+        return self._start + self._path.at(k)
 
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         thetas, losses = self._path.points(ks)

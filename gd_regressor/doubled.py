@@ -7,6 +7,10 @@ double, which it is not on every platform.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
 import numpy as np
 
 
@@ -30,6 +34,61 @@ def _halves(a):
     return high, a - high
 
 
+@dataclass(frozen=True)
+class Doubled:
+    """An array of numbers high + low, low below an ulp of high: about 32 digits."""
+
+    high: np.ndarray
+    low: np.ndarray
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray | float = 0.0) -> Doubled:
+        """The exact sum of two arrays of doubles."""
+        return cls(*two_sum(a, b))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.high.shape
+
+    def __getitem__(self, index) -> Doubled:
+        return Doubled(self.high[index], self.low[index])
+
+    def __add__(self, other: Doubled | np.ndarray) -> Doubled:
+        high, low = _parts(other)
+        total, error = two_sum(self.high, high)
+        return Doubled(*_quick_two_sum(total, error + (self.low + low)))
+
+    def __neg__(self) -> Doubled:
+        return Doubled(-self.high, -self.low)
+
+    def __sub__(self, other: Doubled | np.ndarray) -> Doubled:
+        return self + -other
+
+    def __mul__(self, other: Doubled | np.ndarray) -> Doubled:
+        high, low = _parts(other)
+        product, error = two_product(self.high, high)
+        return Doubled(*_quick_two_sum(product, error + (self.high * low + self.low * high)))
+
+    def sum(self, axis: int) -> Doubled:
+        """The sum along an axis, in pairs."""
+        here = Doubled(np.moveaxis(self.high, axis, 0), np.moveaxis(self.low, axis, 0))
+        rest = []
+        while (count := here.shape[0]) > 1:
+            if count % 2:
+                rest.append(here[-1])
+            here = here[: count // 2] + here[count // 2 : count - count % 2]
+        return reduce(add, rest, here[0])
+
+
+def _parts(a):
+    return (a.high, a.low) if isinstance(a, Doubled) else (a, np.zeros_like(a))
+
+
+def _quick_two_sum(a, b):
+    total = a + b
+    return total, b - (total - a)
+
+
 def residual(x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The residual y - x w - b (m, t), right to an eps of itself even where it nearly vanishes."""
     high, low = two_sum(y, -b)
@@ -38,3 +97,11 @@ def residual(x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.n
         high, more = two_sum(high, product)
         low = low + (error + more)
     return high + low
+
+
+Point = Doubled | np.ndarray  # of a descent
+
+
+def plain(a: Doubled | np.ndarray) -> np.ndarray:
+    """An array of doubles from one of either kind."""
+    return a.high + a.low if isinstance(a, Doubled) else a

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from gd_regressor.blocks import Rows, map_stretches
-from gd_regressor.doubled import residual
+from gd_regressor.doubled import Doubled, Point, plain, residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
 
@@ -21,7 +22,7 @@ class Frame:
     """
 
     centre: np.ndarray  # (d,)
-    scale: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,): powers of two
     target_centre: np.ndarray  # (t,)
     fit_intercept: bool
 
@@ -39,8 +40,13 @@ class Frame:
             centre, target_centre = np.zeros_like(centre), np.zeros_like(target_centre)
         return cls(centre, scale, target_centre, fit_intercept)
 
-    def to_raw(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def to_raw(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """(d, t) coefficients and (t,) intercepts of the raw columns."""
+        if isinstance(theta, Doubled):
+            (w, b), (more, _) = self.split(theta.high), self.split(theta.low)
+            w = Doubled(w, more) * (1 / self.scale)[:, None]  # powers of two: exact
+            b = Doubled(b, self.split(theta.low)[1]) + self.target_centre
+            return plain(w), plain(b - (w * self.centre[:, None]).sum(axis=0))
         w, b = self.split(theta)
         w = w / self.scale[:, None]
         return w, b + self.target_centre - self.centre @ w
@@ -158,3 +164,52 @@ class DataLoss:
         product[:-1] /= self.frame.scale[:, None]
         product = product if self.frame.fit_intercept else product[:-1]
         return (None if value is None else value / weight), product
+
+
+@dataclass(frozen=True)
+class DoubledLoss:
+    """The same loss at points of twice the working precision, with all sums in that precision.
+
+    Where columns nearly depend on each other, the digits of the coefficients are what is left of
+    the digits of residual and gradient after the square of the condition number.
+    """
+
+    rows: Rows
+    frame: Frame
+
+    def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
+
+        def stretch(first, last):
+            parts = [self._of_block(theta, *block) for block in self.rows.blocks(first, last)]
+            return reduce(_add_pairs, parts) if parts else None
+
+        parts = [part for part in map_stretches(self.rows, stretch) if part is not None]
+        value, gradient = reduce(_add_pairs, parts)
+        weight = self.rows.total_weight
+        return plain(value) / weight, -2 * plain(gradient) / weight
+
+    def _of_block(self, theta, x, y, s):
+        frame, ones = self.frame, np.ones((len(x), 1))
+        z = Doubled.of(x, -frame.centre) * (1 / frame.scale)
+        design = (
+            z
+            if not frame.fit_intercept
+            else Doubled(np.hstack([z.high, ones]), np.hstack([z.low, 0 * ones]))
+        )
+        target = Doubled.of(y, -frame.target_centre)
+        value, gradient = [], []
+        for j in range(y.shape[1]):  # targets one by one: a product has the size of the block
+            residual = target[:, j] - (design * theta[:, j]).sum(axis=1)
+            weighted = residual if s is None else residual * s
+            value.append((weighted * residual).sum(axis=0))
+            gradient.append((design * weighted[:, None]).sum(axis=0))
+        return _stacked(value), _stacked(gradient)
+
+
+def _stacked(parts: list[Doubled]) -> Doubled:
+    return Doubled(*(np.stack([getattr(p, k) for p in parts], axis=-1) for k in ("high", "low")))
+
+
+def _add_pairs(a, b):
+    return a[0] + b[0], a[1] + b[1]

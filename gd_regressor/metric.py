@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack, lstsq, solve_triangular, svdvals
+from scipy.linalg import lapack, lstsq, qr, solve_triangular, svdvals
 
+from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.doubled import Point, plain
+from gd_regressor.losses import Frame
 from gd_regressor.moments import Moments
 
 EPS = np.finfo(np.float64).eps
@@ -55,22 +58,48 @@ class Factor:
             mean = moments.origin / moments.scale + moments.mean
             scatter = scatter + moments.weight * np.multiply.outer(mean, mean)
         deviation = np.sqrt(np.diag(scatter) / moments.weight)
-        constant = deviation == 0
-        deviation = np.where(constant, 1.0, deviation)
-        correlation = scatter / moments.weight / deviation / deviation[:, None]
-        d = len(deviation)
-        threshold = 4 * EPS * max(8.0, np.sqrt(d))
-        upper, order, rank, _ = lapack.dpstrf(correlation, tol=threshold)
-        order = order - 1
-        root = np.zeros((rank, d))
-        root[:, order] = np.triu(upper)[:rank]
-        dropped = order[rank:][~constant[order[rank:]]]
-        scale = deviation * moments.scale
+        # Units are powers of two, in which numbers keep their bits
+        unit = np.where(
+            deviation > 0, np.exp2(np.round(np.log2(np.maximum(deviation, 1e-300)))), 1.0
+        )
+        scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
             raise ValueError(
                 f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
                 "to divide by; multiply the column."
             )
+        threshold = 4 * EPS * max(8.0, np.sqrt(len(scale)))
+        correlation = scatter / moments.weight / unit / unit[:, None]
+        upper, order, rank, _ = lapack.dpstrf(correlation, tol=threshold)
+        return cls._of_pivoted(np.triu(upper), order - 1, rank, scale, deviation == 0)
+
+    @classmethod
+    def of_rows(cls, rows: Rows, frame: Frame) -> Factor:
+        """Factor the rows themselves, by QR: it knows directions down to eps, not to its root.
+
+        A pivot below `d eps` of a column's own deviation is rounding.
+        """
+        d = len(frame.scale)
+
+        def stretch(first, last):
+            root = np.zeros((0, d))
+            for x, _, s in rows.blocks(first, last):
+                z = (x - frame.centre) / frame.scale
+                z = z if s is None else z * np.sqrt(s)[:, None]
+                root = np.linalg.qr(np.vstack([root, z]), mode="r")
+            return root
+
+        root = np.linalg.qr(np.vstack(map_stretches(rows, stretch)), mode="r")
+        upper, order = qr(root / np.sqrt(rows.total_weight), mode="r", pivoting=True)
+        pivots = np.abs(np.diag(upper))
+        rank = int((pivots > d * EPS * max(pivots.max(initial=0), 1e-300)).sum())
+        return cls._of_pivoted(upper, order, rank, frame.scale, ~root.any(axis=0))
+
+    @classmethod
+    def _of_pivoted(cls, upper, order, rank, scale, constant) -> Factor:
+        root = np.zeros((rank, len(order)))
+        root[:, order] = upper[:rank]
+        dropped = order[rank:][~constant[order[rank:]]]
         return cls(root, scale, order[:rank], np.sort(dropped), np.flatnonzero(constant))
 
     @cached_property
@@ -122,7 +151,7 @@ class Factor:
             vectors = vectors - self.apply(product)
         return vectors[:, null], np.inf
 
-    def least_norm(self, theta: np.ndarray, null_vectors: np.ndarray) -> np.ndarray:
+    def least_norm(self, theta: Point, null_vectors: np.ndarray) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `null_vectors` only.
 
         Moving along null vectors changes no prediction, however the multiples are rounded;
@@ -133,5 +162,6 @@ class Factor:
         d = len(self.scale)
         raw = null_vectors[:d] / self.scale[:, None]
         size = np.linalg.norm(raw, axis=0)
-        multiples = lstsq(raw / size, theta[:d] / self.scale[:, None], lapack_driver="gelsy")[0]
-        return theta - (null_vectors / size) @ multiples
+        w = plain(theta)[:d] / self.scale[:, None]
+        multiples = lstsq(raw / size, w, lapack_driver="gelsy")[0]
+        return theta + -(null_vectors / size) @ multiples

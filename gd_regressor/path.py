@@ -12,21 +12,24 @@ from sklearn.utils import check_X_y
 
 from gd_regressor.blocks import Rows, one_blas_thread
 from gd_regressor.descent import Moved, Walk
+from gd_regressor.doubled import Doubled, Point, plain
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.losses import DataLoss, Frame, residual_rows
+from gd_regressor.losses import DataLoss, DoubledLoss, Frame, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
-from gd_regressor.records import Curvature, End, Path, Result, Status
+from gd_regressor.records import Curvature, End, Iterate, Path, Result, Status
 from gd_regressor.spectrum import Spectrum
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
-from gd_regressor.stopping import AtFloor, Settled, Stop
+from gd_regressor.stopping import EPS, AtFloor, Settled, Stop
 
 Watch = Callable[[int, np.ndarray], None]
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
-# Above this scaled condition number moments, which square it, know nothing of the weakest
-# direction, and refining on the rows need not converge
-TRUSTED_CONDITION = 1e7
+# "auto": up to MOMENTS_SUFFICE refining on the rows takes one update or two, as moments square the
+# condition number. Above DOUBLED_FROM tables of up to SMALL entries are worth doubled precision.
+MOMENTS_SUFFICE, DOUBLED_FROM, SMALL = 1e6, 50.0, 1 << 20
+# A relative error of the coefficients above this is said
+WORTH_SAYING = 1e-6
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -212,31 +215,59 @@ def follow_auto(
     tol: float | None,
     watch: Watch | None = None,
 ) -> Result:
-    """Descend on the rows in the metric of their moments, down to the rounding floor.
+    """Descend on the rows in a metric taken from them, down to the rounding floor.
 
-    Centred and scaled columns; each update is a step of 1 in the metric (2 R'R)^-1, which on
-    exact moments would arrive at once. What the moments round away, the gradient from the rows
+    Centred and scaled columns; each update is a step of 1 in the metric (2 R'R)^-1, which with an
+    exact factor R would arrive at once. What the factor rounds away, the gradient from the rows
     puts right at the next update.
     """
+    loss, factor, precision = _loss_and_factor(rows, fit_intercept)
+    theta = loss.frame.from_raw(*start)
+    theta[factor.dropped] = theta[factor.constant] = 0.0  # where no direction leads
+    point: Point = Doubled.of(theta) if isinstance(loss, DoubledLoss) else theta
+    path = Walk(loss, point, factor, ConstantStep(1.0))
+    variance, square = target_scales(rows, fit_intercept)
+    # In doubled precision the coefficients are worth a condition number more than the predictions
+    worth = EPS if precision == EPS else EPS / (16 * factor.condition_number)
+    rule = None if tol is None else AtFloor((4 * worth) ** 2 * square)
+    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
+    end = path.first(stop, watch)
+    theta = path.at(end.k)
+    null_vectors, condition = factor.null_vectors(DataLoss(rows, loss.frame))
+    gap = (path.records(end.k, end.k).gaps[0] / variance).max()
+    if tol is not None and gap <= tol and end.status is Status.MAX_ITER:
+        end = replace(end, status=Status.CONVERGED)  # the floor was yet to come
+    error = _coefficient_error(path.here, rows.X.shape[1], variance)
+    error = np.inf if condition == np.inf else error
+    if end.status is Status.CONVERGED and error > WORTH_SAYING:
+        end = replace(end, status=Status.ILL_CONDITIONED)
+    known = {"condition_number": condition, "coef_error": error}
+    theta = factor.least_norm(theta, null_vectors)
+    return _result(path, end, *loss.frame.to_raw(theta), variance, **known)
+
+
+def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -> float:
+    """The next step, which rounding makes too, in units of the coefficients (at least one of y)."""
+    step, size = (
+        np.linalg.norm(a[:n_columns], axis=0) for a in (iterate.direction, plain(iterate.theta))
+    )
+    return float((step / np.maximum(size, np.sqrt(variance))).max())
+
+
+def _loss_and_factor(
+    rows: Rows, fit_intercept: bool
+) -> tuple[DataLoss | DoubledLoss, Factor, float]:
+    """The loss, the metric's factor and the precision that the condition of the rows calls for."""
     moments = Moments.of(rows)
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
-    loss = DataLoss(rows, frame)
-    theta = frame.from_raw(*start)
-    theta[factor.dropped] = theta[factor.constant] = 0.0  # where no direction leads
-    path = Walk(loss, theta, factor, ConstantStep(1.0))
-    variance, square = target_scales(rows, fit_intercept)
-    rule = None if tol is None else AtFloor(square)
-    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
-    end = path.first(stop, watch)
-    gap = path.records(end.k, end.k).gaps[0]
-    if tol is not None and (gap <= tol * variance).all():  # the floor was yet to come
-        end = replace(end, status=Status.CONVERGED)
-    null_vectors, condition = factor.null_vectors(loss)
-    if condition > TRUSTED_CONDITION and end.status in (Status.CONVERGED, Status.MAX_ITER):
-        end = replace(end, status=Status.ILL_CONDITIONED)
-    theta = factor.least_norm(path.at(end.k), null_vectors)
-    return _result(path, end, *frame.to_raw(theta), variance, condition_number=condition)
+    condition = np.inf if factor.dropped.size else factor.condition_number
+    small = rows.X.size <= SMALL
+    if condition > (DOUBLED_FROM if small else MOMENTS_SUFFICE):
+        factor = Factor.of_rows(rows, frame)
+        if small:
+            return DoubledLoss(rows, frame), factor, EPS**2
+    return DataLoss(rows, frame), factor, EPS
 
 
 def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,8 @@ from enum import Enum
 
 import numpy as np
 
+from gd_regressor.doubled import Point
+
 
 class Status(str, Enum):
     """How a fit ended; the value is a sentence of advice that begins with the member's name.
@@ -34,8 +36,8 @@ class Status(str, Enum):
         'learning_rate below max_learning_rate_, scale the columns or use learning_rate="auto"'
     )
     ILL_CONDITIONED = (
-        "ill_conditioned: the columns are so nearly dependent that the moments cannot tell them "
-        "apart to full accuracy; drop or combine columns"
+        "ill_conditioned: the columns are so nearly dependent that few digits of the coefficients "
+        "are left; drop or combine columns"
     )
     INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
 
@@ -48,7 +50,7 @@ class Iterate:
     """One point of a descent, in the coordinates of its loss."""
 
     k: int  # updates made so far
-    theta: np.ndarray  # (p, t): one column per target, the intercept last where there is one
+    theta: Point  # (p, t): one column per target, the intercept last where there is one
     loss: np.ndarray  # (t,): F at theta
     gradient: np.ndarray  # (p, t): of F at theta
     direction: np.ndarray  # (p, t): P times the gradient
@@ -85,6 +87,7 @@ class Result:
     curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
     max_learning_rate: float | None = None  # the stability limit, likewise
     condition_number: float | None = None  # of the scaled columns; None where it played no part
+    coef_error: float | None = None  # estimated relative error of the coefficients, likewise
     gap_is_exact: bool = False  # else gap is a lower bound
 
 
@@ -108,16 +111,16 @@ class Path(ABC):
     gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
 
     @abstractmethod
+    def at(self, k: int) -> Point:
+        """The (p, t) parameters after `k` updates."""
+
+    @abstractmethod
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Parameters (m, p, t) and losses (m, t) after each of `ks` (m,) updates."""
 
     @abstractmethod
     def records(self, first: int, last: int) -> Records:
         """What is known of the iterates `first` to `last`, both included."""
-
-    def at(self, k: int) -> np.ndarray:
-        """The (p, t) parameters after `k` updates."""
-        return self.points(np.array([k]))[0][0]
 
     def losses(self, first: int, last: int) -> np.ndarray:
         """F after `first` to `last` updates (both included), one column per target."""

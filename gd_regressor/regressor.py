@@ -15,7 +15,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from gd_regressor.blocks import one_blas_thread
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.path import (
-    TRUSTED_CONDITION,
     DivergenceWarning,
     divergence_advice,
     follow_auto,
@@ -308,12 +307,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         elif result.status is Status.ILL_CONDITIONED:
             category = ConvergenceWarning
-            digits = max(0.0, -np.log10(np.finfo(float).eps * result.condition_number))
+            digits = max(0.0, -np.log10(result.coef_error))
             text = (
-                f"The scaled condition number is {result.condition_number:.1e}, above the "
-                f"{TRUSTED_CONDITION:.0e} that moments can be trusted to: about {digits:.0f} "
-                "digits of the coefficients are left. Drop or combine columns that nearly depend "
-                "on each other."
+                f"The condition number of the scaled columns is {result.condition_number:.1e}: "
+                f"about {digits:.0f} digits of the coefficients are left. Drop or combine columns "
+                "that nearly depend on each other."
             )
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning

@@ -157,6 +157,9 @@ class Spectrum(Path):
     def stride(self) -> int:
         return max(ENTRIES_AT_ONCE // max(len(self.singular), 1), 1)
 
+    def at(self, k: int) -> np.ndarray:
+        return self.points(np.array([k]))[0][0]
+
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         p, _ = polynomials(self._h, self.step.momentum, ks)
         q = 2 * self.step.rate * self.singular * totals(self._h, self.step.momentum, ks)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gd_regressor.doubled import Point
+
 
 @dataclass(frozen=True)
 class ConstantStep:
@@ -19,12 +21,12 @@ class ConstantStep:
     rate: float
     momentum: float = 0.0
 
-    def start(self, theta: np.ndarray) -> np.ndarray:
-        return np.zeros_like(theta)
+    def start(self, theta: Point) -> np.ndarray:
+        return np.zeros(theta.shape)
 
     def next(
-        self, state: np.ndarray, theta: np.ndarray, direction: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, state: np.ndarray, theta: Point, direction: np.ndarray
+    ) -> tuple[Point, np.ndarray]:
         step = self.momentum * state - self.rate * direction
         return theta + step, step
 

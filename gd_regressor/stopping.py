@@ -55,16 +55,16 @@ class Settled:
 class AtFloor:
     """The distance from the minimum is rounding: nothing to gain, or no longer halved."""
 
-    square: np.ndarray  # (t,): the mean square of y
+    floor: np.ndarray  # (t,): a distance that is not worth an update
 
     def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
-        return records.gaps[-1], np.zeros(len(self.square), dtype=bool)
+        return records.gaps[-1], np.zeros(len(self.floor), dtype=bool)
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         before, met = state
         gaps = np.vstack([before, records.gaps])
-        floor = (gaps[1:] <= (4 * EPS) ** 2 * self.square) | (gaps[1:] > gaps[:-1] / 2)
-        met = met | np.logical_or.accumulate(floor, axis=0)
+        there = (gaps[1:] <= self.floor) | (gaps[1:] > gaps[:-1] / 2)
+        met = met | np.logical_or.accumulate(there, axis=0)
         return met.all(axis=1), (gaps[-1], met[-1])
 
 

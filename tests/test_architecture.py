@@ -20,7 +20,7 @@ LAYERS = [
     *("__init__", "__main__", "report", "tables"),
     *("regressor", "search", "display", "callbacks", "path", "inputs", "distributed"),
     *("descent", "spectrum", "steps", "metric", "penalties", "stopping", "losses", "moments"),
-    *("blocks", "doubled", "records"),
+    *("blocks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines

@@ -1,15 +1,17 @@
 """ "auto" against exact rational least squares."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import exact_least_squares, exact_predictions
+from scipy.linalg import lstsq
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from gd_regressor import GDLinearRegressor, Status
+from gd_regressor import GDLinearRegressor, Status, path
 
 random = np.random.default_rng(3)
 N = 40
@@ -106,24 +108,72 @@ def test_weights(n_targets=2):
         assert intercept == pytest.approx(float(b), rel=1e-12)
 
 
-@pytest.mark.parametrize("closeness", [1e-8, 1e-11])
-def test_what_moments_cannot_tell_apart_is_said(closeness):
-    Z = np.column_stack([X, X[:, 0] + X[:, 1] + closeness * random.standard_normal(N)])
-    with pytest.warns(UserWarning, match="condition number"):
-        model = GDLinearRegressor().fit(Z, Y)
-    assert model.status_ is Status.ILL_CONDITIONED
-    assert np.isfinite(model.predict(Z)).all()
+def nearly_dependent(closeness):
+    """The whole target lies in a direction that the columns hardly span."""
+    random = np.random.default_rng(5)
+    columns = random.standard_normal((N, 4))
+    columns[:, 3] = columns[:, 0] + columns[:, 1] + closeness * columns[:, 3]
+    y = (columns[:, 3] - columns[:, 0] - columns[:, 1]) / closeness
+    return columns, y + 0.1 * random.standard_normal(N)
 
 
-@pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-6])
-def test_what_moments_can_tell_apart_is_right(closeness):
-    # The whole target lies in the direction that the columns hardly span
-    error = random.standard_normal(N)
-    Z = np.column_stack([X, X[:, 0] + X[:, 1] + closeness * error])
-    y = (Z[:, 4] - Z[:, 0] - Z[:, 1]) / closeness + 0.1 * X[:, 2] ** 2
-    model = GDLinearRegressor().fit(Z, y)
+@pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12, 1e-14])
+def test_columns_that_nearly_depend_are_told_apart(closeness):
+    columns, y = nearly_dependent(closeness)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDLinearRegressor().fit(columns, y)
     assert model.status_ is Status.CONVERGED
-    assert misfit(model, Z, y) <= 1e-6
+    assert misfit(model, columns, y) <= max(1e-6, evaluation(columns, model.coef_, y))
+
+
+LONGLEY = np.loadtxt(Path(__file__).parent / "longley.csv", delimiter=",", skiprows=1)
+X21 = np.arange(21.0)
+WAMPLER = np.vander(X21, 6, increasing=True)[:, 1:]
+DELTA = np.array([759, -2048, 2048, -2048, 2523, -2048, 2048, -2048, 1838, -2048, 2048])
+DELTA = np.concatenate([DELTA, DELTA[-2::-1]])
+HARD = {
+    **{
+        f"Wampler {i + 1}": (WAMPLER, 1 + WAMPLER.sum(axis=1) + size * DELTA)
+        for i, size in ((0, 0), (2, 1), (3, 100), (4, 10_000))
+    },
+    "Wampler 2": (WAMPLER, 1 + WAMPLER @ 0.1 ** np.arange(1, 6)),
+    "Longley": (LONGLEY[:, 1:], LONGLEY[:, 0]),
+    "Hilbert columns": (1 / (np.arange(30)[:, None] + np.arange(1, 9)), np.sin(np.arange(30))),
+    "degree 10": (np.vander(X21 / 20, 11)[:, :-1], np.cos(X21)),
+    **{f"condition {1 / c:.0e}": nearly_dependent(c) for c in (1e-10, 3e-13)},
+}
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_coefficients_have_fifteen_digits(name):
+    columns, y = HARD[name]
+    model = GDLinearRegressor().fit(columns, y)
+    w, _ = exact_least_squares(columns, y)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-15)
+    assert model.status_ is Status.CONVERGED
+
+
+@pytest.mark.parametrize("closeness", [1e-4, 1e-7, 1e-9])
+def test_a_table_too_large_for_doubled_precision_has_the_digits_of_qr(closeness, monkeypatch):
+    monkeypatch.setattr(path, "SMALL", 0)
+    columns, y = nearly_dependent(closeness)
+    model = GDLinearRegressor().fit(columns, y)
+    w, _ = exact_least_squares(columns, y)
+    exact = np.array([float(v) for v in w])
+    centred = columns - columns.mean(axis=0)
+    peer = lstsq(centred, y - y.mean(), lapack_driver="gelsy")[0]
+    error, peers = (np.abs(v / exact - 1).max() for v in (model.coef_, peer))
+    # Both are of the size eps times the condition number; which is smaller is chance
+    assert error <= 4 * max(peers, np.finfo(float).eps / closeness)
+
+
+def test_lost_digits_are_said(monkeypatch):
+    monkeypatch.setattr(path, "SMALL", 0)
+    with pytest.warns(UserWarning, match="digits of the coefficients are left"):
+        model = GDLinearRegressor().fit(*nearly_dependent(1e-13))
+    assert model.status_ is Status.ILL_CONDITIONED
+    assert np.isfinite(model.coef_).all()
 
 
 def test_starts_do_not_change_the_answer():
