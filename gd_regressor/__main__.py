@@ -3,7 +3,7 @@
 Without a table it runs on the diabetes data that scikit-learn ships, in their original units.
 With one it fits the column named by ``--target`` and reports the model in the units of the table
 and in standardised units, beside other estimators on the same rows. ``--save`` keeps the model,
-``--predict`` uses it: one line per row, empty where a value is missing. What is read from a table
+``--predict`` uses it: one line per row, ``nan`` where a value is missing. What is read from a table
 is told in `gd_regressor.tables`; a plot needs the extra ``[plot]``.
 
 ``--standardize`` gives the columns and the target mean 0 and deviation 1 (ddof=0) before the
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,8 @@ def _run_fit(options) -> int:
 
     if options.output is not None:
         raise UserError("--output goes with --predict; --save keeps the model")
+    if options.table is None and (file := next(filter(os.path.isfile, options.features or []), None)):
+        raise UserError(f"no table given; was {file!r} meant? Put it before --features")
     _check_outputs(options)
     figure = None if options.plot is None else _figure(options.plot)
     table = diabetes() if options.table is None else read_table(options.table)
@@ -103,13 +106,15 @@ def _run_predict(options) -> int:
     complete = ~np.isnan(X).any(axis=1)
     if not complete.any():
         raise UserError(f"each row of {options.table} lacks a value that the model needs")
-    cells = np.full(len(X), "", dtype=object)
-    # The shortest text that reads back as the same number
-    cells[complete] = [repr(value) for value in model.predict(X[complete]).tolist()]
+    predictions = np.full(len(X), np.nan)
+    predictions[complete] = model.predict(X[complete])
+    if getattr(descent_of(model), "status_", None) is Status.DIVERGED:
+        _complain(f"warning: the descent of {options.predict} diverged: its predictions are useless")
     if not complete.all():
         n_holes = np.count_nonzero(~complete)
-        _complain(f"no prediction for {n_holes} of {len(X)} rows: a value is missing")
-    text = "\n".join(["prediction", *cells])
+        _complain(f"no prediction (nan) for {n_holes} of {len(X)} rows: a value is missing")
+    # The shortest text that reads back as the same number; an empty line would be no row to readers
+    text = "\n".join(["prediction", *map(repr, predictions.tolist())])
     if options.output is None:
         print(text)
     else:
@@ -215,9 +220,11 @@ def _load(path: str):
         with _warnings_in_a_line_each():
             model = joblib.load(path)
     except Exception as error:  # unpickling can raise anything at all
-        raise UserError(f"cannot load a model from {path}: {error}") from None
+        if isinstance(error, OSError) and error.strerror:  # else it is of what the file holds
+            raise UserError(f"cannot read {path}: {error.strerror}") from None
+        model = None
     if not hasattr(model, "predict") or not hasattr(model, "feature_names_in_"):
-        raise UserError(f"{path} is not a model made by --save: it has no names of columns")
+        raise UserError(f"{path} is not a model made by --save")
     return model
 
 
@@ -230,9 +237,8 @@ def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
             warnings.simplefilter("always", category)
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        for j, name in enumerate(names):
-            text = text.replace(f" column {j} ", f" column {name!r} ")
-        _complain(f"warning: {text}")
+        named = re.sub(r"(?<=column )(\d+) \(counting from 0\)", lambda m: repr(names[int(m[1])]), text)
+        _complain(f"warning: {named}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -262,14 +268,16 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("table", nargs="?", metavar="TABLE", help="CSV or (with the extra [table]) Parquet")
     add("--target", metavar="NAME", help="the column to predict")
-    add("--features", nargs="+", metavar="NAME", help="columns to use (default: all numeric)")
+    features = {"nargs": "+", "action": "extend", "metavar": "NAME"}
+    add("--features", **features, help="columns to use (default: all numeric)")
     add("--standardize", action="store_true", help="give columns and target mean 0, deviation 1")
     rate = "auto (the default), or the step of the textbook"
     number = {"type": _number_or_word}
     add("--learning-rate", **number, default="auto", metavar="auto|NUMBER", help=rate)
-    add("--max-iter", type=int, default=1000, metavar="N", help="most updates (1000)")
+    add("--max-iter", type=int, default=1000, metavar="N", help="maximum number of updates (1000)")
     add("--tol", **number, default=1e-12, metavar="NUMBER|none", help="when to stop (1e-12)")
-    add("--momentum", type=float, default=0.0, metavar="NUMBER", help="Polyak's, 0 to 1 (0)")
+    momentum = "Polyak momentum, at least 0 and below 1 (0)"
+    add("--momentum", type=float, default=0.0, metavar="NUMBER", help=momentum)
     add("--no-intercept", dest="fit_intercept", action="store_false", help="fit no intercept")
     add("--no-compare", dest="compare", action="store_false", help="no other estimators")
     add("--verbose", type=int, default=0, metavar="K", help="print the loss every K updates")

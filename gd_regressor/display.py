@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 
 class LossCurveDisplay:
@@ -92,6 +91,15 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has no loss curve: it is not fitted, or it is a pipeline.
         """
-        check_is_fitted(estimator, "loss_curve_")
+        if not hasattr(estimator, "loss_curve_"):
+            raise ValueError(
+                f"estimator must have a loss_curve_, got {type(estimator).__name__}; pass a fitted "
+                "GDLinearRegressor, of a pipeline its last step: pipeline[-1]."
+            )
         return cls(estimator.loss_curve_).plot(ax, log_scale=log_scale, **kwargs)

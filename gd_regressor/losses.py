@@ -213,3 +213,31 @@ def _stacked(parts: list[Doubled]) -> Doubled:
 
 def _add_pairs(a, b):
     return a[0] + b[0], a[1] + b[1]
+
+
+@dataclass(frozen=True)
+class KnownAtZero:
+    """A loss that takes its value and gradient at zero from moments, and so saves a pass."""
+
+    loss: DataLoss | DoubledLoss
+    value: np.ndarray  # (t,)
+    gradient: np.ndarray  # (p, t)
+
+    @classmethod
+    def of(cls, loss: DataLoss | DoubledLoss, moments: Moments) -> KnownAtZero:
+        """Moments of the rows of `loss`."""
+        frame, weight = loss.frame, moments.weight
+        value = moments.yy / weight
+        slope = moments.xy * (moments.scale / frame.scale / weight)[:, None]
+        if frame.fit_intercept:  # whose gradient is 0: the targets are centred
+            slope = np.vstack([slope, np.zeros_like(value)])
+        else:
+            means = moments.column_means / frame.scale, moments.target_means
+            value, slope = value + means[1] ** 2, slope + np.multiply.outer(*means)
+        return cls(loss, value, -2 * slope)
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the loss."""
+        if plain(theta).any():
+            return self.loss.value_and_gradient(theta)
+        return self.value, self.gradient

@@ -14,7 +14,7 @@ from gd_regressor.blocks import Rows, one_blas_thread
 from gd_regressor.descent import Moved, Walk
 from gd_regressor.doubled import Doubled, Point, plain
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.losses import DataLoss, DoubledLoss, Frame, residual_rows
+from gd_regressor.losses import DataLoss, DoubledLoss, Frame, KnownAtZero, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, End, Iterate, Path, Result, Status
@@ -134,13 +134,12 @@ def gd_path(
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
         bound, _ = _divergence_bounds(path, rows, target_scales(rows, fit_intercept)[0])
-    beyond = ~(losses <= bound).all(axis=1)
+    limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
             f"n_iter={points[beyond].min()} lies where the descent has diverged; ask for fewer "
-            "updates or write a smaller learning_rate."
+            f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends."
         )
-    limit = step.stability_limit(curvature.largest)
     if learning_rate >= limit:
         advice = divergence_advice(learning_rate, limit, curvature, range(X.shape[1]))
         warnings.warn(advice, DivergenceWarning, stacklevel=2)
@@ -221,11 +220,12 @@ def follow_auto(
     exact factor R would arrive at once. What the factor rounds away, the gradient from the rows
     puts right at the next update.
     """
-    loss, factor, precision = _loss_and_factor(rows, fit_intercept)
+    moments = Moments.of(rows)
+    loss, factor, precision = _loss_and_factor(rows, moments, fit_intercept)
     theta = loss.frame.from_raw(*start)
     theta[factor.dropped] = theta[factor.constant] = 0.0  # where no direction leads
     point: Point = Doubled.of(theta) if isinstance(loss, DoubledLoss) else theta
-    path = Walk(loss, point, factor, ConstantStep(1.0))
+    path = Walk(KnownAtZero.of(loss, moments), point, factor, ConstantStep(1.0))
     variance, square = target_scales(rows, fit_intercept)
     # In doubled precision the coefficients are worth a condition number more than the predictions
     worth = EPS if precision == EPS else EPS / (16 * factor.condition_number)
@@ -255,10 +255,9 @@ def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -
 
 
 def _loss_and_factor(
-    rows: Rows, fit_intercept: bool
+    rows: Rows, moments: Moments, fit_intercept: bool
 ) -> tuple[DataLoss | DoubledLoss, Factor, float]:
     """The loss, the metric's factor and the precision that the condition of the rows calls for."""
-    moments = Moments.of(rows)
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     condition = np.inf if factor.dropped.size else factor.condition_number
@@ -289,11 +288,18 @@ def divergence_advice(
     learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
 ) -> str:
     """What is wrong with a learning rate at or above `limit`, which column sets it, the cure."""
-    column = int(np.argmax(np.abs(curvature.direction)))
-    who = f"column {columns[column]!r}" if column < len(columns) else "the intercept"
+    share = np.abs(curvature.direction) ** 2
+    column = int(np.argmax(share))
+    who = "the intercept"
+    if column < len(columns):
+        who = f"column {columns[column]!r}"
+        if isinstance(columns, range):
+            who += " (counting from 0)"
+    # On columns of like scale the steepest direction is their common one
+    sets = "sets" if share[column] > 0.5 else "and those correlated with it set"
     return (
         f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
-        f"{limit:.6g}, which {who} sets. Write a smaller learning_rate, put a StandardScaler in "
+        f"{limit:.6g}, which {who} {sets}. Write a smaller learning_rate, put a StandardScaler in "
         'front, or use learning_rate="auto".'
     )
 

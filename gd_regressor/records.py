@@ -15,21 +15,23 @@ from gd_regressor.doubled import Point
 class Status(str, Enum):
     """How a fit ended; the value is a sentence of advice that begins with the member's name.
 
-    A member is a string, so it can be printed, compared and stored like one.
+    A member is a string, and prints as that sentence; compare it with the members.
 
     Examples
     --------
-    >>> from gd_regressor import Status
-    >>> Status.DIVERGED.name
-    'DIVERGED'
-    >>> print(Status.CONVERGED)
-    converged: the loss has settled to within tol
+    >>> from gd_regressor import GDLinearRegressor, Status
+    >>> model = GDLinearRegressor().fit([[0.0], [1.0], [2.0]], [1.0, 2.0, 2.0])
+    >>> model.status_ is Status.CONVERGED
+    True
+    >>> print(model.status_.name, "-", model.status_)
+    CONVERGED - converged: the loss has settled to within tol
     """
 
     CONVERGED = "converged: the loss has settled to within tol"
     MAX_ITER = (
-        "max_iter: all max_iter updates were made before the loss settled; raise max_iter, scale "
-        'the columns (StandardScaler) or use learning_rate="auto"'
+        "max_iter: all max_iter updates were made before the loss settled; lower learning_rate if "
+        "it is not below max_learning_rate_, else raise max_iter, scale the columns "
+        '(StandardScaler) or use learning_rate="auto"'
     )
     DIVERGED = (
         "diverged: the loss climbed beyond any use and the run was stopped there; lower "

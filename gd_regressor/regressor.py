@@ -56,13 +56,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     fit_intercept : bool, default=True
         Whether to fit an intercept b. It is one more coordinate of the descent.
     momentum : float, default=0.0
-        Polyak's momentum, in [0, 1): each update adds this much of the one before. Belongs to a
-        number as `learning_rate`; "auto" has no use for it and refuses it.
+        Polyak's momentum [1]_, in [0, 1): each update adds this much of the one before. Belongs
+        to a number as `learning_rate`; "auto" has no use for it and refuses it.
     init : {"zeros", "random"}, default="zeros"
         Where to start. "random" draws the coefficients, then the intercept, from the standard
         normal distribution.
     warm_start : bool, default=False
-        Start from the coefficients of the fit before.
+        Start from the coefficients of the fit before (with momentum, from rest).
     random_state : int, RandomState instance or None, default=None
         Source of the random start.
     verbose : int, default=0
@@ -93,8 +93,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     DivergenceWarning
         The learning rate is at or above the stability limit.
     sklearn.exceptions.ConvergenceWarning
-        `max_iter` was reached first; or the loss settled far from its minimum, because some
-        direction descends very slowly; or the columns are too nearly dependent.
+        `max_iter` was reached before the loss settled; or the loss settled far from its minimum,
+        because some direction descends very slowly; or the columns are too nearly dependent.
 
     See Also
     --------
@@ -106,7 +106,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     -----
     With a constant step the iterates are a polynomial in the Hessian, so the coefficients after
     any number of updates come from one pass over the data and one singular value decomposition;
-    the rows are walked over instead where that is cheaper [1]_. When the minimiser is not
+    the rows are walked over instead where that is cheaper. When the minimiser is not
     unique, "auto" returns the one of least norm and the textbook mode what descent from its start
     finds. float32 data are summed in float64.
 

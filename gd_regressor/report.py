@@ -19,10 +19,11 @@ from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.records import Status
 from gd_regressor.regressor import GDLinearRegressor
-from gd_regressor.tables import Problem
+from gd_regressor.tables import POINTS, Problem
 
 WIDTH = 92
 MOST_COEFFICIENTS = 30
+TEXTBOOK_UPDATES = 10_000
 FEWEST_ROWS_TO_SPLIT = 10  # two in each of the five folds: R² of one row is undefined
 
 
@@ -45,13 +46,18 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
         _measured(label, estimator, problem.X, problem.y)
         for label, estimator in _contestants(problem, model).items()
     ]
-    notes = "R²: mean (deviation) over 5 folds of cross-validation, the same for every row. "
+    notes = "R²: mean (deviation) over 5 shuffled folds, the same for each estimator. "
     if len(problem.y) < FEWEST_ROWS_TO_SPLIT:
         notes = f"R² is not cross-validated with fewer than {FEWEST_ROWS_TO_SPLIT} rows. "
     notes += (
         "Training loss: mean squared error in original units. Iterations: for SGDRegressor, passes "
         "over the rows. Fit time: median of these fits, scaling included."
     )
+    if descent_of(model).learning_rate == "auto":
+        notes += (
+            " The textbook row's rate is the largest power of ten at most half its stability limit, "
+            f"with at most {TEXTBOOK_UPDATES:,} updates."
+        )
     if any("!" in iterations for *_, iterations, _ in lines):
         notes += " (!) stopped before it converged."
     head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
@@ -60,18 +66,29 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
 
 def _data(problem: Problem) -> str:
     table, n_used = problem.table, len(problem.y)
-    left_out = ", ".join(
-        name if reason.startswith("text") else f"{name} ({reason})"
-        for name, reason in problem.left_out.items()
-    )
     rows = f"{n_used:,} used, {table.n_rows - n_used:,} left out for a missing value"
     return _entries(
         ("Data", f"{table.source}: {table.n_rows:,} rows, {len(table.columns):,} columns"),
         ("Target", problem.target),
         ("Features", f"{len(problem.names)}: {', '.join(problem.names)}"),
-        ("Left out", left_out and f"not numeric: {left_out}"),
+        ("Left out", _left_out(problem.left_out)),
         ("Rows", problem.holes and f"{rows}: {problem.holes}"),
     )
+
+
+def _left_out(reasons: dict[str, str]) -> str:
+    """Columns and why they are not numeric: text without a word, many commas in one."""
+    commas = [name for name, reason in reasons.items() if reason.endswith(POINTS)]
+    commas = commas if len(commas) > 1 else []
+    groups = [
+        ", ".join(
+            name if reason.startswith("text") else f"{name} ({reason})"
+            for name, reason in reasons.items()
+            if name not in commas
+        ),
+        commas and f"{len(commas)} columns with commas in numbers {POINTS}: {', '.join(commas)}",
+    ]
+    return "; ".join(filter(None, groups))
 
 
 def _descent(model: RegressorMixin) -> str:
@@ -85,7 +102,7 @@ def _descent(model: RegressorMixin) -> str:
     limit = getattr(descent, "max_learning_rate_", None)
     status = descent.status_
     if descent.tol is None and status is Status.MAX_ITER:
-        status = "max_iter: all updates were made, as tol none asks"
+        status = "all updates were made, as tol none asks"
     return _entries(
         ("Descent", f"{how}; {units}"),
         ("", limit and f"(stable below a learning rate of {limit:.4g})"),
@@ -145,7 +162,7 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     if descent.learning_rate == "auto":
         rate = _textbook_rate(problem, intercept)
         label = f"StandardScaler + GDLinearRegressor {rate:g}"
-        other = make_pipeline(StandardScaler(), GDLinearRegressor(rate, 10_000, **intercept))
+        other = make_pipeline(StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept))
     sgd = SGDRegressor(**intercept, random_state=0)
     return {
         f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,

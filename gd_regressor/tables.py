@@ -31,6 +31,10 @@ from sklearn.datasets import load_diabetes
 MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", "."}  # in any case
 
 
+# The cure for a column of decimal commas, at the end of its reason
+POINTS = "(write decimals with a point, thousands without a comma)"
+
+
 class UserError(Exception):
     """Something that the user can put right; its text is the one line they see."""
 
@@ -213,8 +217,7 @@ def _reason(values: np.ndarray, strange: tuple[str, int] | None = None) -> str:
     commas = _number(cell.replace(",", "")) is not None
     if not numbers and not commas:
         return f"text, such as {cell!r} in line {line}"
-    hint = " (write decimals with a point, thousands without a comma)" if commas else ""
-    return f"{cell!r} in line {line} is not a finite number{hint}"
+    return f"{cell!r} in line {line} is not a finite number{f' {POINTS}' * commas}"
 
 
 def _some(names: Iterable[str]) -> str:
