@@ -36,8 +36,9 @@ html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"**": []}
 html_theme_options = {
-    "logo": {"text": "gd_regressor"},
-    "header_links_before_dropdown": 7,
+    "logo": {"text": html_title},
+    "header_links_before_dropdown": 5,
+    "navbar_persistent": ["search-button"],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": ["page-toc"],

@@ -36,6 +36,7 @@ from gd_regressor.report import comparison, descent_of, fit_report
 from gd_regressor.tables import Problem, UserError, choose, diabetes, read_table
 
 PROG = "python -m gd_regressor"
+NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")  # in warnings of the estimator
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,8 +69,9 @@ def _run_fit(options) -> int:
 
     if options.output is not None:
         raise UserError("--output goes with --predict; --save keeps the model")
-    if options.table is None and (file := next(filter(os.path.isfile, options.features or []), None)):
-        raise UserError(f"no table given; was {file!r} meant? Put it before --features")
+    if options.table is None:
+        for name in filter(os.path.isfile, options.features or []):
+            raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
     figure = None if options.plot is None else _figure(options.plot)
     table = diabetes() if options.table is None else read_table(options.table)
@@ -109,7 +111,7 @@ def _run_predict(options) -> int:
     predictions = np.full(len(X), np.nan)
     predictions[complete] = model.predict(X[complete])
     if getattr(descent_of(model), "status_", None) is Status.DIVERGED:
-        _complain(f"warning: the descent of {options.predict} diverged: its predictions are useless")
+        _complain("warning: the model diverged when it was fitted: its predictions are useless")
     if not complete.all():
         n_holes = np.count_nonzero(~complete)
         _complain(f"no prediction (nan) for {n_holes} of {len(X)} rows: a value is missing")
@@ -237,7 +239,7 @@ def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
             warnings.simplefilter("always", category)
         yield
     for text in dict.fromkeys(str(warning.message) for warning in caught):
-        named = re.sub(r"(?<=column )(\d+) \(counting from 0\)", lambda m: repr(names[int(m[1])]), text)
+        named = NUMBERED.sub(lambda match: f"column {names[int(match[1])]!r}", text)
         _complain(f"warning: {named}")
 
 

@@ -17,7 +17,8 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
     weights = checked_weights(sample_weight, len(X))
-    largest = float(np.abs(y if weights is None else y[weights > 0]).max())
+    counted = y if weights is None else y[weights > 0]
+    largest = max(float(counted.max()), -float(counted.min()))
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "

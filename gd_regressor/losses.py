@@ -217,27 +217,27 @@ def _add_pairs(a, b):
 
 @dataclass(frozen=True)
 class KnownAtZero:
-    """A loss that takes its value and gradient at zero from moments, and so saves a pass."""
+    """A loss that knows its value and gradient at zero coefficients from moments: no pass there."""
 
     loss: DataLoss | DoubledLoss
-    value: np.ndarray  # (t,)
-    gradient: np.ndarray  # (p, t)
+    value: np.ndarray  # (t,): with the best intercept
+    slope: np.ndarray  # (d, t): the gradient in the coefficients
 
     @classmethod
     def of(cls, loss: DataLoss | DoubledLoss, moments: Moments) -> KnownAtZero:
         """Moments of the rows of `loss`."""
-        frame, weight = loss.frame, moments.weight
-        value = moments.yy / weight
-        slope = moments.xy * (moments.scale / frame.scale / weight)[:, None]
-        if frame.fit_intercept:  # whose gradient is 0: the targets are centred
-            slope = np.vstack([slope, np.zeros_like(value)])
-        else:
-            means = moments.column_means / frame.scale, moments.target_means
+        value = moments.yy / moments.weight
+        slope = moments.xy * (moments.scale / loss.frame.scale / moments.weight)[:, None]
+        if not loss.frame.fit_intercept:
+            means = moments.column_means / loss.frame.scale, moments.target_means
             value, slope = value + means[1] ** 2, slope + np.multiply.outer(*means)
         return cls(loss, value, -2 * slope)
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """As those of the loss."""
-        if plain(theta).any():
+        w, b = self.loss.frame.split(plain(theta))
+        if w.any():
             return self.loss.value_and_gradient(theta)
-        return self.value, self.gradient
+        # Columns and targets are centred where there is an intercept, so that it is apart from w
+        gradient = np.vstack([self.slope, 2 * b])[: theta.shape[0]]
+        return self.value + b**2, gradient

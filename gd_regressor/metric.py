@@ -47,6 +47,7 @@ class Factor:
     pivots: np.ndarray
     dropped: np.ndarray
     constant: np.ndarray
+    source: str  # what was factored: "moments" or "qr" (of the rows)
 
     steepness = 1.0  # P H = I up to the rounding of the moments
 
@@ -71,7 +72,7 @@ class Factor:
         threshold = 4 * EPS * max(8.0, np.sqrt(len(scale)))
         correlation = scatter / moments.weight / unit / unit[:, None]
         upper, order, rank, _ = lapack.dpstrf(correlation, tol=threshold)
-        return cls._of_pivoted(np.triu(upper), order - 1, rank, scale, deviation == 0)
+        return cls._of_pivoted(np.triu(upper), order - 1, rank, scale, deviation == 0, "moments")
 
     @classmethod
     def of_rows(cls, rows: Rows, frame: Frame) -> Factor:
@@ -93,14 +94,15 @@ class Factor:
         upper, order = qr(root / np.sqrt(rows.total_weight), mode="r", pivoting=True)
         pivots = np.abs(np.diag(upper))
         rank = int((pivots > d * EPS * max(pivots.max(initial=0), 1e-300)).sum())
-        return cls._of_pivoted(upper, order, rank, frame.scale, ~root.any(axis=0))
+        return cls._of_pivoted(upper, order, rank, frame.scale, ~root.any(axis=0), "qr")
 
     @classmethod
-    def _of_pivoted(cls, upper, order, rank, scale, constant) -> Factor:
+    def _of_pivoted(cls, upper, order, rank, scale, constant, source) -> Factor:
         root = np.zeros((rank, len(order)))
         root[:, order] = upper[:rank]
         dropped = order[rank:][~constant[order[rank:]]]
-        return cls(root, scale, order[:rank], np.sort(dropped), np.flatnonzero(constant))
+        pivots, constant = order[:rank], np.flatnonzero(constant)
+        return cls(root, scale, pivots, np.sort(dropped), constant, source)
 
     @cached_property
     def triangle(self) -> np.ndarray:

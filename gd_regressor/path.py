@@ -241,7 +241,8 @@ def follow_auto(
     error = np.inf if condition == np.inf else error
     if end.status is Status.CONVERGED and error > WORTH_SAYING:
         end = replace(end, status=Status.ILL_CONDITIONED)
-    known = {"condition_number": condition, "coef_error": error}
+    known = {"condition_number": condition, "coef_error": error, "metric": factor.source}
+    known["rank"] = len(factor.pivots) + len(factor.dropped) - null_vectors.shape[1]
     theta = factor.least_norm(theta, null_vectors)
     return _result(path, end, *loss.frame.to_raw(theta), variance, **known)
 

@@ -90,6 +90,8 @@ class Result:
     max_learning_rate: float | None = None  # the stability limit, likewise
     condition_number: float | None = None  # of the scaled columns; None where it played no part
     coef_error: float | None = None  # estimated relative error of the coefficients, likewise
+    rank: int | None = None  # of the centred columns, likewise
+    metric: str | None = None  # where the metric came from, likewise
     gap_is_exact: bool = False  # else gap is a lower bound
 
 

@@ -83,6 +83,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, L the largest eigenvalue of the Hessian
         ``(2/n) [X 1]'[X 1]``. Only when `learning_rate` is a number.
+    condition_number_ : float
+        Condition number of the centred columns, each scaled to about deviation 1 and without
+        those that depend on others. Only with "auto", like the next two.
+    rank_ : int
+        Number of centred columns that do not depend on others: the pivots of the factor that are
+        above ``4 eps max(8, sqrt(n_features))`` (from moments, relative to each column's scatter)
+        or ``n_features * eps`` times the largest (from QR), and dropped columns that turned out
+        not to vanish on the rows.
+    metric_ : {"moments", "qr"}
+        What the metric was factored from.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -293,9 +303,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = result.n_iter
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
-        vars(self).pop("max_learning_rate_", None)  # of a fit before, with another learning_rate
-        if result.max_learning_rate is not None:
-            self.max_learning_rate_ = result.max_learning_rate
+        for name in ("max_learning_rate", "condition_number", "rank", "metric"):
+            vars(self).pop(f"{name}_", None)  # of a fit before, with another learning_rate
+            if getattr(result, name) is not None:
+                setattr(self, f"{name}_", getattr(result, name))
 
     def _warn(self, result: Result):
         """One warning at most, here and nowhere else."""
@@ -319,7 +330,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text += (
                 "." if limit is None else f" or learning_rate (stable below {limit:.3g}), {CURE}"
             )
-        elif limit is not None and self.tol and result.relative_gap > np.sqrt(self.tol):
+        elif limit is not None and self.tol and result.relative_gap > np.cbrt(self.tol):
             category = ConvergenceWarning
             text = (
                 f"After {result.n_iter} updates an update lowers the loss by no more than "

@@ -55,8 +55,8 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
     )
     if descent_of(model).learning_rate == "auto":
         notes += (
-            " The textbook row's rate is the largest power of ten at most half its stability limit, "
-            f"with at most {TEXTBOOK_UPDATES:,} updates."
+            " The textbook row's rate is the largest power of ten at most half its stability "
+            f"limit, with at most {TEXTBOOK_UPDATES:,} updates."
         )
     if any("!" in iterations for *_, iterations, _ in lines):
         notes += " (!) stopped before it converged."
@@ -125,9 +125,9 @@ def _coefficients(problem: Problem, model: RegressorMixin) -> str:
         (f"at the end ({updates})", end * original[2], end * standardised[2]),
     ]
     rows = [(name, _number(left), _fixed(right)) for name, left, right in measures]
-    loss_head = [("", "", ""), ("Loss (mean squared error)", "", "")]
-    head = ("Coefficient", "original units", "standardised")
-    text = _grid([head, *rows[:-2], *loss_head, *rows[-2:]])
+    units = ("original units", "standardised")
+    loss_head = [("", "", ""), ("Loss (mean squared error)", *units)]
+    text = _grid([("Coefficient", *units), *rows[:-2], *loss_head, *rows[-2:]])
     if len(names) > MOST_COEFFICIENTS:
         text += f"\nThe {MOST_COEFFICIENTS} largest of {len(names)}, in the order of the table."
     if model is not descent and not descent.fit_intercept:
@@ -162,7 +162,9 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     if descent.learning_rate == "auto":
         rate = _textbook_rate(problem, intercept)
         label = f"StandardScaler + GDLinearRegressor {rate:g}"
-        other = make_pipeline(StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept))
+        other = make_pipeline(
+            StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept)
+        )
     sgd = SGDRegressor(**intercept, random_state=0)
     return {
         f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,

@@ -91,6 +91,9 @@ def test_without_arguments_it_fits_the_diabetes_data(run):
     assert numbers(report, "at the start")[0] == pytest.approx(np.mean(y**2), rel=1e-5)
     for words in ("442 rows", "progression", "Iterations", "Status      converged"):
         assert words in report
+    assert "The textbook row's rate is the largest power of ten" in " ".join(report.split())
+    units = [line for line in report.splitlines() if re.search("original units +standard", line)]
+    assert [line.split("  ")[0] for line in units] == ["Coefficient", "Loss (mean squared error)"]
     rows = [line for line in report.splitlines() if re.search(r"\d ms$", line)]
     assert [re.split(r"\s{2,}", row)[0] for row in rows] == [
         "GDLinearRegressor auto",
@@ -106,6 +109,12 @@ def test_without_arguments_it_fits_the_diabetes_data(run):
     assert "\x1b" not in report
 
 
+def test_the_documentation_shows_the_report_as_it_is(run):
+    page = (Path(__file__).parents[1] / "docs" / "command.rst").read_text(encoding="utf-8")
+    words = [re.sub(r"[-\d.,]+", "", text).split() for text in (fit(run), page)]
+    assert " ".join(words[0]) in " ".join(words[1])
+
+
 def test_the_textbook_example(run, cars):
     report = fit(run, cars, "--target", "price", "--features", "engine_size", *TEXTBOOK)
     w = R * (1 - 0.8**60)
@@ -116,7 +125,9 @@ def test_the_textbook_example(run, cars):
     assert f"{loss:.4f}" == "0.2919"
     assert f"{loss:.6f}" in report
     assert "60 of at most 60" in report
+    assert "Status      all updates were made, as tol none asks" in report
     assert "(stable below a learning rate of 1)" in report
+    assert "textbook row" not in report  # the row that is one has the rate asked for
     assert "StandardScaler (x, y) + GDLinearRegressor 0.1" in report
     assert all(len(line) <= 100 for line in report.splitlines() if cars not in line)
 
@@ -220,6 +231,15 @@ def test_columns_that_are_not_numeric_are_left_out_and_named(run, tmp_path):
     assert "nothing (no value in it), doors ('four' in line 13 is not a finite number)" in words
 
 
+def test_columns_of_decimal_commas_share_one_reason(run, tmp_path):
+    columns = {"make": ["audi", "bmw"] * 6, "size": range(12), "price": range(3, 27, 2)}
+    columns |= {name: [f"{i},5" for i in range(12)] for name in "abc"}
+    table = write_csv(tmp_path / "t.csv", columns, delimiter=";")
+    words = " ".join(fit(run, table, "--target", "price", "--no-compare").split())
+    cure = "(write decimals with a point, thousands without a comma)"
+    assert f"Left out make; 3 columns with commas in numbers {cure}: a, b, c" in words
+
+
 def test_rows_with_a_missing_value_are_left_out_and_counted(run, tmp_path):
     columns = built(40)
     x = columns["engine_size"] = [f"{value!r}" for value in columns["engine_size"].tolist()]
@@ -245,7 +265,7 @@ def test_parquet_gives_the_same_report(run, tmp_path, cars):
     report = fit(run, tmp_path / "cars.parquet", "--target", "price", "--no-compare")
     assert "158 used, 1 left out for a missing value: doors (1)" in report
     words = " ".join(report.split())
-    assert "Left out not numeric: make, when, sold, level (an infinite value in it)" in words
+    assert "Left out make, when, sold, level (an infinite value in it)" in words
 
 
 # --- Files ---
@@ -278,9 +298,9 @@ def test_a_saved_model_predicts_in_original_units(run, tmp_path, options):
     new["weight"][3] = "NA"
     status, out, err = run(write_csv(tmp_path / "new.csv", new), "--predict", saved)
     first, *cells = out.splitlines()
-    assert (status, first, len(cells), cells[3]) == (0, "prediction", 159, "")
+    assert (status, first, len(cells), cells[3]) == (0, "prediction", 159, "nan")
     assert err.splitlines() == [
-        "python -m gd_regressor: no prediction for 1 of 159 rows: a value is missing"
+        "python -m gd_regressor: no prediction (nan) for 1 of 159 rows: a value is missing"
     ]
     del cells[3]
     np.testing.assert_allclose(np.array(cells, float), np.delete(exact, 3), rtol=1e-9)
@@ -401,6 +421,18 @@ def test_a_broken_table_gets_one_line(run, tmp_path, content, words):
     assert words.format(table=table) in refusal(run, table, "--target", "y")
 
 
+def test_a_table_that_features_swallow_is_found_again(run, cars):
+    args = ("--features", "engine_size", "weight", cars, "--target", "price")
+    words = f"no table given; was {cars!r} meant? Put it before --features"
+    assert words in refusal(run, *args)
+
+
+def test_features_given_twice_add_up(run, cars):
+    args = ("--target", "price", "--features", "weight", "--features", "engine_size")
+    report = fit(run, cars, *args, "--no-compare")
+    assert "Features    2: weight, engine_size" in report
+
+
 def test_a_missing_file_gets_one_line(run, tmp_path):
     assert "No such file" in refusal(run, tmp_path / "no.csv", "--target", "y")
     assert "is a folder" in refusal(run, tmp_path, "--target", "y")
@@ -413,9 +445,14 @@ def test_wrong_predictions_get_one_line(run, tmp_path, cars):
     holes = write_csv(tmp_path / "holes.csv", {"engine_size": ["", 1], "weight": [1, ""]})
     assert "no column 'weight'" in refusal(run, lacking, "--predict", saved)
     assert "lacks a value" in refusal(run, holes, "--predict", saved)
-    assert "No such file" in refusal(run, cars, "--predict", tmp_path / "no.joblib")
-    assert "cannot load a model from" in refusal(run, cars, "--predict", lacking)
+    absent = tmp_path / "no.joblib"
+    line = refusal(run, cars, "--predict", absent)
+    assert line.endswith(f"error: cannot read {absent}: No such file or directory\n")
+    line = refusal(run, cars, "--predict", lacking)
+    assert line.endswith(f"error: {lacking} is not a model made by --save\n")
     joblib.dump({"not": "a model"}, other)
+    assert "not a model made by --save" in refusal(run, cars, "--predict", other)
+    other.write_bytes(b"\x1f\x8b and no more of gzip")
     assert "not a model made by --save" in refusal(run, cars, "--predict", other)
     assert "name the table" in refusal(run, "--predict", saved)
     assert "no other option" in refusal(run, cars, "--predict", saved, "--target", "price")
@@ -454,8 +491,18 @@ def test_a_warning_calls_the_column_by_its_name(run, cars, tmp_path):
     args = (cars, "--target", "price", "--learning-rate", "0.01")
     status, _, err = run(*args, "--no-compare", "--plot", tmp_path / "climb.png")
     assert status == 0
-    assert "column 'weight'" in err
+    assert re.search(r"which column 'weight' (sets|and)", err)
     assert (tmp_path / "climb.png").stat().st_size > 10_000
+
+
+def test_predictions_of_a_diverged_model_are_warned_of(run, cars, tmp_path):
+    saved = tmp_path / "model.joblib"
+    rate = ("--learning-rate", "1.05", "--max-iter", "200000")
+    for options in (rate, (*rate, "--standardize")):
+        run(cars, "--target", "price", "--no-compare", "--save", saved, *options)
+        status, out, err = run(cars, "--predict", saved)
+        assert (status, len(out.splitlines())) == (0, 160)
+        assert err.count("\n") == 1 and "warning: " in err and "diverged" in err
 
 
 def test_an_interrupted_descent_is_reported_and_saved(run, cars, tmp_path, monkeypatch):
