@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 
 from gd_regressor.blocks import Rows
 
-LARGEST_TARGET = 1e150
+SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
 
 
 def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
@@ -23,6 +23,11 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
             f"at most {LARGEST_TARGET:g}."
+        )
+    if 0 < largest < SMALLEST_TARGET:
+        raise ValueError(
+            f"y has values of at most {largest:.3g}, whose squares vanish; multiply y so that they "
+            f"are above {SMALLEST_TARGET:g}."
         )
     return Rows(X, y.reshape(len(y), -1), weights)
 

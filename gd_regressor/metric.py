@@ -15,6 +15,9 @@ from gd_regressor.moments import Moments
 
 EPS = np.finfo(np.float64).eps
 SMALLEST_SCALE = 1e-300
+# A pivot below this share of its column's scatter may be rounding of the moments, whose size
+# depends on the number of rows and the order of additions: the rows decide
+SUSPECT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -33,13 +36,11 @@ class Identity:
 
 @dataclass(frozen=True)
 class Factor:
-    """R with R'R the correlations of the columns, by pivoted Cholesky; as a metric, (2 R'R)^-1.
+    """R with R'R the correlations of the columns, pivoted; as a metric, (2 R'R)^-1.
 
     `root` (r, d) has its columns in the data's order. The `pivots` (r of them) are columns that
-    are independent to the accuracy of moments; `dropped` are those that depend on them, and
-    `constant` those with no scatter, which no direction ever moves. A correlation matrix has
-    rounding of some eps in each entry, so a pivot below `4 eps max(8, sqrt(d))` of a column's
-    own scatter is noise.
+    are independent of each other; `dropped` are those that depend on them, or may (the rows
+    decide, see `null_vectors`); `constant` those with no scatter, which no direction ever moves.
     """
 
     root: np.ndarray  # (r, d)
@@ -69,40 +70,34 @@ class Factor:
                 f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
                 "to divide by; multiply the column."
             )
-        threshold = 4 * EPS * max(8.0, np.sqrt(len(scale)))
         correlation = scatter / moments.weight / unit / unit[:, None]
-        upper, order, rank, _ = lapack.dpstrf(correlation, tol=threshold)
-        return cls._of_pivoted(np.triu(upper), order - 1, rank, scale, deviation == 0, "moments")
+        upper, order, rank, _ = lapack.dpstrf(correlation, tol=SUSPECT)
+        root, pivots, constant = np.zeros((rank, len(scale))), order[:rank] - 1, deviation == 0
+        root[:, order - 1] = np.triu(upper)[:rank]
+        dropped = np.setdiff1d(np.flatnonzero(~constant), pivots)
+        return cls(root, scale, pivots, dropped, np.flatnonzero(constant), "moments")
 
     @classmethod
-    def of_rows(cls, rows: Rows, frame: Frame) -> Factor:
+    def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
         """Factor the rows themselves, by QR: it knows directions down to eps, not to its root.
 
-        A pivot below `d eps` of a column's own deviation is rounding.
+        The columns `without` are known to depend on the others. Of those, a pivot below
+        `4 eps sqrt(d (1 + blocks))` times the largest is rounding.
         """
-        d = len(frame.scale)
-
-        def stretch(first, last):
-            root = np.zeros((0, d))
-            for x, _, s in rows.blocks(first, last):
-                z = (x - frame.centre) / frame.scale
-                z = z if s is None else z * np.sqrt(s)[:, None]
-                root = np.linalg.qr(np.vstack([root, z]), mode="r")
-            return root
-
-        root = np.linalg.qr(np.vstack(map_stretches(rows, stretch)), mode="r")
-        upper, order = qr(root / np.sqrt(rows.total_weight), mode="r", pivoting=True)
+        root, d = root_of_rows(rows, frame), len(frame.scale)
+        root = root[int(frame.fit_intercept) :, 1 : d + 1]  # below the row of the ones: centred
+        kept = np.setdiff1d(np.arange(d), without)
+        q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))
-        rank = int((pivots > d * EPS * max(pivots.max(initial=0), 1e-300)).sum())
-        return cls._of_pivoted(upper, order, rank, frame.scale, ~root.any(axis=0), "qr")
-
-    @classmethod
-    def _of_pivoted(cls, upper, order, rank, scale, constant, source) -> Factor:
-        root = np.zeros((rank, len(order)))
-        root[:, order] = upper[:rank]
-        dropped = order[rank:][~constant[order[rank:]]]
-        pivots, constant = order[:rank], np.flatnonzero(constant)
-        return cls(root, scale, pivots, np.sort(dropped), constant, source)
+        n_blocks = len(rows.X) / rows.block_rows
+        noise = 4 * EPS * np.sqrt(d * (1 + n_blocks)) * pivots.max(initial=0)
+        rank = int((pivots > noise).sum())
+        constant = ~root.any(axis=0)
+        pivots = kept[order[:rank]]
+        dropped = np.setdiff1d(np.flatnonzero(~constant), pivots)
+        root = q[:, :rank].T @ root
+        root[:, pivots] = upper[:rank, :rank]
+        return cls(root, frame.scale, pivots, dropped, np.flatnonzero(constant), "qr")
 
     @cached_property
     def triangle(self) -> np.ndarray:
@@ -143,21 +138,30 @@ class Factor:
             return vectors, self.condition_number
         vectors[self.dropped, np.arange(m)] = 1.0
         vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
-        noise = (64 * EPS * max(8.0, np.sqrt(len(self.scale)))) ** 2
         for _ in range(4):
             product = loss.hessian_product(vectors)
-            size = np.einsum("ij,ij->j", vectors, vectors)
-            null = np.einsum("ij,ij->j", vectors, product) <= noise * size
+            null = self._vanish(vectors, product)
             if null.all():
-                return vectors, self.condition_number
+                break
             vectors = vectors - self.apply(product)
-        return vectors[:, null], np.inf
+        # What should be zero is rounding, and would count as much as a large entry in other units
+        small = 64 * EPS * self.condition_number * np.abs(vectors).max(axis=0)
+        cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
+        clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
+        vectors = np.where(clean, cleaned, vectors)
+        return vectors[:, null], self.condition_number if null.all() else np.inf
+
+    def _vanish(self, vectors: np.ndarray, product: np.ndarray) -> np.ndarray:
+        """Which combinations (p, m) of the columns are rounding, with their Hessian `product`."""
+        noise = 6 * EPS * np.sqrt(1 + len(self.scale))
+        size = np.einsum("ij,ij->j", vectors, vectors)
+        return np.einsum("ij,ij->j", vectors, product) <= noise**2 * size
 
     def least_norm(self, theta: Point, null_vectors: np.ndarray) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `null_vectors` only.
 
-        Moving along null vectors changes no prediction, however the multiples are rounded;
-        projecting on their complement would leave rounding of the largest coefficient in all.
+        Moving along null vectors changes predictions by rounding of the move only; projecting on
+        their complement would leave rounding of the largest coefficient in all.
         """
         if not null_vectors.size:
             return theta
@@ -167,3 +171,23 @@ class Factor:
         w = plain(theta)[:d] / self.scale[:, None]
         multiples = lstsq(raw / size, w, lapack_driver="gelsy")[0]
         return theta + -(null_vectors / size) @ multiples
+
+
+def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
+    """R (m, 1 + d + t) of a QR factorisation of [1, columns, targets] in the frame's coordinates.
+
+    Rows are multiplied by the root of their share in the weight. The ones come first: they take
+    the rounding of the means out of the columns.
+    """
+
+    def stretch(first, last):
+        root = np.zeros((0, 1 + len(frame.scale) + len(frame.target_centre)))
+        for x, y, s in rows.blocks(first, last):
+            z = (x - frame.centre) / frame.scale
+            block = np.hstack([np.ones((len(z), 1)), z, y - frame.target_centre])
+            block = block if s is None else block * np.sqrt(s)[:, None]
+            root = np.linalg.qr(np.vstack([root, block]), mode="r")
+        return root
+
+    roots = map_stretches(rows, stretch)
+    return np.linalg.qr(np.vstack(roots), mode="r") / np.sqrt(rows.total_weight)

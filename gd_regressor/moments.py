@@ -109,7 +109,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = _near_mean(start[0]), _near_mean(start[1])
+        origin, target_origin = (_near_mean(a, start[2]) for a in start[:2])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
     scatter = np.diag(moments.xx)
@@ -129,9 +129,9 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     return _centred(rows.blocks(first, last), origin, target_origin, scale)
 
 
-def _near_mean(block: np.ndarray) -> np.ndarray:
+def _near_mean(block: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     # Through differences from a row, so that a constant column gives exactly its value
-    return block[0] + (block - block[0]).mean(axis=0)
+    return block[0] + np.average(block - block[0], axis=0, weights=weights)
 
 
 def _centred(blocks, origin, target_origin, scale) -> Moments:

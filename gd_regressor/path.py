@@ -12,13 +12,13 @@ from sklearn.utils import check_X_y
 
 from gd_regressor.blocks import Rows, one_blas_thread
 from gd_regressor.descent import Moved, Walk
-from gd_regressor.doubled import Doubled, Point, plain
+from gd_regressor.doubled import Doubled, plain
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, KnownAtZero, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, End, Iterate, Path, Result, Status
-from gd_regressor.spectrum import Spectrum
+from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_rows
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.stopping import EPS, AtFloor, Settled, Stop
 
@@ -28,6 +28,8 @@ Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 # "auto": up to MOMENTS_SUFFICE refining on the rows takes one update or two, as moments square the
 # condition number. Above DOUBLED_FROM tables of up to SMALL entries are worth doubled precision.
 MOMENTS_SUFFICE, DOUBLED_FROM, SMALL = 1e6, 50.0, 1 << 20
+# The textbooks' iterates from moments have ten digits up to here
+MOMENTS_ARE_EXACT = 300.0
 # A relative error of the coefficients above this is said
 WORTH_SAYING = 1e-6
 
@@ -164,7 +166,7 @@ def textbook_path(
     residuals = residual_rows(rows, *start) if theta.any() else rows
     if closed_form_pays(*rows.X.shape, n_updates):
         both = replace(rows, y=np.hstack([rows.y, residuals.y])) if theta.any() else rows
-        spectrum = Spectrum.of(Moments.of(both), step, theta, fit_intercept)
+        spectrum = Spectrum.of(_triangle(both, fit_intercept), step, theta)
         return spectrum, spectrum.curvature
     curvature = DataLoss(rows, frame).lipschitz()
     metric = Identity(curvature.largest)
@@ -172,6 +174,16 @@ def textbook_path(
         walk = Walk(DataLoss(residuals, frame), np.zeros_like(theta), metric, step)
         return Moved(walk, theta), curvature
     return Walk(DataLoss(rows, frame), theta, metric, step), curvature
+
+
+def _triangle(rows: Rows, fit_intercept: bool) -> Triangle:
+    """That of the moments; of the rows where it costs little, or where the moments lose digits."""
+    moments = Moments.of(rows)
+    factor = Factor.of(moments)
+    dependent = factor.dropped.size or factor.condition_number > MOMENTS_ARE_EXACT
+    if rows.X.size <= SMALL or dependent:
+        return triangle_of_rows(rows, moments, factor, fit_intercept)
+    return triangle_of_moments(moments, factor, fit_intercept)
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
@@ -221,19 +233,22 @@ def follow_auto(
     puts right at the next update.
     """
     moments = Moments.of(rows)
-    loss, factor, precision = _loss_and_factor(rows, moments, fit_intercept)
+    loss, factor, null_vectors, condition = _loss_and_factor(rows, moments, fit_intercept)
     theta = loss.frame.from_raw(*start)
     theta[factor.dropped] = theta[factor.constant] = 0.0  # where no direction leads
-    point: Point = Doubled.of(theta) if isinstance(loss, DoubledLoss) else theta
-    path = Walk(KnownAtZero.of(loss, moments), point, factor, ConstantStep(1.0))
+    doubled = isinstance(loss, DoubledLoss)
+    path = Walk(
+        KnownAtZero.of(loss, moments),
+        Doubled.of(theta) if doubled else theta,
+        factor,
+        ConstantStep(1.0),
+    )
     variance, square = target_scales(rows, fit_intercept)
     # In doubled precision the coefficients are worth a condition number more than the predictions
-    worth = EPS if precision == EPS else EPS / (16 * factor.condition_number)
+    worth = EPS / (16 * factor.condition_number) if doubled else EPS
     rule = None if tol is None else AtFloor((4 * worth) ** 2 * square)
     stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
     end = path.first(stop, watch)
-    theta = path.at(end.k)
-    null_vectors, condition = factor.null_vectors(DataLoss(rows, loss.frame))
     gap = (path.records(end.k, end.k).gaps[0] / variance).max()
     if tol is not None and gap <= tol and end.status is Status.MAX_ITER:
         end = replace(end, status=Status.CONVERGED)  # the floor was yet to come
@@ -243,8 +258,13 @@ def follow_auto(
         end = replace(end, status=Status.ILL_CONDITIONED)
     known = {"condition_number": condition, "coef_error": error, "metric": factor.source}
     known["rank"] = len(factor.pivots) + len(factor.dropped) - null_vectors.shape[1]
-    theta = factor.least_norm(theta, null_vectors)
-    return _result(path, end, *loss.frame.to_raw(theta), variance, **known)
+    theta = path.at(end.k)
+    least = factor.least_norm(theta, null_vectors)
+    if null_vectors.size:
+        # In columns of very different units the way there can be so long that rounding shows
+        rise = loss.value_and_gradient(least)[0] - end.losses[-1]
+        least = theta if (rise > 1e-15 * variance).any() else least
+    return _result(path, end, *loss.frame.to_raw(least), variance, **known)
 
 
 def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -> float:
@@ -257,17 +277,19 @@ def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -
 
 def _loss_and_factor(
     rows: Rows, moments: Moments, fit_intercept: bool
-) -> tuple[DataLoss | DoubledLoss, Factor, float]:
-    """The loss, the metric's factor and the precision that the condition of the rows calls for."""
+) -> tuple[DataLoss | DoubledLoss, Factor, np.ndarray, float]:
+    """The loss and the metric that the condition of the rows calls for; null vectors, condition."""
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
-    condition = np.inf if factor.dropped.size else factor.condition_number
+    loss = DataLoss(rows, frame)
+    null_vectors, condition = factor.null_vectors(loss)
     small = rows.X.size <= SMALL
-    if condition > (DOUBLED_FROM if small else MOMENTS_SUFFICE):
-        factor = Factor.of_rows(rows, frame)
-        if small:
-            return DoubledLoss(rows, frame), factor, EPS**2
-    return DataLoss(rows, frame), factor, EPS
+    if condition <= (DOUBLED_FROM if small else MOMENTS_SUFFICE):
+        return loss, factor, null_vectors, condition
+    dependent = factor.dropped[null_vectors[factor.dropped].any(axis=1)]
+    factor = Factor.of_rows(rows, frame, without=dependent)
+    null_vectors, condition = factor.null_vectors(loss)
+    return (DoubledLoss(rows, frame) if small else loss), factor, null_vectors, condition
 
 
 def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -280,7 +302,8 @@ def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarr
         y, s = y[s > 0], s[s > 0]
     variance = square = np.average(y**2, axis=0, weights=s)
     if fit_intercept:
-        centred = y - np.average(y, axis=0, weights=s)
+        centred = y - y[0]  # of a constant exactly zero, which y less its rounded mean is not
+        centred -= np.average(centred, axis=0, weights=s)
         variance = np.average(centred**2, axis=0, weights=s)
     return np.where(variance == 0, 1.0, variance), square
 
@@ -307,7 +330,8 @@ def divergence_advice(
 
 def _checked_points(n_iter) -> np.ndarray:
     points = np.asarray(n_iter)
-    if points.dtype.kind not in "iu" or points.ndim > 1 or not points.size or points.min() < 0:
+    bad = points.dtype.kind not in "iu" or points.ndim > 1 or not points.size
+    if bad or points.min() < 0 or points.max() > 2**62:
         raise ValueError(
             f"n_iter must be an integer >= 0 or a list of such integers, got {n_iter!r}."
         )
@@ -316,7 +340,7 @@ def _checked_points(n_iter) -> np.ndarray:
 
 def _divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np.ndarray, float]:
     """(t,) the loss above which a run is stopped, and the one above which it is not kept."""
-    factor, ceiling = (1e20, 1e70) if rows.X.dtype == np.float32 else (1e100, 1e300)
+    factor, ceiling = (1e20, 1e37) if rows.X.dtype == np.float32 else (1e100, 1e290)
     with np.errstate(over="ignore", invalid="ignore"):
         first = path.losses(0, 0)[0]
         bound = np.minimum(factor * np.maximum(first, variance), ceiling)

@@ -87,10 +87,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Condition number of the centred columns, each scaled to about deviation 1 and without
         those that depend on others. Only with "auto", like the next two.
     rank_ : int
-        Number of centred columns that do not depend on others: the pivots of the factor that are
-        above ``4 eps max(8, sqrt(n_features))`` (from moments, relative to each column's scatter)
-        or ``n_features * eps`` times the largest (from QR), and dropped columns that turned out
-        not to vanish on the rows.
+        Number of centred columns that do not depend on others. A column depends on others when
+        the root mean square, over the rows, of its difference from the nearest combination of
+        them is at most ``6 eps sqrt(1 + n_features)`` times the norm of the combination's
+        coefficients, in columns scaled to about deviation 1.
     metric_ : {"moments", "qr"}
         What the metric was factored from.
     n_features_in_ : int

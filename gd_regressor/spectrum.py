@@ -20,12 +20,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gd_regressor.metric import Factor
+from gd_regressor.blocks import Rows
+from gd_regressor.losses import Frame
+from gd_regressor.metric import Factor, root_of_rows
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, Path, Records
 from gd_regressor.steps import ConstantStep
 
 LARGEST_SINGULAR = 1e150
+# R (m, p) and Q'y (m, t) for the columns A = Q R (and one of ones) divided by the root of the
+# weight, and the mean square (t,) of what Q leaves of y
+Triangle = tuple[np.ndarray, np.ndarray, np.ndarray]
 ENTRIES_AT_ONCE = 1 << 16  # of the arrays over updates and eigenvectors: they stay in cache
 
 
@@ -69,8 +74,9 @@ def _heavy_ball(h, mu, k):
     # r^k = (-1)^k (-r)^k, and -r is near 1.
     left = s > 2
     sign, t = np.where(left, -1.0, 1.0), np.where(left, larger, smaller)
-    log = _log_of_root(t, sign)
+    log = _log_of_root(t, sign, mu)
     gap = np.log(mu) - 2 * log  # log(r2 / r1), its real part <= 0
+    gap = np.minimum(gap.real, 0) + 1j * gap.imag
     same = gap == 0
     ratio = np.where(same, k, np.expm1(k * gap) / np.where(same, 1, np.expm1(gap)))
     d = (_power(sign, log, k - 1) * ratio).real
@@ -83,10 +89,14 @@ def _heavy_ball(h, mu, k):
     return p, d, np.where(h == 0, still, np.where(left, (1 - p) / moving, slow))
 
 
-def _log_of_root(t, sign):
-    near = np.where(np.abs(t) < 1e8, t, 0)  # further away nothing cancels, but squares overflow
-    size = 0.5 * np.log1p(near.real * (near.real - 2) + near.imag**2)
-    size = np.where(np.abs(t) < 1e8, size, np.log(np.maximum(np.abs(t - 1), 1)))
+def _log_of_root(t, sign, mu):
+    # Near 1 the modulus needs log1p; elsewhere it would cancel (t near 1) or overflow
+    distance = np.abs(t - 1)
+    near = np.where((t.imag == 0) & (distance > 0.5) & (distance < 2), t.real, 0)
+    size = np.where(
+        near != 0, 0.5 * np.log1p(near * (near - 2)), np.log(np.maximum(distance, 1e-300))
+    )
+    size = np.where(t.imag == 0, size, np.log(mu) / 2)  # conjugate roots have |r|^2 = mu
     return size + 1j * np.angle(sign * (1 - t))
 
 
@@ -124,14 +134,12 @@ class Spectrum(Path):
     gap_is_exact = True
 
     @classmethod
-    def of(
-        cls, moments: Moments, step: ConstantStep, start: np.ndarray, fit_intercept: bool
-    ) -> Spectrum:
-        """The path of `step` from `start` (p, t) on the raw columns that have these moments.
+    def of(cls, triangle: Triangle, step: ConstantStep, start: np.ndarray) -> Spectrum:
+        """The path of `step` from `start` (p, t).
 
-        The moments' targets are y, followed by the residuals at the start where that is not zero.
+        The triangle's targets are y, followed by the residuals at the start where it is not zero.
         """
-        matrix, responses, rest = _triangle(moments, fit_intercept)
+        matrix, responses, rest = triangle
         left, singular, vectors = _graded_svd(matrix)
         z = left.T @ responses
         outside = responses - left @ z
@@ -184,22 +192,35 @@ def _squares(a: np.ndarray) -> np.ndarray:
     return np.einsum("ij,ij->j", a, a)
 
 
-def _triangle(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """R (m, p), Q'y (m, t) and what Q leaves (t,), for the columns A = Q R and the target.
+def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -> Triangle:
+    """From the factor of the moments about the means.
 
     The first row is the means' (and the intercept's), the others the factor of what is centred:
     the products of uncentred columns are never formed.
     """
-    factor = Factor.of(moments)
     weight, means = moments.weight, moments.target_means
     centred = factor.root * factor.scale
     products = moments.xy * (moments.scale / factor.scale / weight)[:, None]
     response = factor.solve(products[factor.pivots], transposed=True)
+    total, explained = moments.yy / weight, _squares(response)
+    excess = explained > total  # by rounding
+    response[:, excess] *= np.sqrt(total[excess] / explained[excess])
     matrix = np.vstack([moments.column_means, centred])
     if fit_intercept:
         matrix = np.column_stack([matrix, np.eye(len(matrix), 1)])
-    rest = moments.yy / weight - _squares(response)
-    return matrix, np.vstack([means, response]), rest
+    return matrix, np.vstack([means, response]), np.maximum(total - explained, 0.0)
+
+
+def triangle_of_rows(rows: Rows, moments: Moments, factor: Factor, fit_intercept: bool) -> Triangle:
+    """From the rows, centred and scaled: eps times the condition number, not times its square."""
+    frame = Frame.of(moments, factor.scale, fit_intercept=True)
+    root, d = root_of_rows(rows, frame), len(frame.scale)
+    ones = root[:, :1]
+    matrix = root[:, 1 : d + 1] * frame.scale + ones * frame.centre
+    if fit_intercept:
+        matrix = np.column_stack([matrix, ones])
+    responses = root[:, d + 1 :] + ones * frame.target_centre
+    return matrix, responses, np.zeros(responses.shape[1])
 
 
 def _graded_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

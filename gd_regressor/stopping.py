@@ -38,12 +38,12 @@ class Settled:
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         """Which of these updates (m,) end the run, and the state after the last of them."""
         streak, settled = state  # calm updates in a row so far; whether a target has settled
-        # Below eps^2 of the mean square, predictions change by an eps of themselves: the floor,
-        # and so what tol=0 means
-        threshold = np.maximum(self.threshold, EPS**2 * self.square)
-        calm = np.abs(records.decreases) <= threshold
+        # An update below the floor changes predictions by an eps of themselves at most: that is
+        # what tol=0 means, and what a walk cannot tell from zero
+        floor = EPS**2 * self.square
+        calm = np.abs(records.decreases) <= np.where(self.threshold > 0, self.threshold, floor)
         if self.momentum == 0:
-            calm &= records.decreases >= 0
+            calm &= records.decreases >= -floor
         index = np.arange(len(calm))[:, None]
         broken = np.maximum.accumulate(np.where(calm, -1 - streak, index), axis=0)
         streaks = index - broken

@@ -100,6 +100,71 @@ def test_a_minimiser_that_is_not_unique_is_the_one_of_least_norm(name):
     assert model.rank_ == np.linalg.matrix_rank(X - X.mean(axis=0), tol=1e-9)
 
 
+def dependent_rows(name, n, random):
+    """Tables as they are, whose columns depend on each other exactly."""
+    if name == "one-hot":
+        return np.eye(30)[random.integers(0, 30, n)]
+    if name == "shares of 100":
+        parts = random.integers(0, 34, (n, 3))
+        return np.column_stack([parts, 100 - parts.sum(axis=1)]).astype(float)
+    if name == "birth, age, year":
+        birth, age = random.integers(1930, 2000, n), random.integers(0, 80, n)
+        return np.column_stack([birth, age, birth + age]).astype(float)
+    if name == "start, end, duration":
+        start, duration = 1_700_000_000 + random.integers(0, 10**7, n), random.integers(0, 10**4, n)
+        return np.column_stack([start, start + duration, duration]).astype(float)
+    return random.standard_normal((n, n + 10)) + 1e3  # wide
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "name, n",
+    [
+        ("one-hot", 2000),
+        ("one-hot", 20_000),
+        ("shares of 100", 20_000),
+        ("birth, age, year", 2000),
+        ("start, end, duration", 20_000),
+        ("wide", 6),
+        ("wide", 50),
+    ],
+)
+def test_columns_that_depend_exactly_are_recognised_whatever_their_offset(name, n, seed):
+    random = np.random.default_rng(seed)
+    columns, y = dependent_rows(name, n, random), random.standard_normal(n)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDLinearRegressor().fit(columns, y)
+    assert model.status_ is Status.CONVERGED
+    assert model.rank_ == min(columns.shape[1] - 1, n - 1)
+    # Optimality: residuals are orthogonal to the columns; and no coefficient is a rounding's
+    residual = y - model.predict(columns)
+    centred = columns - columns.mean(axis=0)
+    slopes = centred.T @ residual / np.linalg.norm(centred, axis=0) / np.linalg.norm(y)
+    assert np.abs(slopes).max() < 1e-7
+    assert np.abs(model.coef_ * columns.std(axis=0)).max() < 10
+
+
+@pytest.mark.parametrize("ratio", [1e6, 1e13, 1e15, 1e18])
+def test_least_norm_never_costs_the_fit(ratio):
+    random = np.random.default_rng(0)
+    u, k = random.standard_normal(60), random.integers(0, 3, 60)
+    columns = np.column_stack([u / ratio**0.5, ratio**0.5 * np.eye(3)[k]])
+    model = GDLinearRegressor().fit(columns, u + k)
+    np.testing.assert_allclose(model.predict(columns), u + k, atol=1e-12)
+    assert model.coef_[0] / ratio**0.5 == pytest.approx(1, abs=1e-9)
+
+
+def test_weights_over_six_decades_on_a_wide_table():
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        columns, y = random.standard_normal((4, 6)), random.standard_normal(4)
+        weights = 10 ** random.uniform(-3, 3, 4)
+        model = GDLinearRegressor().fit(columns, y, weights)
+        w, _ = exact_least_squares(columns, y, weights=weights)
+        np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-8)
+
+
 def test_weights(n_targets=2):
     targets = np.column_stack([Y, random.standard_normal(N)])
     model = GDLinearRegressor().fit(X, targets, sample_weight=WEIGHTS)

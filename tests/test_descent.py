@@ -27,6 +27,14 @@ CASES = {
     "scales and shifts": {"X": PLAIN * [1e-6, 1.0, 1e9] + [1.0, 1e6, 1e15], "y": NOISY + 1e8},
     "big column without slope": {"X": np.column_stack([PLAIN, 1e9 * np.resize([1, -1], N)])},
     "raw powers": {"X": POWERS},
+    "a column rounded to single": {
+        "X": np.column_stack([PLAIN, PLAIN[:, 0].astype(np.float32)]),
+        "momentum": 0.5,
+    },
+    "target in a weak direction": {
+        "X": np.column_stack([PLAIN, PLAIN[:, 0] + 1e-6 * PLAIN[:, 1] ** 2]),
+        "y": PLAIN[:, 1] ** 2,
+    },
     "duplicate and constant columns": {"X": np.column_stack([PLAIN, PLAIN[:, 0], np.ones(N)])},
     "wide": {"X": random.standard_normal((8, 15)), "y": random.standard_normal(8)},
     "targets": {"y": np.column_stack([NOISY, 100 * random.standard_normal(N) + 3])},
@@ -100,7 +108,7 @@ def test_every_iterate_and_loss_is_that_of_the_naive_loop(name, route):
         assert (off <= 1e-10 * size).all(), k
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.9, 0.9999])
+@pytest.mark.parametrize("momentum", [0.0, 1e-16, 1e-12, 0.1, 0.9, 0.9999])
 def test_closed_form_follows_its_recurrence_also_at_double_roots(momentum):
     lower, upper = (1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2
     rates = [0.0, 1e-12, 1e-3, 0.5, 1.0, 1.5, 1.02 * 2 * (1 + momentum)]
@@ -154,6 +162,31 @@ def test_the_run_ends_when_every_target_has_settled(route):
     alone = [GDLinearRegressor(rate, 5000, 1e-8).fit(PLAIN, y) for y in Y.T]
     assert together.n_iter_ == max(model.n_iter_ for model in alone)
     assert together.loss_curve_.shape == (together.n_iter_ + 1,)
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 1 / 3, 123.456])
+def test_a_constant_target_has_variance_one(constant, route):
+    X = PLAIN[:4, :2]
+    rate, y = 0.3 * limit_of(X), np.full(4, constant)
+    model = GDLinearRegressor(rate, 100_000, 1e-6).fit(X, y)
+    _, losses = naive_descent(X, y, rate, model.n_iter_ + 1)
+    assert model.n_iter_ == first_settled([loss[0] for loss in losses], 1e-6, 1, True)
+
+
+def test_late_iterates_are_those_of_the_eigenbasis():
+    """Nearly collinear columns after a million updates, from an eigenbasis with fifty digits."""
+    X = np.column_stack([PLAIN, PLAIN[:, 0] + 1e-3 * PLAIN[:, 1] ** 2])
+    y, k = NOISY, 10**6
+    rate = 0.5 * limit_of(X)
+    A = mpmath.matrix(np.column_stack([X, np.ones(N)]).tolist())
+    H, c = A.T * A * 2 / N, A.T * mpmath.matrix(y.tolist()) * 2 / N
+    values, vectors = mpmath.eigsy(H)
+    c = vectors.T * c
+    steps = [(1 - (1 - mpmath.mpf(rate) * v) ** k) / v * c[i] for i, v in enumerate(values)]
+    exact = np.array((vectors * mpmath.matrix(steps)).tolist(), dtype=object)[:, 0]
+    coefs, intercepts, _ = gd_path(X, y, learning_rate=rate, n_iter=[k])
+    off, size = errors(np.array([*coefs[:, 0], intercepts[0]]), exact)
+    assert off <= 1e-10 * size
 
 
 def test_tol_zero_descends_to_the_floor_and_ends(route):
