@@ -264,7 +264,11 @@ def follow_auto(
         # In columns of very different units the way there can be so long that rounding shows
         rise = loss.value_and_gradient(least)[0] - end.losses[-1]
         least = theta if (rise > 1e-15 * variance).any() else least
-    return _result(path, end, *loss.frame.to_raw(least), variance, **known)
+    w, b = loss.frame.to_raw(least)
+    if rows.X.dtype == np.float32:  # the intercept that suits the coefficients as they are kept
+        with np.errstate(over="ignore"):
+            b = b + loss.frame.centre @ (w - w.astype(np.float32))
+    return _result(path, end, w, b, variance, **known)
 
 
 def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -> float:

@@ -29,6 +29,7 @@ from gd_regressor.steps import (
     is_real,
 )
 
+PREDICT_ROWS = 1 << 14
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -226,7 +227,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return X @ self.coef_.T + self.intercept_
+        if X.dtype == np.float64:
+            return X @ self.coef_.T + self.intercept_
+        # Columns far from zero would cost float32 its digits in the sums; block by block
+        coef, starts = self.coef_.T.astype(np.float64), range(0, len(X), PREDICT_ROWS)
+        parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
+        return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -299,7 +305,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"{dtype} holds; scale X or pass it as float64."
             )
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
-        self.intercept_ = intercept if y_ndim == 2 else float(intercept[0])
+        self.intercept_ = intercept if y_ndim == 2 else float(result.intercept[0])
         self.n_iter_ = result.n_iter
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status

@@ -307,3 +307,14 @@ def test_rows_have_no_order_and_weights_are_repetitions(seed):
     )
     repeated = np.repeat(X, counts, axis=0), np.repeat(y, counts)
     np.testing.assert_allclose(fitted(*repeated)[0], base, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e4, 1e6])
+def test_float32_columns_far_from_zero_keep_their_predictions(shift):
+    random = np.random.default_rng(0)
+    columns = (random.standard_normal((200, 3)) + shift).astype(np.float32)
+    y = (columns - np.float32(shift)) @ [1.0, 2.0, 3.0] + random.standard_normal(200)
+    model = GDLinearRegressor().fit(columns, y.astype(np.float32))
+    exact = GDLinearRegressor().fit(columns.astype(np.float64), y.astype(np.float32))
+    assert model.predict(columns).dtype == np.float32
+    np.testing.assert_allclose(model.predict(columns), exact.predict(columns), atol=2e-6 * y.std())
