@@ -130,37 +130,45 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
 
 
 def _near_mean(block: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    # Through differences from a row, so that a constant column gives exactly its value
-    return block[0] + np.average(block - block[0], axis=0, weights=weights)
+    # Through differences from a row, so that a constant column gives exactly its value; near is
+    # all that it needs to be
+    some = slice(None, None, -(-len(block) // 256))
+    weights = None if weights is None else weights[some]
+    return block[0] + np.average(block[some] - block[0], axis=0, weights=weights)
 
 
 def _centred(blocks, origin, target_origin, scale) -> Moments:
     d, t = len(origin), len(target_origin)
-    weight, sum_x, sum_y = 0.0, np.zeros(d), np.zeros(t)
-    xx, xy, yy = np.zeros((d, d)), np.zeros((d, t)), np.zeros(t)
-    rescaled = (scale != 1).any()
+    # A symmetric product costs half, unless the targets with each other are most of it
+    symmetric, yy = t <= d, np.zeros(t)
+    products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
+    table = np.empty((0, 1 + d + t))
     for x, y, s in blocks:
-        x, y = x - origin, y - target_origin
-        if rescaled:
-            x /= scale
-        weight += len(x) if s is None else float(s.sum())
-        sum_x += x.sum(axis=0) if s is None else s @ x
-        sum_y += y.sum(axis=0) if s is None else s @ y
+        if len(table) < len(x):
+            table = np.empty((len(x), 1 + d + t))
+        # [1, x, y] side by side: one product holds the weight, the sums and the rest
+        block = table[: len(x)]
+        block[:, 0] = 1
+        np.subtract(x, origin, out=block[:, 1 : d + 1])
+        np.subtract(y, target_origin, out=block[:, d + 1 :])
+        if (scale != 1).any():
+            block[:, 1 : d + 1] /= scale
         if s is not None:
-            x *= np.sqrt(s)[:, None]
-            y *= np.sqrt(s)[:, None]
-        xx += x.T @ x
-        xy += x.T @ y
-        yy += np.einsum("ij,ij->j", y, y)
+            block *= np.sqrt(s)[:, None]
+        products += block[:, : len(products)].T @ block
+        if not symmetric:
+            yy += np.einsum("ij,ij->j", block[:, d + 1 :], block[:, d + 1 :])
+    yy = np.diag(products)[d + 1 :] if symmetric else yy
+    weight, sum_x, sum_y = products[0, 0], products[0, 1 : d + 1], products[0, d + 1 :]
     mean, target_mean = sum_x / weight, sum_y / weight
     return Moments(
-        weight,
+        float(weight),
         origin,
         scale,
         mean,
         target_origin,
         target_mean,
-        xx - np.multiply.outer(sum_x, mean),
-        xy - np.multiply.outer(sum_x, target_mean),
+        products[1 : d + 1, 1 : d + 1] - np.multiply.outer(sum_x, mean),
+        products[1 : d + 1, d + 1 :] - np.multiply.outer(sum_x, target_mean),
         np.maximum(yy - sum_y * target_mean, 0.0),
     )

@@ -1,4 +1,4 @@
-"""The descent as a function: any iterate of the textbooks' path, or its end by either route."""
+"""The textbooks' descent as a function: any iterate of it, or its end."""
 
 from __future__ import annotations
 
@@ -12,26 +12,22 @@ from sklearn.utils import check_X_y
 
 from gd_regressor.blocks import Rows, one_blas_thread
 from gd_regressor.descent import Moved, Walk
-from gd_regressor.doubled import Doubled, plain
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.losses import DataLoss, DoubledLoss, Frame, KnownAtZero, residual_rows
+from gd_regressor.losses import DataLoss, Frame, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
-from gd_regressor.records import Curvature, End, Iterate, Path, Result, Status
+from gd_regressor.records import Curvature, End, Path, Result
 from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_rows
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
-from gd_regressor.stopping import EPS, AtFloor, Settled, Stop
+from gd_regressor.stopping import Settled, Stop
 
 Watch = Callable[[int, np.ndarray], None]
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
-# "auto": up to MOMENTS_SUFFICE refining on the rows takes one update or two, as moments square the
-# condition number. Above DOUBLED_FROM tables of up to SMALL entries are worth doubled precision.
-MOMENTS_SUFFICE, DOUBLED_FROM, SMALL = 1e6, 50.0, 1 << 20
+# Tables of up to SMALL entries are worth more than moments, which square the condition number
+SMALL = 1 << 20
 # The textbooks' iterates from moments have ten digits up to here
 MOMENTS_ARE_EXACT = 300.0
-# A relative error of the coefficients above this is said
-WORTH_SAYING = 1e-6
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -135,7 +131,7 @@ def gd_path(
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        bound, _ = _divergence_bounds(path, rows, target_scales(rows, fit_intercept)[0])
+        bound, _ = divergence_bounds(path, rows, target_scales(rows, fit_intercept)[0])
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -210,90 +206,11 @@ def follow_textbook(
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
+    stop = Stop(rule, max_iter, *divergence_bounds(path, rows, variance))
     end = path.first(stop, watch)
     w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(end.k))
     limit = step.stability_limit(curvature.largest)
-    return _result(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
-
-
-def follow_auto(
-    rows: Rows,
-    start: Start,
-    *,
-    fit_intercept: bool,
-    max_iter: int,
-    tol: float | None,
-    watch: Watch | None = None,
-) -> Result:
-    """Descend on the rows in a metric taken from them, down to the rounding floor.
-
-    Centred and scaled columns; each update is a step of 1 in the metric (2 R'R)^-1, which with an
-    exact factor R would arrive at once. What the factor rounds away, the gradient from the rows
-    puts right at the next update.
-    """
-    moments = Moments.of(rows)
-    loss, factor, null_vectors, condition = _loss_and_factor(rows, moments, fit_intercept)
-    theta = loss.frame.from_raw(*start)
-    theta[factor.dropped] = theta[factor.constant] = 0.0  # where no direction leads
-    doubled = isinstance(loss, DoubledLoss)
-    path = Walk(
-        KnownAtZero.of(loss, moments),
-        Doubled.of(theta) if doubled else theta,
-        factor,
-        ConstantStep(1.0),
-    )
-    variance, square = target_scales(rows, fit_intercept)
-    # In doubled precision the coefficients are worth a condition number more than the predictions
-    worth = EPS / (16 * factor.condition_number) if doubled else EPS
-    rule = None if tol is None else AtFloor((4 * worth) ** 2 * square)
-    stop = Stop(rule, max_iter, *_divergence_bounds(path, rows, variance))
-    end = path.first(stop, watch)
-    gap = (path.records(end.k, end.k).gaps[0] / variance).max()
-    if tol is not None and gap <= tol and end.status is Status.MAX_ITER:
-        end = replace(end, status=Status.CONVERGED)  # the floor was yet to come
-    error = _coefficient_error(path.here, rows.X.shape[1], variance)
-    error = np.inf if condition == np.inf else error
-    if end.status is Status.CONVERGED and error > WORTH_SAYING:
-        end = replace(end, status=Status.ILL_CONDITIONED)
-    known = {"condition_number": condition, "coef_error": error, "metric": factor.source}
-    known["rank"] = len(factor.pivots) + len(factor.dropped) - null_vectors.shape[1]
-    theta = path.at(end.k)
-    least = factor.least_norm(theta, null_vectors)
-    if null_vectors.size:
-        # In columns of very different units the way there can be so long that rounding shows
-        rise = loss.value_and_gradient(least)[0] - end.losses[-1]
-        least = theta if (rise > 1e-15 * variance).any() else least
-    w, b = loss.frame.to_raw(least)
-    if rows.X.dtype == np.float32:  # the intercept that suits the coefficients as they are kept
-        with np.errstate(over="ignore"):
-            b = b + loss.frame.centre @ (w - w.astype(np.float32))
-    return _result(path, end, w, b, variance, **known)
-
-
-def _coefficient_error(iterate: Iterate, n_columns: int, variance: np.ndarray) -> float:
-    """The next step, which rounding makes too, in units of the coefficients (at least one of y)."""
-    step, size = (
-        np.linalg.norm(a[:n_columns], axis=0) for a in (iterate.direction, plain(iterate.theta))
-    )
-    return float((step / np.maximum(size, np.sqrt(variance))).max())
-
-
-def _loss_and_factor(
-    rows: Rows, moments: Moments, fit_intercept: bool
-) -> tuple[DataLoss | DoubledLoss, Factor, np.ndarray, float]:
-    """The loss and the metric that the condition of the rows calls for; null vectors, condition."""
-    factor = Factor.of(moments, about_mean=fit_intercept)
-    frame = Frame.of(moments, factor.scale, fit_intercept)
-    loss = DataLoss(rows, frame)
-    null_vectors, condition = factor.null_vectors(loss)
-    small = rows.X.size <= SMALL
-    if condition <= (DOUBLED_FROM if small else MOMENTS_SUFFICE):
-        return loss, factor, null_vectors, condition
-    dependent = factor.dropped[null_vectors[factor.dropped].any(axis=1)]
-    factor = Factor.of_rows(rows, frame, without=dependent)
-    null_vectors, condition = factor.null_vectors(loss)
-    return (DoubledLoss(rows, frame) if small else loss), factor, null_vectors, condition
+    return result_of(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
 
 
 def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -304,11 +221,13 @@ def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarr
     y, s = np.asarray(rows.y, dtype=np.float64), rows.weights
     if s is not None:
         y, s = y[s > 0], s[s > 0]
-    variance = square = np.average(y**2, axis=0, weights=s)
-    if fit_intercept:
-        centred = y - y[0]  # of a constant exactly zero, which y less its rounded mean is not
-        centred -= np.average(centred, axis=0, weights=s)
-        variance = np.average(centred**2, axis=0, weights=s)
+    origin = y[0].copy()
+    y = y - origin  # of a constant exactly zero, which y less its rounded mean is not
+    mean = np.average(y, axis=0, weights=s)
+    y -= mean
+    variance = np.average(y * y, axis=0, weights=s)
+    square = variance + (origin + mean) ** 2
+    variance = variance if fit_intercept else square
     return np.where(variance == 0, 1.0, variance), square
 
 
@@ -342,7 +261,7 @@ def _checked_points(n_iter) -> np.ndarray:
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
-def _divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np.ndarray, float]:
+def divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np.ndarray, float]:
     """(t,) the loss above which a run is stopped, and the one above which it is not kept."""
     factor, ceiling = (1e20, 1e37) if rows.X.dtype == np.float32 else (1e100, 1e290)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -355,7 +274,10 @@ def _divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np
     return bound, ceiling
 
 
-def _result(path: Path, end: End, w, b, variance, **known) -> Result:
+def result_of(
+    path: Path, end: End, w: np.ndarray, b: np.ndarray, variance: np.ndarray, **known
+) -> Result:
+    """The record of a descent that ended with coefficients `w` (d, t) and intercepts `b` (t,)."""
     gaps = path.records(end.k, end.k).gaps
     return Result(
         coef=w.T,

@@ -12,14 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.path import (
-    DivergenceWarning,
-    divergence_advice,
-    follow_auto,
-    follow_textbook,
-)
+from gd_regressor.path import DivergenceWarning, divergence_advice, follow_textbook
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
     ConstantStep,

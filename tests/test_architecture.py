@@ -18,7 +18,7 @@ TESTS = Path(__file__).parent
 # with it in the design.
 LAYERS = [
     *("__init__", "__main__", "report", "tables"),
-    *("regressor", "search", "display", "callbacks", "path", "inputs", "distributed"),
+    *("regressor", "search", "display", "callbacks", "auto", "path", "inputs", "distributed"),
     *("descent", "spectrum", "steps", "metric", "penalties", "stopping", "losses", "moments"),
     *("blocks", "records", "doubled"),
 ]
