@@ -47,32 +47,32 @@ def follow_auto(
     puts right at the next update.
     """
     moments = Moments.of(rows)
-    means = _means(rows, moments, fit_intercept)
+    plan = _plan(rows, moments, fit_intercept)
     variance, square = target_scales(rows, fit_intercept)
     path = Walk(
-        KnownAtZero.of(means.loss, moments), means.point(start), means.factor, ConstantStep(1.0)
+        KnownAtZero.of(plan.loss, moments), plan.point(start), plan.factor, ConstantStep(1.0)
     )
-    rule = None if tol is None else AtFloor(means.precision**2 * square)
+    rule = None if tol is None else AtFloor(plan.precision**2 * square)
     stop = Stop(rule, max_iter, *divergence_bounds(path, rows, variance))
     end = path.first(stop, watch)
-    theta = means.least_norm(path.at(end.k), end.losses[-1], variance)
-    w, b = means.loss.frame.to_raw(theta)
+    theta = plan.least_norm(path.at(end.k), end.losses[-1], variance)
+    w, b = plan.loss.frame.to_raw(theta)
     if rows.X.dtype == np.float32:  # the intercept that suits the coefficients as they are kept
         with np.errstate(over="ignore"):
-            b = b + means.loss.frame.centre @ (w - w.astype(np.float32))
-    error = means.coefficient_error(path, variance)
+            b = b + plan.loss.frame.centre @ (w - w.astype(np.float32))
+    error = plan.coefficient_error(path, variance)
     known = {
-        "condition_number": means.condition_number,
+        "condition_number": plan.condition_number,
         "coef_error": error,
-        "rank": means.rank,
-        "metric": means.factor.source,
+        "rank": plan.rank,
+        "metric": plan.factor.source,
     }
     end = _judged(end, path, tol, variance, error)
     return result_of(path, end, w, b, variance, **known)
 
 
 @dataclass(frozen=True)
-class Means:
+class Plan:
     """The loss to descend on and the metric to descend in, chosen for a table."""
 
     loss: DataLoss | DoubledLoss
@@ -123,18 +123,18 @@ class Means:
         return float((step / np.maximum(size, np.sqrt(variance))).max())
 
 
-def _means(rows: Rows, moments: Moments, fit_intercept: bool) -> Means:
+def _plan(rows: Rows, moments: Moments, fit_intercept: bool) -> Plan:
     """What the condition of the rows calls for: moments, or else QR, doubled for small tables."""
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     loss = DataLoss(rows, frame)
-    means = Means(loss, factor, *factor.null_vectors(loss))
+    plan = Plan(loss, factor, *factor.null_vectors(loss))
     small = rows.X.size <= SMALL
-    if means.condition_number <= (DOUBLED_FROM if small else MOMENTS_SUFFICE):
-        return means
-    dependent = factor.dropped[means.null_vectors[factor.dropped].any(axis=1)]
+    if plan.condition_number <= (DOUBLED_FROM if small else MOMENTS_SUFFICE):
+        return plan
+    dependent = factor.dropped[plan.null_vectors[factor.dropped].any(axis=1)]
     factor = Factor.of_rows(rows, frame, without=dependent)
-    return Means(DoubledLoss(rows, frame) if small else loss, factor, *factor.null_vectors(loss))
+    return Plan(DoubledLoss(rows, frame) if small else loss, factor, *factor.null_vectors(loss))
 
 
 def _judged(end: End, path: Walk, tol: float | None, variance: np.ndarray, error: float) -> End:

@@ -44,7 +44,7 @@ class Factor:
     """
 
     root: np.ndarray  # (r, d)
-    scale: np.ndarray  # (d,): the deviation of each column in its own units, 1 where it is 0
+    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
     pivots: np.ndarray
     dropped: np.ndarray
     constant: np.ndarray
