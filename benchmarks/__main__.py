@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure GDLinearRegressor beside its peers, interleaved in one process. The "
-        "full run takes about a quarter of an hour and 4 GB of memory.",
+        "full run takes about ten minutes and 4 GB of memory.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="small sizes and few rounds, under a minute")
