@@ -53,7 +53,7 @@ def follow_auto(
         KnownAtZero.of(plan.loss, moments), plan.point(start), plan.factor, ConstantStep(1.0)
     )
     rule = None if tol is None else AtFloor(plan.precision**2 * square)
-    stop = Stop(rule, max_iter, *divergence_bounds(path, rows, variance))
+    stop = Stop(rule, max_iter, *divergence_bounds(path, np.float64, variance))
     end = path.first(stop, watch)
     theta = plan.least_norm(path.at(end.k), end.losses[-1], variance)
     w, b = plan.loss.frame.to_raw(theta)
@@ -107,9 +107,18 @@ class Plan:
         if not self.null_vectors.size:
             return theta
         least = self.factor.least_norm(theta, self.null_vectors)
-        # In columns of very different units the way there can be so long that rounding shows
-        rise = self.loss.value_and_gradient(least)[0] - value
-        return theta if (rise > 1e-15 * variance).any() else least
+        # The way there can be so long that the rounding of a null vector shows in the loss; an
+        # update or two takes that back, unless the columns' units are too far apart
+        for _ in range(3):
+            reached, gradient = self.loss.value_and_gradient(least)
+            spoilt = np.abs(reached - value) > 1e-15 * variance
+            if not spoilt.any():
+                break
+            least = least + -self.factor.apply(gradient)
+        before, after = (
+            np.linalg.norm(self.loss.frame.to_raw(point)[0], axis=0) for point in (theta, least)
+        )
+        return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
 
     def coefficient_error(self, path: Walk, variance: np.ndarray) -> float:
         """Estimated relative error of the coefficients: the next step, which rounding makes too.
@@ -134,7 +143,11 @@ def _plan(rows: Rows, moments: Moments, fit_intercept: bool) -> Plan:
         return plan
     dependent = factor.dropped[plan.null_vectors[factor.dropped].any(axis=1)]
     factor = Factor.of_rows(rows, frame, without=dependent)
-    return Plan(DoubledLoss(rows, frame) if small else loss, factor, *factor.null_vectors(loss))
+    # What the moments found to vanish is known better than an ill-conditioned R would know it
+    rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
+    more, condition = rest.null_vectors(loss)
+    null_vectors = np.hstack([plan.null_vectors, more])
+    return Plan(DoubledLoss(rows, frame) if small else loss, factor, null_vectors, condition)
 
 
 def _judged(end: End, path: Walk, tol: float | None, variance: np.ndarray, error: float) -> End:

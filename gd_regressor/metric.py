@@ -138,15 +138,18 @@ class Factor:
             return vectors, self.condition_number
         vectors[self.dropped, np.arange(m)] = 1.0
         vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
+        d = len(self.scale)
+        vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
         for _ in range(4):
             product = loss.hessian_product(vectors)
             null = self._vanish(vectors, product)
             if null.all():
                 break
-            vectors = vectors - self.apply(product)
+            vectors = np.where(null, vectors, vectors - self.apply(product))
         # What should be zero is rounding, and would count as much as a large entry in other units
         small = 64 * EPS * self.condition_number * np.abs(vectors).max(axis=0)
         cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
+        cleaned[d:], cleaned[self.dropped, np.arange(m)] = vectors[d:], 1.0
         clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
         vectors = np.where(clean, cleaned, vectors)
         return vectors[:, null], self.condition_number if null.all() else np.inf

@@ -131,7 +131,7 @@ def gd_path(
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        bound, _ = divergence_bounds(path, rows, target_scales(rows, fit_intercept)[0])
+        bound, _ = divergence_bounds(path, X.dtype, target_scales(rows, fit_intercept)[0])
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -206,7 +206,7 @@ def follow_textbook(
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
     variance, square = target_scales(rows, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, *divergence_bounds(path, rows, variance))
+    stop = Stop(rule, max_iter, *divergence_bounds(path, rows.X.dtype, variance))
     end = path.first(stop, watch)
     w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(end.k))
     limit = step.stability_limit(curvature.largest)
@@ -261,15 +261,18 @@ def _checked_points(n_iter) -> np.ndarray:
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
-def divergence_bounds(path: Path, rows: Rows, variance: np.ndarray) -> tuple[np.ndarray, float]:
+def divergence_bounds(
+    path: Path, dtype: np.dtype, variance: np.ndarray
+) -> tuple[np.ndarray, float]:
     """(t,) the loss above which a run is stopped, and the one above which it is not kept."""
-    factor, ceiling = (1e20, 1e37) if rows.X.dtype == np.float32 else (1e100, 1e290)
+    factor, ceiling = (1e20, 1e37) if dtype == np.float32 else (1e100, 1e290)
     with np.errstate(over="ignore", invalid="ignore"):
         first = path.losses(0, 0)[0]
         bound = np.minimum(factor * np.maximum(first, variance), ceiling)
     if not (first <= ceiling).all():
         raise ValueError(
-            "The loss overflows at the start; write a smaller coef_init and intercept_init."
+            "The loss overflows at the start; divide y, or write a smaller coef_init and "
+            "intercept_init."
         )
     return bound, ceiling
 

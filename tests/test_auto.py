@@ -145,6 +145,42 @@ def test_columns_that_depend_exactly_are_recognised_whatever_their_offset(name, 
     assert np.abs(model.coef_ * columns.std(axis=0)).max() < 10
 
 
+@pytest.mark.parametrize("closeness", [1e-9, 1e-14, 4e-15, 2e-15])
+def test_a_duplicate_beside_a_near_duplicate(closeness):
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        a, b = random.standard_normal((2, 30))
+        columns = np.column_stack([a, a, a + closeness * b])
+        model = GDLinearRegressor().fit(columns, b)
+        w, _ = exact_least_squares(columns, b)
+        if closeness > 3e-15:  # else the third is taken for one more duplicate
+            assert model.coef_[2] == pytest.approx(float(w[2]), rel=1e-6)
+        if closeness > 1e-10:  # else the way to the least norm is longer than rounding lets it be
+            np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_dependence_far_from_zero_beside_small_units(dtype):
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        a = random.integers(-9, 10, 40) + 1000.0
+        z = (2e-8 * random.standard_normal(40)).astype(dtype)
+        u = (z + 2e-13 * random.standard_normal(40)).astype(dtype)
+        columns = np.column_stack([a, 3 * a, z, u]).astype(dtype)
+        y = z / 2e-8 + a - 1000 + 0.1 * random.standard_normal(40)
+        model = GDLinearRegressor().fit(columns, y)
+        w, b = exact_least_squares(columns, y)
+        off = np.abs(model.predict(columns) - exact_predictions(columns, w, b)).max() / y.std()
+        assert off < (1e-9 if dtype is np.float64 else 1e-3)
+        np.testing.assert_allclose(model.coef_[:2], [float(v) for v in w[:2]], rtol=1e-5)
+
+
+def test_large_float32_targets_are_no_fault_of_the_start():
+    y = (1e25 * Y).astype(np.float32)
+    model = GDLinearRegressor().fit(X.astype(np.float32), y)
+    np.testing.assert_allclose(model.predict(X.astype(np.float32)), y, atol=5 * y.std())
+
+
 @pytest.mark.parametrize("ratio", [1e6, 1e13, 1e15, 1e18])
 def test_least_norm_never_costs_the_fit(ratio):
     random = np.random.default_rng(0)
