@@ -62,7 +62,7 @@ class Rows:
 def map_stretches(rows: Rows, work: Callable[[int, int], Any]) -> list[Any]:
     """`work(first, last)` for stretches of all rows, on the threads at hand, in row order."""
     n, d = rows.X.shape
-    stretches = int(np.clip(n * d // BLOCK_ENTRIES, 1, STRETCHES))
+    stretches = min(max(n * d // BLOCK_ENTRIES, 1), STRETCHES)
     edges = [n * i // stretches for i in range(stretches + 1)]
     with one_blas_thread() as threads:
         if min(threads, stretches) == 1:

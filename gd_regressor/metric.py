@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack, lstsq, qr, solve_triangular, svdvals
+from scipy.linalg import lapack, lstsq, qr, svdvals
 
 from gd_regressor.blocks import Rows, map_stretches
 from gd_regressor.doubled import Point, plain
@@ -72,10 +72,9 @@ class Factor:
             )
         correlation = scatter / moments.weight / unit / unit[:, None]
         upper, order, rank, _ = lapack.dpstrf(correlation, tol=SUSPECT)
-        root, pivots, constant = np.zeros((rank, len(scale))), order[:rank] - 1, deviation == 0
+        root, pivots = np.zeros((rank, len(scale))), order[:rank] - 1
         root[:, order - 1] = np.triu(upper)[:rank]
-        dropped = np.setdiff1d(np.flatnonzero(~constant), pivots)
-        return cls(root, scale, pivots, dropped, np.flatnonzero(constant), "moments")
+        return cls(root, scale, pivots, *_others(pivots, deviation == 0), "moments")
 
     @classmethod
     def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
@@ -94,15 +93,14 @@ class Factor:
         rank = int((pivots > noise).sum())
         constant = ~root.any(axis=0)
         pivots = kept[order[:rank]]
-        dropped = np.setdiff1d(np.flatnonzero(~constant), pivots)
         root = q[:, :rank].T @ root
         root[:, pivots] = upper[:rank, :rank]
-        return cls(root, frame.scale, pivots, dropped, np.flatnonzero(constant), "qr")
+        return cls(root, frame.scale, pivots, *_others(pivots, constant), "qr")
 
     @cached_property
     def triangle(self) -> np.ndarray:
-        """(r, r): R in the pivots' order."""
-        return self.root[:, self.pivots]
+        """(r, r): R in the pivots' order, laid out for LAPACK."""
+        return np.asfortranarray(self.root[:, self.pivots])
 
     @cached_property
     def condition_number(self) -> float:
@@ -114,7 +112,8 @@ class Factor:
         """T^-1 or T'^-1 times `right` (r, m), T the triangle."""
         if not len(right):  # which LAPACK refuses
             return right
-        return solve_triangular(self.triangle, right, trans=int(transposed))
+        # Not through scipy's solve_triangular: its checks take longer than a small system
+        return lapack.dtrtrs(self.triangle, right, trans=int(transposed))[0]
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         """(2 R'R)^-1 on the pivots, 1/2 on the intercept (the last of p = d + 1), 0 elsewhere."""
@@ -174,6 +173,13 @@ class Factor:
         w = plain(theta)[:d] / self.scale[:, None]
         multiples = lstsq(raw / size, w, lapack_driver="gelsy")[0]
         return theta + -(null_vectors / size) @ multiples
+
+
+def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The columns that are neither pivots nor constant, and those that are constant."""
+    dropped = ~constant
+    dropped[pivots] = False
+    return np.flatnonzero(dropped), np.flatnonzero(constant)
 
 
 def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
