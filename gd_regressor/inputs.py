@@ -33,7 +33,7 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
 
 
 def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
-    """Weights as (n,) float64 with the largest in [0.5, 1), or None where all are equal."""
+    """Weights as (n,) float64 with the largest in [0.5, 1), or None where none are given."""
     if sample_weight is None:
         return None
     weights = _finite_floats("sample_weight", sample_weight)

@@ -43,9 +43,9 @@ class Frame:
     def to_raw(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """(d, t) coefficients and (t,) intercepts of the raw columns."""
         if isinstance(theta, Doubled):
-            (w, b), (more, _) = self.split(theta.high), self.split(theta.low)
-            w = Doubled(w, more) * (1 / self.scale)[:, None]  # powers of two: exact
-            b = Doubled(b, self.split(theta.low)[1]) + self.target_centre
+            w, b = map(Doubled, self.split(theta.high), self.split(theta.low))
+            w = w * (1 / self.scale)[:, None]  # powers of two: exact
+            b = b + self.target_centre
             return plain(w), plain(b - (w * self.centre[:, None]).sum(axis=0))
         w, b = self.split(theta)
         w = w / self.scale[:, None]
@@ -190,13 +190,11 @@ class DoubledLoss:
         return plain(value) / weight, -2 * plain(gradient) / weight
 
     def _of_block(self, theta, x, y, s):
-        frame, ones = self.frame, np.ones((len(x), 1))
-        z = Doubled.of(x, -frame.centre) * (1 / frame.scale)
-        design = (
-            z
-            if not frame.fit_intercept
-            else Doubled(np.hstack([z.high, ones]), np.hstack([z.low, 0 * ones]))
-        )
+        frame = self.frame
+        design = Doubled.of(x, -frame.centre) * (1 / frame.scale)
+        if frame.fit_intercept:
+            ones = np.ones((len(x), 1))
+            design = Doubled(np.hstack([design.high, ones]), np.hstack([design.low, 0 * ones]))
         target = Doubled.of(y, -frame.target_centre)
         value, gradient = [], []
         for j in range(y.shape[1]):  # targets one by one: a product has the size of the block

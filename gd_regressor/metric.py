@@ -50,7 +50,7 @@ class Factor:
     constant: np.ndarray
     source: str  # what was factored: "moments" or "qr" (of the rows)
 
-    steepness = 1.0  # P H = I up to the rounding of the moments
+    steepness = 1.0  # P H = I up to the rounding of what was factored
 
     @classmethod
     def of(cls, moments: Moments, *, about_mean: bool = True) -> Factor:

@@ -176,8 +176,8 @@ def _triangle(rows: Rows, fit_intercept: bool) -> Triangle:
     """That of the moments; of the rows where it costs little, or where the moments lose digits."""
     moments = Moments.of(rows)
     factor = Factor.of(moments)
-    dependent = factor.dropped.size or factor.condition_number > MOMENTS_ARE_EXACT
-    if rows.X.size <= SMALL or dependent:
+    small, dependent = rows.X.size <= SMALL, factor.dropped.size > 0
+    if small or dependent or factor.condition_number > MOMENTS_ARE_EXACT:
         return triangle_of_rows(rows, moments, factor, fit_intercept)
     return triangle_of_moments(moments, factor, fit_intercept)
 

@@ -143,10 +143,10 @@ class Spectrum(Path):
         left, singular, vectors = _graded_svd(matrix)
         z = left.T @ responses
         outside = responses - left @ z
-        minima = np.maximum(rest, 0.0) + _squares(outside)
-        z, r = z[:, : start.shape[1]], z[:, -start.shape[1] :]
+        minima, t = rest + _squares(outside), start.shape[1]
+        z, r = z[:, :t], z[:, -t:]
         # The minimum is that of y and that of the residuals, known best from the smaller of them
-        minimum = np.where(_squares(r) < _squares(z), minima[-len(r[0]) :], minima[: len(r[0])])
+        minimum = np.where(_squares(r) < _squares(z), minima[-t:], minima[:t])
         begin = vectors.T @ start
         steepest = int(np.argmax(singular))
         if not singular[steepest] < LARGEST_SINGULAR:
