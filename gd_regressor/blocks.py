@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,9 +16,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-# A block of this many entries (1 MiB of float64) is still in a core's cache when it is used again,
-# and 1024 rows are enough for a product of two blocks to run at full speed
-BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
+# A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
+# ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
+# of two blocks to run at full speed.
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
@@ -33,6 +35,7 @@ class Rows:
     X: np.ndarray
     y: np.ndarray
     weights: np.ndarray | None = None
+    dtype: Any = np.float64  # of the columns in blocks: what products are made in
 
     @property
     def total_weight(self) -> float:
@@ -40,7 +43,17 @@ class Rows:
 
     @property
     def block_rows(self) -> int:
-        return max(BLOCK_ENTRIES // self.X.shape[1], BLOCK_ROWS)
+        return max(BLOCK_ENTRIES // self.width, BLOCK_ROWS)
+
+    @property
+    def width(self) -> int:
+        """Columns and targets."""
+        return self.X.shape[1] + self.y.shape[1]
+
+    @property
+    def targets_only(self) -> Rows:
+        """The same targets and weights beside no columns."""
+        return Rows(self.X[:, :0], self.y, self.weights)
 
     def spans(self, first: int, last: int) -> Iterator[slice]:
         """The blocks of the rows `first` to `last` (excluded)."""
@@ -50,7 +63,7 @@ class Rows:
     def blocks(self, first: int, last: int) -> Iterator[Block]:
         """Their contents; rows without weight are absent."""
         for rows in self.spans(first, last):
-            x = np.asarray(self.X[rows], dtype=np.float64)
+            x = np.asarray(self.X[rows], dtype=self.dtype)
             y = np.asarray(self.y[rows], dtype=np.float64)
             s = None if self.weights is None else self.weights[rows]
             if s is not None and not s.all():
@@ -59,16 +72,31 @@ class Rows:
                 yield x, y, s
 
 
-def map_stretches(rows: Rows, work: Callable[[int, int], Any]) -> list[Any]:
-    """`work(first, last)` for stretches of all rows, on the threads at hand, in row order."""
-    n, d = rows.X.shape
-    stretches = min(max(n * d // BLOCK_ENTRIES, 1), STRETCHES)
-    edges = [n * i // stretches for i in range(stretches + 1)]
+def map_stretches(
+    rows: Rows, work: Callable[[int, int], Any], stretches: int | None = None
+) -> Iterator[Any]:
+    """Yield `work(first, last)` for stretches of all rows, on the threads at hand, in row order.
+
+    Few results wait to be taken at any time, so that large ones can be added up as they come.
+    """
+    n = len(rows.X)
+    stretches = stretches or min(max(n * rows.width // BLOCK_ENTRIES, 1), STRETCHES)
+    if stretches == 1:
+        yield work(0, n)
+        return
+    spans = pairwise(n * i // stretches for i in range(stretches + 1))
     with one_blas_thread() as threads:
-        if min(threads, stretches) == 1:
-            return [work(*span) for span in pairwise(edges)]
+        if threads == 1:
+            yield from (work(*span) for span in spans)
+            return
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(work, edges[:-1], edges[1:]))
+            waiting: deque = deque()
+            for span in spans:
+                waiting.append(pool.submit(work, *span))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
 
 @cache

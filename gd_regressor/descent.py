@@ -13,11 +13,11 @@ from gd_regressor.records import Iterate, Path, Records
 def iterates(loss, start: Point, metric, rule) -> Iterator[Iterate]:
     """Descend from `start`, for ever: w <- w - eta P grad F(w), with the rule's momentum."""
     k, theta, state = 0, start, rule.start(start)
+    value, gradient = loss.value_and_gradient(theta)
     while True:
-        value, gradient = loss.value_and_gradient(theta)
-        direction = metric.apply(gradient)
-        yield Iterate(k, theta, value, gradient, direction)
-        theta, state = rule.next(state, theta, direction)
+        here = Iterate(k, theta, value, gradient, metric.apply(gradient))
+        yield here
+        theta, value, gradient, state = rule.next(state, here, loss)
         k += 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -25,6 +25,10 @@ class Frame:
     scale: np.ndarray  # (d,): powers of two
     target_centre: np.ndarray  # (t,)
     fit_intercept: bool
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.scale) + self.fit_intercept
 
     @classmethod
     def raw(cls, rows: Rows, fit_intercept: bool) -> Frame:
@@ -75,7 +79,8 @@ def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
             x, y = (np.asarray(a[span], dtype=np.float64) for a in (rows.X, rows.y))
             target[span] = residual(x, y, w, b)
 
-    map_stretches(rows, stretch)
+    for _ in map_stretches(rows, stretch):
+        pass
     return replace(rows, y=target)
 
 
@@ -90,10 +95,7 @@ class DataLoss:
 
     rows: Rows
     frame: Frame
-
-    @property
-    def n_parameters(self) -> int:
-        return len(self.frame.scale) + self.frame.fit_intercept
+    products_centred: bool = False  # instead of the blocks: for columns near zero, no copy
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
@@ -106,7 +108,7 @@ class DataLoss:
                 residual -= b
                 weighted = residual if s is None else s[:, None] * residual
                 value += np.einsum("ij,ij->j", weighted, residual)
-                gradient[:-1] += x.T @ weighted
+                gradient[:-1] += x.T @ weighted.astype(x.dtype, copy=False)
                 gradient[-1] += weighted.sum(axis=0)
             return value, gradient
 
@@ -120,19 +122,18 @@ class DataLoss:
         def stretch(first, last):
             product = np.zeros((len(w) + 1, len(b)))
             for x, _, s in self._blocks(first, last):
-                slope = x @ w
-                slope += b
+                slope = x @ w + b
                 if s is not None:
                     slope *= s[:, None]
-                product[:-1] += x.T @ slope
+                product[:-1] += x.T @ slope.astype(x.dtype, copy=False)
                 product[-1] += slope.sum(axis=0)
-            return None, product
+            return 0.0, product
 
         return 2 * self._sum(stretch)[1]
 
     def lipschitz(self) -> Curvature:
         """The largest eigenvalue of the Hessian, by Lanczos iteration where there are many."""
-        p = self.n_parameters
+        p = self.frame.n_parameters
         if p <= 32:  # the Hessian itself takes one pass
             values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
             return Curvature(float(values[-1]), vectors[:, -1])
@@ -144,26 +145,29 @@ class DataLoss:
 
     def _unscaled(self, theta):
         w, b = self.frame.split(theta)
-        return w / self.frame.scale[:, None], b
+        w = w / self.frame.scale[:, None]
+        if self.products_centred:
+            b = b - self.frame.centre @ w
+        return w.astype(self.rows.dtype, copy=False), b
 
     def _blocks(self, first, last):
-        centre, target_centre = self.frame.centre, self.frame.target_centre
-        moved = centre.any()
+        centre, target_centre = self.frame.centre.astype(self.rows.dtype), self.frame.target_centre
+        moved = centre.any() and not self.products_centred
         for x, y, s in self.rows.blocks(first, last):
             yield (x - centre if moved else x), y - target_centre, s
 
     def _sum(self, stretch):
         """Sum the stretches in row order; divide by the weight, and the columns by their scale."""
-        parts = map_stretches(self.rows, stretch)
-        value, product = parts[0]
-        for more_value, more in parts[1:]:
-            value = None if value is None else value + more_value
-            product += more
+        value, product = 0.0, 0.0
+        for more_value, more in map_stretches(self.rows, stretch):
+            value, product = value + more_value, product + more
         weight = self.rows.total_weight
+        if self.products_centred:
+            product[:-1] -= np.multiply.outer(self.frame.centre, product[-1])
         product /= weight
         product[:-1] /= self.frame.scale[:, None]
         product = product if self.frame.fit_intercept else product[:-1]
-        return (None if value is None else value / weight), product
+        return value / weight, product
 
 
 @dataclass(frozen=True)
@@ -184,7 +188,7 @@ class DoubledLoss:
             parts = [self._of_block(theta, *block) for block in self.rows.blocks(first, last)]
             return reduce(_add_pairs, parts) if parts else None
 
-        parts = [part for part in map_stretches(self.rows, stretch) if part is not None]
+        parts = (part for part in map_stretches(self.rows, stretch) if part is not None)
         value, gradient = reduce(_add_pairs, parts)
         weight = self.rows.total_weight
         return plain(value) / weight, -2 * plain(gradient) / weight
@@ -214,28 +218,70 @@ def _add_pairs(a, b):
 
 
 @dataclass(frozen=True)
+class MomentLoss:
+    """The same loss from the moments of the rows, for no pass: right to a few eps of F at zero.
+
+    In a frame centred at their means, where the intercept is apart from the coefficients.
+    """
+
+    moments: Moments
+    frame: Frame
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the rows."""
+        w, b = self.frame.split(theta)
+        slope = self.slope
+        change = slope + self.hessian @ w if w.any() else slope
+        value = self.value + np.einsum("ij,ij->j", w, slope + change) / 2 + b**2
+        return np.maximum(value, 0.0), np.vstack([change, 2 * b])[: theta.shape[0]]
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        """(t,): at zero coefficients, with the best intercept."""
+        value = self.moments.yy / self.moments.weight
+        return value if self.frame.fit_intercept else value + self.moments.target_means**2
+
+    @cached_property
+    def slope(self) -> np.ndarray:
+        """(d, t): the gradient there, in the coefficients."""
+        slope = self.moments.xy * (self._units / self.moments.weight)[:, None]
+        if not self.frame.fit_intercept:
+            slope = slope + np.multiply.outer(self._means, self.moments.target_means)
+        return -2 * slope
+
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """(d, d), of the coefficients."""
+        hessian = self.moments.xx * (self._units / self.moments.weight)[:, None]
+        hessian *= self._units
+        if not self.frame.fit_intercept:
+            hessian += np.multiply.outer(self._means, self._means)
+        hessian *= 2
+        return hessian
+
+    @property
+    def _units(self) -> np.ndarray:
+        return self.moments.scale / self.frame.scale
+
+    @property
+    def _means(self) -> np.ndarray:
+        return self.moments.column_means / self.frame.scale
+
+
+@dataclass(frozen=True)
 class KnownAtZero:
-    """A loss that knows its value and gradient at zero coefficients from moments: no pass there."""
+    """A loss that is known at zero coefficients from moments: no pass over the rows there."""
 
     loss: DataLoss | DoubledLoss
-    value: np.ndarray  # (t,): with the best intercept
-    slope: np.ndarray  # (d, t): the gradient in the coefficients
-
-    @classmethod
-    def of(cls, loss: DataLoss | DoubledLoss, moments: Moments) -> KnownAtZero:
-        """Moments of the rows of `loss`."""
-        value = moments.yy / moments.weight
-        slope = moments.xy * (moments.scale / loss.frame.scale / moments.weight)[:, None]
-        if not loss.frame.fit_intercept:
-            means = moments.column_means / loss.frame.scale, moments.target_means
-            value, slope = value + means[1] ** 2, slope + np.multiply.outer(*means)
-        return cls(loss, value, -2 * slope)
+    at_zero: MomentLoss
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """As those of the loss."""
-        w, b = self.loss.frame.split(plain(theta))
-        if w.any():
+        point = plain(theta)
+        if self.loss.frame.split(point)[0].any():
             return self.loss.value_and_gradient(theta)
-        # Columns and targets are centred where there is an intercept, so that it is apart from w
-        gradient = np.vstack([self.slope, 2 * b])[: theta.shape[0]]
-        return self.value + b**2, gradient
+        return self.at_zero.value_and_gradient(point)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """As that of the loss."""
+        return self.loss.hessian_product(direction)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack, lstsq, qr, svdvals
+from scipy.linalg import lapack, lstsq, qr
 
 from gd_regressor.blocks import Rows, map_stretches
 from gd_regressor.doubled import Point, plain
@@ -18,6 +18,12 @@ SMALLEST_SCALE = 1e-300
 # A pivot below this share of its column's scatter may be rounding of the moments, whose size
 # depends on the number of rows and the order of additions: the rows decide
 SUSPECT = 1e-9
+# Where no pivot is below this share, the columns need no order by pivots
+CLEAR = 1e-3
+# Above FEW columns the condition number is estimated, in POWERS iterations
+FEW, POWERS = 128, 8
+# Random combinations of null vectors that are tried
+PROBES = 3
 
 
 @dataclass(frozen=True)
@@ -44,37 +50,42 @@ class Factor:
     """
 
     root: np.ndarray  # (r, d)
+    pivots: np.ndarray  # (r,)
     scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
-    pivots: np.ndarray
     dropped: np.ndarray
     constant: np.ndarray
-    source: str  # what was factored: "moments" or "qr" (of the rows)
+    source: str  # what was factored: "moments", a "sketch" of them, or "qr" (of the rows)
 
     steepness = 1.0  # P H = I up to the rounding of what was factored
 
     @classmethod
-    def of(cls, moments: Moments, *, about_mean: bool = True) -> Factor:
+    def of(
+        cls,
+        moments: Moments,
+        *,
+        about_mean: bool = True,
+        source: str = "moments",
+        suspect: float = SUSPECT,
+    ) -> Factor:
         """Factor the moments about the means, or about zero for a model without intercept."""
-        scatter = moments.xx
+        scatter = moments.xx / moments.weight
         if not about_mean:
             mean = moments.origin / moments.scale + moments.mean
-            scatter = scatter + moments.weight * np.multiply.outer(mean, mean)
-        deviation = np.sqrt(np.diag(scatter) / moments.weight)
+            scatter += np.multiply.outer(mean, mean)
+        deviation = np.sqrt(np.diag(scatter))
         # Units are powers of two, in which numbers keep their bits
-        unit = np.where(
-            deviation > 0, np.exp2(np.round(np.log2(np.maximum(deviation, 1e-300)))), 1.0
-        )
+        exponent = np.frexp(np.where(deviation > 0, deviation, 1.0) * np.sqrt(2))[1] - 1
+        unit = np.ldexp(1.0, exponent)
         scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
             raise ValueError(
                 f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
                 "to divide by; multiply the column."
             )
-        correlation = scatter / moments.weight / unit / unit[:, None]
-        upper, order, rank, _ = lapack.dpstrf(correlation, tol=SUSPECT)
-        root, pivots = np.zeros((rank, len(scale))), order[:rank] - 1
-        root[:, order - 1] = np.triu(upper)[:rank]
-        return cls(root, scale, pivots, *_others(pivots, deviation == 0), "moments")
+        scatter /= unit
+        scatter /= unit[:, None]
+        root, pivots = _cholesky(scatter, suspect)
+        return cls(root, pivots, scale, *_others(pivots, deviation == 0), source)
 
     @classmethod
     def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
@@ -95,18 +106,34 @@ class Factor:
         pivots = kept[order[:rank]]
         root = q[:, :rank].T @ root
         root[:, pivots] = upper[:rank, :rank]
-        return cls(root, frame.scale, pivots, *_others(pivots, constant), "qr")
+        return cls(root, pivots, frame.scale, *_others(pivots, constant), "qr")
 
     @cached_property
     def triangle(self) -> np.ndarray:
         """(r, r): R in the pivots' order, laid out for LAPACK."""
+        if len(self.pivots) == len(self.scale) and (np.diff(self.pivots) > 0).all():
+            return np.asfortranarray(self.root)
         return np.asfortranarray(self.root[:, self.pivots])
 
     @cached_property
     def condition_number(self) -> float:
         """Of the pivot columns, each scaled to deviation 1."""
-        values = svdvals(self.triangle)
+        if len(self.pivots) > FEW:
+            return self._condition_estimate()
+        values = np.linalg.svd(self.triangle, compute_uv=False)
         return float(values[0] / values[-1]) if values.size else 1.0
+
+    def _condition_estimate(self) -> float:
+        """By power iterations: from below, mostly by less than a third."""
+        vector = np.random.default_rng(0).standard_normal((2, len(self.pivots)))
+        largest = smallest = 1.0
+        for _ in range(POWERS):
+            a, b = vector / np.linalg.norm(vector, axis=1, keepdims=True)
+            a = self.triangle.T @ (self.triangle @ a)
+            b = self.solve(self.solve(b[:, None], transposed=True))[:, 0]
+            vector = np.stack([a, b])
+            largest, smallest = np.linalg.norm(vector, axis=1)
+        return float(np.sqrt(largest * smallest))
 
     def solve(self, right: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """T^-1 or T'^-1 times `right` (r, m), T the triangle."""
@@ -123,20 +150,33 @@ class Factor:
         direction[len(self.scale) :] = 0.5 * gradient[len(self.scale) :]
         return direction
 
-    def null_vectors(self, loss) -> tuple[np.ndarray, float]:
+    def admissible(self, theta: np.ndarray) -> np.ndarray:
+        """The point (p, t) with zero where no direction leads."""
+        theta = theta.copy()
+        theta[self.dropped] = theta[self.constant] = 0.0
+        return theta
+
+    def rank(self, null_vectors: np.ndarray) -> int:
+        """Of the centred columns, of which these combinations vanish."""
+        return len(self.pivots) + len(self.dropped) - null_vectors.shape[1]
+
+    def null_vectors(self, loss, *, together: bool = False) -> tuple[np.ndarray, float]:
         """(p, m): combinations of scaled columns that vanish on the rows, and the condition.
 
         One for each dropped column: 1 there, and on the pivots what makes it least. The moments
         know that to eps times the squared condition number only, so it descends on the rows; what
         is left then is rounding, or the column was not dependent: it is left out, and the
-        condition number of all columns is infinite for all that moments can tell.
+        condition number of all columns is infinite for all that moments can tell. `together`
+        tries first whether random combinations of all of them vanish, in one pass.
         """
         m = len(self.dropped)
-        vectors = np.zeros((loss.n_parameters, m))
+        vectors = np.zeros((loss.frame.n_parameters, m))
         if not m:
             return vectors, self.condition_number
         vectors[self.dropped, np.arange(m)] = 1.0
         vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
+        if together and self._span_vanishes(vectors, loss):
+            return vectors, self.condition_number
         d = len(self.scale)
         vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
         for _ in range(4):
@@ -152,6 +192,24 @@ class Factor:
         clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
         vectors = np.where(clean, cleaned, vectors)
         return vectors[:, null], self.condition_number if null.all() else np.inf
+
+    def _span_vanishes(self, vectors: np.ndarray, loss) -> bool:
+        """Whether all combinations of these combinations of columns vanish, up to a constant.
+
+        To the rounding of the moments. The intercepts that take the constants away are written
+        into the last row of `vectors`, where there is one.
+        """
+        d = len(self.scale)
+        mix = vectors @ np.random.default_rng(0).standard_normal((vectors.shape[1], PROBES))
+        asked = np.hstack([mix, np.zeros((len(mix), len(mix) - d))])
+        asked[d:, PROBES:] = 1.0
+        product = loss.hessian_product(asked) / 2
+        square = np.einsum("ij,ij->j", mix, product[:, :PROBES])
+        if len(mix) > d:
+            square -= product[d, :PROBES] ** 2
+            vectors[d] = -product[:d, PROBES] @ vectors[:d]
+        noise = EPS * max(6 * np.sqrt(1 + d), 64 * self.condition_number)
+        return bool((square <= noise**2 * np.einsum("ij,ij->j", mix, mix)).all())
 
     def _vanish(self, vectors: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Which combinations (p, m) of the columns are rounding, with their Hessian `product`."""
@@ -173,6 +231,18 @@ class Factor:
         w = plain(theta)[:d] / self.scale[:, None]
         multiples = lstsq(raw / size, w, lapack_driver="gelsy")[0]
         return theta + -(null_vectors / size) @ multiples
+
+
+def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.ndarray]:
+    """The root (r, d), its columns in the given order, and the pivots (r,) in theirs."""
+    upper, info = lapack.dpotrf(correlation)
+    d = len(correlation)
+    if info == 0 and np.diag(upper).min(initial=1.0) ** 2 > CLEAR:
+        return upper, np.arange(d)
+    upper, order, rank, _ = lapack.dpstrf(correlation, tol=suspect)
+    root, pivots = np.zeros((rank, d)), order[:rank] - 1
+    root[:, order - 1] = np.triu(upper)[:rank]
+    return root, pivots
 
 
 def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -198,5 +268,5 @@ def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
             root = np.linalg.qr(np.vstack([root, block]), mode="r")
         return root
 
-    roots = map_stretches(rows, stretch)
+    roots = list(map_stretches(rows, stretch))
     return np.linalg.qr(np.vstack(roots), mode="r") / np.sqrt(rows.total_weight)

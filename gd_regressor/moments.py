@@ -7,6 +7,7 @@ from functools import reduce
 from operator import add
 
 import numpy as np
+from sklearn.utils import assert_all_finite
 
 from gd_regressor.blocks import Rows, map_stretches
 
@@ -16,6 +17,7 @@ GROUP = 16
 # Outside these bounds a column's scatter is computed again in other units: its products with
 # other columns must neither overflow nor vanish
 TINY, HUGE = 1e-120, 1e120
+WIDEST = 8e307  # differences of columns from their origins
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = (_near_mean(a, start[2]) for a in start[:2])
+        origin, target_origin = (origin_of(a, start[2], far=1.0) for a in start[:2])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
     scatter = np.diag(moments.xx)
@@ -118,9 +120,10 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
         spread = np.zeros(odd.size)
         for x, _, _ in rows.blocks(first, last):
             spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
-        if not np.isfinite(spread).all():
+        if not (spread <= WIDEST).all():
+            assert_all_finite(rows.X, estimator_name="GDLinearRegressor", input_name="X")
             raise ValueError(
-                f"X: the values of column {odd[~np.isfinite(spread)][0]} are further apart than "
+                f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
                 "floating-point numbers reach; divide the column."
             )
         scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
@@ -129,18 +132,24 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     return _centred(rows.blocks(first, last), origin, target_origin, scale)
 
 
-def _near_mean(block: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
-    # Through differences from a row, so that a constant column gives exactly its value; near is
-    # all that it needs to be
+def origin_of(block: np.ndarray, weights: np.ndarray | None, far: float) -> np.ndarray:
+    """A value near the mean of each column, exactly that of a column that is constant.
+
+    Zero for columns that have it within `far` of their largest deviations: there is little to
+    gain, and where all columns do there is nothing to subtract.
+    """
     some = slice(None, None, -(-len(block) // 256))
     weights = None if weights is None else weights[some]
-    return block[0] + np.average(block[some] - block[0], axis=0, weights=weights)
+    apart = block[some] - block[0]
+    step = apart.mean(axis=0) if weights is None else weights @ apart / weights.sum()
+    origin, spread = block[0] + step, np.abs(apart - step).max(axis=0)
+    return np.where(np.abs(origin) > far * spread, origin, 0.0)
 
 
 def _centred(blocks, origin, target_origin, scale) -> Moments:
     d, t = len(origin), len(target_origin)
     # A symmetric product costs half, unless the targets with each other are most of it
-    symmetric, yy = t <= d, np.zeros(t)
+    symmetric, yy, moved = t <= d, np.zeros(t), origin.any()
     products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
     table = np.empty((0, 1 + d + t))
     for x, y, s in blocks:
@@ -149,8 +158,12 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
         # [1, x, y] side by side: one product holds the weight, the sums and the rest
         block = table[: len(x)]
         block[:, 0] = 1
-        np.subtract(x, origin, out=block[:, 1 : d + 1])
-        np.subtract(y, target_origin, out=block[:, d + 1 :])
+        if moved:
+            np.subtract(x, origin, out=block[:, 1 : d + 1])
+        else:
+            block[:, 1 : d + 1] = x
+        for j in range(t):  # column by column: rows of few numbers are slow
+            np.subtract(y[:, j], target_origin[j], out=block[:, d + 1 + j])
         if (scale != 1).any():
             block[:, 1 : d + 1] /= scale
         if s is not None:

@@ -131,7 +131,8 @@ def gd_path(
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        bound, _ = divergence_bounds(path, X.dtype, target_scales(rows, fit_intercept)[0])
+        variance, _ = target_scales(Moments.of(rows.targets_only), fit_intercept)
+        bound, _ = divergence_bounds(path, X.dtype, variance)
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -204,7 +205,7 @@ def follow_textbook(
 ) -> Result:
     """Descend with a constant step on the raw columns until `tol`, `max_iter` or divergence."""
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
-    variance, square = target_scales(rows, fit_intercept)
+    variance, square = target_scales(Moments.of(rows.targets_only), fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
     stop = Stop(rule, max_iter, *divergence_bounds(path, rows.X.dtype, variance))
     end = path.first(stop, watch)
@@ -213,20 +214,13 @@ def follow_textbook(
     return result_of(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
 
 
-def target_scales(rows: Rows, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
+def target_scales(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
     """(t,) V, the unit of losses, and (t,) the mean square of y, the unit of their rounding.
 
     V is the weighted variance of y, its mean square without an intercept, and 1 where that is 0.
     """
-    y, s = np.asarray(rows.y, dtype=np.float64), rows.weights
-    if s is not None:
-        y, s = y[s > 0], s[s > 0]
-    origin = y[0].copy()
-    y = y - origin  # of a constant exactly zero, which y less its rounded mean is not
-    mean = np.average(y, axis=0, weights=s)
-    y -= mean
-    variance = np.average(y * y, axis=0, weights=s)
-    square = variance + (origin + mean) ** 2
+    variance = moments.yy / moments.weight
+    square = variance + moments.target_means**2
     variance = variance if fit_intercept else square
     return np.where(variance == 0, 1.0, variance), square
 

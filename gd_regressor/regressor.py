@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.path import DivergenceWarning, divergence_advice, follow_textbook
+from gd_regressor.path import SMALL, DivergenceWarning, divergence_advice, follow_textbook
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
     ConstantStep,
@@ -195,9 +195,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         with _unchanged_on_error(self):
-            X, y = validate_data(
-                self, X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True
-            )
+            all_seen = self.learning_rate == "auto" and sample_weight is None
+            X, y = self._validated(X, y, all_seen)
             rows = rows_of(X, y, sample_weight)
             start = self._start(rows, coef_init, intercept_init)
             with one_blas_thread(), np.errstate(under="ignore"):
@@ -253,6 +252,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"verbose must be an integer >= 0, got {self.verbose!r}.")
         for name in ("fit_intercept", "warm_start"):
             check_bool(name, getattr(self, name))
+
+    def _validated(self, X, y, all_seen):
+        """X and y as arrays; that a large X is finite, "auto" sees in its pass over all rows."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=[np.float64, np.float32],
+            multi_output=True,
+            y_numeric=True,
+            ensure_all_finite=False,
+        )
+        if not (all_seen and X.size > SMALL and X.shape[0] > X.shape[1]):
+            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+        return X, y
 
     def _start(self, rows, coef_init, intercept_init):
         """Coefficients (d, t) and intercepts (t,) to start from."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import numbers
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gd_regressor.doubled import Point
+from gd_regressor.records import Iterate
+
+# The next point, its loss and gradient, and the state of the rule
+Next = tuple[Point, np.ndarray, np.ndarray, Any]
 
 
 @dataclass(frozen=True)
@@ -24,17 +29,57 @@ class ConstantStep:
     def start(self, theta: Point) -> np.ndarray:
         return np.zeros(theta.shape)
 
-    def next(
-        self, state: np.ndarray, theta: Point, direction: np.ndarray
-    ) -> tuple[Point, np.ndarray]:
-        step = self.momentum * state - self.rate * direction
-        return theta + step, step
+    def next(self, state: np.ndarray, here: Iterate, loss) -> Next:
+        step = self.momentum * state - self.rate * here.direction
+        theta = here.theta + step
+        return theta, *loss.value_and_gradient(theta), step
 
     def stability_limit(self, largest_curvature: float) -> float:
         """The rate from which some direction no longer shrinks: 2 (1 + momentum) / L."""
         if largest_curvature == 0:  # all columns are zero: nothing moves at any rate
             return np.inf
         return float(2 * (1 + self.momentum) / largest_curvature)
+
+
+@dataclass(frozen=True)
+class ConjugateStep:
+    """A step of 1 in the metric, then the exact steps along conjugate directions.
+
+    The method of Hestenes and Stiefel (1952): where the eigenvalues of P H lie between a and b,
+    two steps lower the distance from the minimum at least by ((sqrt(b) - sqrt(a)) / (sqrt(b) +
+    sqrt(a)))^4. On a quadratic the loss and gradient of the next point follow from the Hessian's
+    product with the direction, so that a step costs one pass too. The state is the last direction
+    and the slope <g, Pg> there.
+    """
+
+    def start(self, theta: np.ndarray) -> None:
+        return None
+
+    def next(self, state, here: Iterate, loss) -> Next:
+        if state is None:
+            theta = here.theta - here.direction
+            state = np.zeros(theta.shape), np.full(theta.shape[1], np.inf)
+            return theta, *loss.value_and_gradient(theta), state
+        last, last_slope = state
+        slope = np.einsum("ij,ij->j", here.gradient, here.direction)
+        direction = here.direction + _ratio(slope, last_slope) * last
+        product = loss.hessian_product(direction)
+        rate = _ratio(slope, np.einsum("ij,ij->j", direction, product))
+        value = np.maximum(here.loss - rate * slope / 2, 0.0)
+        return (
+            here.theta - rate * direction,
+            value,
+            here.gradient - rate * product,
+            (
+                direction,
+                slope,
+            ),
+        )
+
+
+def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The quotient, and 0 where nothing is left to divide by."""
+    return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
 
 
 def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:

@@ -69,10 +69,24 @@ class AtFloor:
 
 
 @dataclass(frozen=True)
+class NearMinimum:
+    """The estimated distance from the minimum is at most the threshold, once for every target."""
+
+    threshold: np.ndarray  # (t,)
+
+    def start(self, records: Records) -> np.ndarray:
+        return np.zeros(len(self.threshold), dtype=bool)
+
+    def look(self, records: Records, met: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        met = met | np.logical_or.accumulate(records.gaps <= self.threshold, axis=0)
+        return met.all(axis=1), met[-1]
+
+
+@dataclass(frozen=True)
 class Stop:
     """A rule of convergence (None: none), the most updates, and the bounds of divergence."""
 
-    rule: Settled | AtFloor | None
+    rule: Settled | AtFloor | NearMinimum | None
     max_iter: int
     bound: np.ndarray  # (t,): a loss above this has diverged
     ceiling: float  # a loss above this belongs to predictions that nearly overflow

@@ -11,7 +11,7 @@ from reference import exact_least_squares, exact_predictions
 from scipy.linalg import lstsq
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from gd_regressor import GDLinearRegressor, Status, auto
+from gd_regressor import GDLinearRegressor, Status, ladder
 
 random = np.random.default_rng(3)
 N = 40
@@ -263,7 +263,7 @@ def test_coefficients_have_fifteen_digits(name):
 
 @pytest.mark.parametrize("closeness", [1e-4, 1e-7, 1e-9])
 def test_a_table_too_large_for_doubled_precision_has_the_digits_of_qr(closeness, monkeypatch):
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(ladder, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     model = GDLinearRegressor().fit(columns, y)
     w, _ = exact_least_squares(columns, y)
@@ -275,7 +275,7 @@ def test_a_table_too_large_for_doubled_precision_has_the_digits_of_qr(closeness,
 
 
 def test_lost_digits_are_said(monkeypatch):
-    monkeypatch.setattr(auto, "SMALL", 0)
+    monkeypatch.setattr(ladder, "SMALL", 0)
     with pytest.warns(UserWarning, match="digits of the coefficients are left"):
         model = GDLinearRegressor().fit(*nearly_dependent(1e-13))
     assert model.status_ is Status.ILL_CONDITIONED

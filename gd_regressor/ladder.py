@@ -1,0 +1,224 @@
+"""The ladder of "auto": what to descend on, and in which metric, for the table at hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gd_regressor.blocks import Rows
+from gd_regressor.doubled import Doubled, Point, plain
+from gd_regressor.dual import RowSpace
+from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
+from gd_regressor.metric import SUSPECT, Factor
+from gd_regressor.moments import Moments
+from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
+from gd_regressor.sketch import sketched_moments
+from gd_regressor.steps import ConjugateStep, ConstantStep
+from gd_regressor.stopping import EPS, AtFloor, NearMinimum
+
+# Up to MOMENTS_SUFFICE refining on the rows takes an update or two; above DOUBLED_FROM small tables
+# are worth doubled precision
+MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
+# Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
+MOMENTS_REACH = 1e-20
+# Conjugate steps in the metric of a sketch reach this tolerance up to this condition number; with
+# products in single precision, up to the other
+SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 1e6, 50.0
+# A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
+# heavy rows collide 4: the loss may be that much further from its minimum than it seems
+SKETCH_SAFETY = 4.0
+# Heights of a sketch that are considered, in columns
+HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
+# A pivot below this share of a float32 column's scatter may be rounding
+SUSPECT_SINGLE = 1e-4
+# Columns whose means are within this many deviations of zero need not be centred in each block
+NEAR = 4.0
+NEWTON = ConstantStep(1.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The loss to descend on, and the metric and the rule to descend by."""
+
+    loss: DataLoss | DoubledLoss | MomentLoss
+    factor: Factor | RowSpace
+    null_vectors: np.ndarray  # (p, m): combinations of columns that vanish on the rows
+    condition_number: float  # infinite where a column was left out that does not depend on others
+    rank: int  # of the centred columns
+    moments: Moments  # in the metric of a sketch: estimates, where columns are concerned
+    step: ConstantStep | ConjugateStep = NEWTON
+
+    @property
+    def precision(self) -> float:
+        """The error of predictions, in units of y, that is worth no update.
+
+        In doubled precision the coefficients are worth a condition number more.
+        """
+        if isinstance(self.loss, DoubledLoss):
+            return EPS / (4 * self.factor.condition_number)
+        return 8 * EPS
+
+    def rule(self, tol: float | None, variance: np.ndarray, square: np.ndarray):
+        """When to stop: at the floor, or where a sketch leads, near enough to the minimum."""
+        if tol is None:
+            return None
+        if isinstance(self.step, ConjugateStep):
+            return NearMinimum(tol / SKETCH_SAFETY * variance)
+        return AtFloor(self.precision**2 * square)
+
+    def point(self, start: Start) -> Point:
+        """The start in the coordinates and the precision of the loss."""
+        theta = self.factor.admissible(self.loss.frame.from_raw(*start))
+        return Doubled.of(theta) if isinstance(self.loss, DoubledLoss) else theta
+
+    def least_norm(self, theta: Point, value: np.ndarray, variance: np.ndarray) -> Point:
+        """The minimiser of least raw |w|, from one with the loss `value` (t,)."""
+        if not self.null_vectors.size:
+            return theta
+        least = self.factor.least_norm(theta, self.null_vectors)
+        # The way there can be so long that the rounding of a null vector shows in the loss; an
+        # update or two takes that back, unless the columns' units are too far apart
+        for _ in range(3):
+            reached, gradient = self.loss.value_and_gradient(least)
+            spoilt = np.abs(reached - value) > 1e-15 * variance
+            if not spoilt.any():
+                break
+            least = least + -self.factor.apply(gradient)
+        before, after = (
+            np.linalg.norm(self.loss.frame.to_raw(point)[0], axis=0) for point in (theta, least)
+        )
+        return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
+
+    def coefficient_error(self, direction: np.ndarray, theta: Point, variance: np.ndarray) -> float:
+        """Estimated relative error of the coefficients: the next step, which rounding makes too.
+
+        In units of the coefficients, or of y's deviation where they are smaller.
+        """
+        if self.condition_number == np.inf:
+            return np.inf
+        d = len(self.factor.scale)
+        step, size = (np.linalg.norm(a[:d], axis=0) for a in (direction, plain(theta)))
+        return float((step / np.maximum(size, np.sqrt(variance))).max())
+
+
+def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
+    """The cheapest rung that reaches `tol`; for tests, the one that is asked for."""
+    first, plan = rung or first_rung(*rows.X.shape, rows.y.shape[1], tol), None
+    if first == "dual":
+        plan = by_dual(rows, fit_intercept)
+    elif first == "sketch":
+        plan = by_sketch(rows, fit_intercept, tol)
+    plan = plan or by_moments(rows, fit_intercept, tol)
+    suffices = DOUBLED_FROM if rows.X.size <= SMALL else MOMENTS_SUFFICE
+    lost = plan.factor.source == "moments" and plan.condition_number > suffices
+    return by_qr(rows, plan) if rung == "qr" or (lost and not rung) else plan
+
+
+def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
+    """The rung to try first on a table of n rows, d columns and t targets."""
+    if d >= n:
+        return "dual"
+    if n * d <= SMALL or tol is None or tol < SKETCH_REACH:
+        return "moments"
+    height, cost = best_sketch(n, d, t, tol)
+    return "sketch" if cost < 1 + d / 32 and 2 * height <= n else "moments"
+
+
+def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
+    """The height of the sketch that leads to `tol` for the least cost, and that cost.
+
+    In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs 2 and
+    m / n of that, its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an
+    eighth each) and takes away a factor m / d of the distance from the minimum, because the
+    eigenvalues of P H lie in (1 +- sqrt(d / m))^-2.
+    """
+
+    def cost(multiple: int) -> float:
+        updates = 2 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
+        return 2 + multiple * d * d / (32 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+
+    best = min(HEIGHTS, key=cost)
+    return best * d, cost(best)
+
+
+def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
+    """Conjugate steps on the rows; None where the columns need more digits than a sketch knows."""
+    height, _ = best_sketch(*rows.X.shape, rows.y.shape[1], tol)
+    moments = sketched_moments(rows, height)
+    if moments is None:
+        return None
+    single = rows.X.dtype == np.float32
+    suspect, suffices = (SUSPECT_SINGLE, SINGLE_SUFFICES) if single else (SUSPECT, SKETCH_SUFFICES)
+    factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=suspect)
+    frame = Frame.of(moments, factor.scale, fit_intercept)
+    # Any centre does that is near the mean, so one that blocks can be given in their own precision
+    frame = replace(frame, centre=frame.centre.astype(rows.X.dtype).astype(np.float64))
+    near = (np.abs(frame.centre) <= NEAR * frame.scale).all()
+    loss = DataLoss(replace(rows, dtype=rows.X.dtype), frame, products_centred=bool(near))
+    null_vectors, condition = factor.null_vectors(loss, together=True)
+    rank = factor.rank(null_vectors)
+    plan = Plan(loss, factor, null_vectors, condition, rank, moments, ConjugateStep())
+    return plan if condition <= suffices else None
+
+
+def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
+    """Newton's steps: on the moments where these are exact enough, else on the rows."""
+    moments = Moments.of(rows)
+    factor = Factor.of(moments, about_mean=fit_intercept)
+    frame = Frame.of(moments, factor.scale, fit_intercept)
+    loss, small = DataLoss(rows, frame), rows.X.size <= SMALL
+    null_vectors, condition = factor.null_vectors(loss, together=not small)
+    exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
+    if exact and not small:
+        loss = MomentLoss(moments, frame)
+    return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+
+
+def by_qr(rows: Rows, plan: Plan) -> Plan:
+    """Newton's steps in a metric from the rows themselves, doubled for small tables.
+
+    What the moments found to vanish is known better than an ill-conditioned R would know it.
+    """
+    frame, before = plan.loss.frame, plan.factor
+    dependent = before.dropped[plan.null_vectors[before.dropped].any(axis=1)]
+    factor = Factor.of_rows(rows, frame, without=dependent)
+    rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
+    loss = DataLoss(rows, frame)
+    more, condition = rest.null_vectors(loss)
+    null_vectors = np.hstack([plan.null_vectors, more])
+    loss = DoubledLoss(rows, frame) if rows.X.size <= SMALL else loss
+    rank = factor.rank(null_vectors)
+    return Plan(loss, factor, null_vectors, condition, rank, plan.moments)
+
+
+def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
+    """Newton's steps in the space of the rows, which holds the minimiser of least |w|.
+
+    None where units or dependent rows make the rank of the raw columns another than that of the
+    scaled ones.
+    """
+    blocks = rows.blocks(0, len(rows.X))
+    x, y, s = (None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True))
+    share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
+    exact, centre = Moments.of(rows.targets_only), np.zeros(x.shape[1])
+    if fit_intercept:
+        centre = x[0] + share @ (x - x[0])
+        x = x - centre
+        x = x - share @ x  # the rounding of the means
+    x *= np.sqrt(share)[:, None]
+    deviation = np.linalg.norm(x, axis=0)
+    scale = np.full_like(centre, np.ldexp(1.0, np.frexp(deviation.max())[1]))
+    metric = RowSpace.of(x / scale, scale)
+    values = RowSpace.of(x / np.where(deviation > 0, deviation, 1.0), scale).values
+    if len(values) != len(metric.values):
+        return None
+    xy = x.T @ (np.sqrt(share)[:, None] * (y - exact.target_means)) * exact.weight
+    moments = replace(exact, origin=centre, scale=np.ones_like(centre), mean=0 * centre, xy=xy)
+    frame = Frame.of(moments, scale, fit_intercept)
+    condition = float(values[0] / values[-1]) if values.size else 1.0
+    doubled = rows.X.size <= SMALL and metric.condition_number > DOUBLED_FROM
+    loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
+    no_vectors = np.zeros((loss.frame.n_parameters, 0))
+    return Plan(loss, metric, no_vectors, condition, len(values), moments)
