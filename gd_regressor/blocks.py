@@ -125,6 +125,7 @@ def one_blas_thread() -> Iterator[int]:
         if _Limit.holders == 0:
             found = [library["num_threads"] for library in _blas().info()]
             _Limit.threads = min(max(found, default=1), os.cpu_count() or 1)
+            _let_any_thread_limit()
             _Limit.limiter = _blas().limit(limits=1)
         _Limit.holders += 1
         threads = _Limit.threads
@@ -134,4 +135,16 @@ def one_blas_thread() -> Iterator[int]:
         with _Limit.lock:
             _Limit.holders -= 1
             if _Limit.holders == 0:
+                _let_any_thread_limit()
                 _Limit.limiter.restore_original_limits()
+                _let_any_thread_limit()
+
+
+def _let_any_thread_limit() -> None:
+    """Take the limits from the thread that set them last, to which newer threadpoolctl leaves them.
+
+    What other threads set is ignored in silence there, but the last holder need not be the first.
+    """
+    for library in _blas().lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):  # OpenBLAS, from 3.7 on
+            library.clear_controlling_thread(force=True)

@@ -65,6 +65,8 @@ class Walk(Path):
 
     def records(self, first: int, last: int) -> Records:
         self._advance(last)
+        if first == last:
+            return Records(*(a[None] for a in self._known[first]))
         losses, decreases, gaps = zip(*self._known[first : last + 1], strict=True)
         return Records(np.array(losses), np.array(decreases), np.array(gaps))
 

@@ -99,8 +99,8 @@ class Plan:
         if self.condition_number == np.inf:
             return np.inf
         d = len(self.factor.scale)
-        step, size = (np.linalg.norm(a[:d], axis=0) for a in (direction, plain(theta)))
-        return float((step / np.maximum(size, np.sqrt(variance))).max())
+        step, size = (np.einsum("ij,ij->j", a[:d], a[:d]) for a in (direction, plain(theta)))
+        return float(np.sqrt(step / np.maximum(size, variance)).max())
 
 
 def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:

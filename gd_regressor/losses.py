@@ -230,10 +230,14 @@ class MomentLoss:
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As those of the rows."""
         w, b = self.frame.split(theta)
-        slope = self.slope
-        change = slope + self.hessian @ w if w.any() else slope
-        value = self.value + np.einsum("ij,ij->j", w, slope + change) / 2 + b**2
-        return np.maximum(value, 0.0), np.vstack([change, 2 * b])[: theta.shape[0]]
+        gradient = 2 * theta
+        if not w.any():
+            gradient[: len(w)] = self.slope
+            return self.value + b**2, gradient
+        change = self.slope + self.hessian @ w
+        gradient[: len(w)] = change
+        value = self.value + np.einsum("ij,ij->j", w, self.slope + change) / 2 + b**2
+        return np.maximum(value, 0.0), gradient
 
     @cached_property
     def value(self) -> np.ndarray:

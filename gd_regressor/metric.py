@@ -144,10 +144,11 @@ class Factor:
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         """(2 R'R)^-1 on the pivots, 1/2 on the intercept (the last of p = d + 1), 0 elsewhere."""
-        direction = np.zeros_like(gradient)
-        half = self.solve(gradient[self.pivots], transposed=True)
-        direction[self.pivots] = 0.5 * self.solve(half)
-        direction[len(self.scale) :] = 0.5 * gradient[len(self.scale) :]
+        direction = gradient / 2
+        solved = self.solve(self.solve(direction[self.pivots], transposed=True))
+        if len(self.pivots) < len(self.scale):
+            direction[: len(self.scale)] = 0.0
+        direction[self.pivots] = solved
         return direction
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
@@ -237,7 +238,7 @@ def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.n
     """The root (r, d), its columns in the given order, and the pivots (r,) in theirs."""
     upper, info = lapack.dpotrf(correlation)
     d = len(correlation)
-    if info == 0 and np.diag(upper).min(initial=1.0) ** 2 > CLEAR:
+    if info == 0 and upper.diagonal().min(initial=1.0) ** 2 > CLEAR:
         return upper, np.arange(d)
     upper, order, rank, _ = lapack.dpstrf(correlation, tol=suspect)
     root, pivots = np.zeros((rank, d)), order[:rank] - 1
@@ -247,6 +248,8 @@ def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.n
 
 def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The columns that are neither pivots nor constant, and those that are constant."""
+    if len(pivots) == len(constant):
+        return pivots[:0], pivots[:0]
     dropped = ~constant
     dropped[pivots] = False
     return np.flatnonzero(dropped), np.flatnonzero(constant)

@@ -114,7 +114,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
         origin, target_origin = (origin_of(a, start[2], far=1.0) for a in start[:2])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
-    scatter = np.diag(moments.xx)
+    scatter = moments.xx.diagonal()
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     if odd.size:
         spread = np.zeros(odd.size)
@@ -127,7 +127,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
                 "floating-point numbers reach; divide the column."
             )
         scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    if (scale == 1).all():  # the odd columns are constant
+    if not odd.size or (scale == 1).all():  # the odd columns are constant
         return moments
     return _centred(rows.blocks(first, last), origin, target_origin, scale)
 
@@ -141,7 +141,7 @@ def origin_of(block: np.ndarray, weights: np.ndarray | None, far: float) -> np.n
     some = slice(None, None, -(-len(block) // 256))
     weights = None if weights is None else weights[some]
     apart = block[some] - block[0]
-    step = apart.mean(axis=0) if weights is None else weights @ apart / weights.sum()
+    step = apart.sum(axis=0) / len(apart) if weights is None else weights @ apart / weights.sum()
     origin, spread = block[0] + step, np.abs(apart - step).max(axis=0)
     return np.where(np.abs(origin) > far * spread, origin, 0.0)
 
@@ -149,7 +149,7 @@ def origin_of(block: np.ndarray, weights: np.ndarray | None, far: float) -> np.n
 def _centred(blocks, origin, target_origin, scale) -> Moments:
     d, t = len(origin), len(target_origin)
     # A symmetric product costs half, unless the targets with each other are most of it
-    symmetric, yy, moved = t <= d, np.zeros(t), origin.any()
+    symmetric, yy, moved, scaled = t <= d, np.zeros(t), origin.any(), (scale != 1).any()
     products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
     table = np.empty((0, 1 + d + t))
     for x, y, s in blocks:
@@ -162,9 +162,8 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
             np.subtract(x, origin, out=block[:, 1 : d + 1])
         else:
             block[:, 1 : d + 1] = x
-        for j in range(t):  # column by column: rows of few numbers are slow
-            np.subtract(y[:, j], target_origin[j], out=block[:, d + 1 + j])
-        if (scale != 1).any():
+        np.subtract(y, target_origin, out=block[:, d + 1 :])
+        if scaled:
             block[:, 1 : d + 1] /= scale
         if s is not None:
             block *= np.sqrt(s)[:, None]

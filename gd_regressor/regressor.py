@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numbers
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import assert_all_finite, check_array, check_random_state
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
@@ -25,7 +25,7 @@ from gd_regressor.steps import (
     is_real,
 )
 
-PREDICT_ROWS = 1 << 14
+PREDICT_ROWS, TINY = 1 << 14, 1 << 12
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -199,7 +199,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             X, y = self._validated(X, y, all_seen)
             rows = rows_of(X, y, sample_weight)
             start = self._start(rows, coef_init, intercept_init)
-            with one_blas_thread(), np.errstate(under="ignore"):
+            # A tiny table has no products that BLAS would share among threads
+            limit = one_blas_thread() if X.size > TINY else nullcontext()
+            with limit, np.errstate(under="ignore"):
                 result = self._follow(rows, start)
             self._write(result, X.dtype, y.ndim)
         self._warn(result)
@@ -255,15 +257,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def _validated(self, X, y, all_seen):
         """X and y as arrays; that a large X is finite, "auto" sees in its pass over all rows."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-            ensure_all_finite=False,
-        )
+        X, y = validate_data(self, X, y, skip_check_array=True)
+        if not _is_float_array(X, (2,)):
+            X = check_array(
+                X,
+                dtype=[np.float64, np.float32],
+                ensure_all_finite=False,
+                estimator=self,
+                input_name="X",
+            )
+        if _is_float_array(y, (1, 2)):
+            assert_all_finite(y, input_name="y")
+        else:
+            y = check_array(y, dtype=None, ensure_2d=False, estimator=self, input_name="y")
+            y = y.astype(np.float64) if y.dtype.kind == "O" else y
+        check_consistent_length(X, y)
         if not (all_seen and X.size > SMALL and X.shape[0] > X.shape[1]):
             assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
         return X, y
@@ -380,6 +388,12 @@ def _unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
+
+
+def _is_float_array(value, ndims):
+    """Whether nothing needs conversion: to find that out takes check_array as long as a small fit."""
+    is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
+    return is_array and value.ndim in ndims and value.size > 0
 
 
 def _is_integer(value):

@@ -25,7 +25,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import gd_regressor
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status
@@ -586,9 +586,13 @@ def test_fits_in_threads_agree_and_leave_blas_as_it_was(model, random):
     table = random.standard_normal((20_000, 20))  # several stretches of rows
     target = table.sum(axis=1) + random.standard_normal(len(table))
     before = [library["num_threads"] for library in threadpool_info()]
-    with ThreadPoolExecutor(8) as pool:
-        fits = list(pool.map(lambda _: clone(model).fit(table, target), range(8)))
-    assert [library["num_threads"] for library in threadpool_info()] == before
+    for _ in range(5):  # whoever is last to leave
+        with ThreadPoolExecutor(8) as pool:
+            fits = list(pool.map(lambda _: clone(model).fit(table, target), range(8)))
+        assert [library["num_threads"] for library in threadpool_info()] == before
+    with threadpool_limits(1):  # and any thread can limit them after
+        ours = [library for library in threadpool_info() if library["user_api"] == "blas"]
+        assert {library["num_threads"] for library in ours} == {1}
     for fit in fits:
         assert_same(fit, clone(model).fit(table, target), rtol=0)
 
