@@ -60,9 +60,10 @@ def follow_auto(
 def _judged(end: End, path: Walk, tol: float | None, variance: np.ndarray, error: float) -> End:
     """The end with the status that it deserves."""
     status = end.status
-    gap = path.records(end.k, end.k).gaps[0]
-    if status is Status.MAX_ITER and tol is not None and (gap <= tol * variance).all():
-        status = Status.CONVERGED  # the floor was yet to come
+    if status is Status.MAX_ITER and tol is not None:
+        gaps = path.records(end.k, end.k).gaps[0]
+        near = (gaps <= tol * variance).all()
+        status = Status.CONVERGED if near else status  # the floor was yet to come
     if status is Status.CONVERGED and error > WORTH_SAYING:
         status = Status.ILL_CONDITIONED
     return replace(end, status=status)

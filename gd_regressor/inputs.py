@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite
 
 from gd_regressor.blocks import Rows
 
@@ -17,6 +18,8 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
     weights = checked_weights(sample_weight, len(X))
+    if not np.isfinite(y.sum()):
+        assert_all_finite(y, input_name="y")
     counted = y if weights is None else y[weights > 0]
     largest = max(float(counted.max()), -float(counted.min()))
     if largest > LARGEST_TARGET:

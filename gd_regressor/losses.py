@@ -58,7 +58,7 @@ class Frame:
     def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
         w, b = w * self.scale[:, None], b - self.target_centre + self.centre @ w
-        return np.vstack([w, b[None]]) if self.fit_intercept else w
+        return np.concatenate((w, b[None])) if self.fit_intercept else w
 
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""

@@ -120,8 +120,10 @@ class Factor:
         """Of the pivot columns, each scaled to deviation 1."""
         if len(self.pivots) > FEW:
             return self._condition_estimate()
-        values = np.linalg.svd(self.triangle, compute_uv=False)
-        return float(values[0] / values[-1]) if values.size else 1.0
+        if not len(self.pivots):
+            return 1.0
+        values = lapack.dgesdd(self.triangle, compute_uv=0)[1]
+        return float(values[0] / values[-1])
 
     def _condition_estimate(self) -> float:
         """By power iterations: from below, mostly by less than a third."""
@@ -153,8 +155,9 @@ class Factor:
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
         """The point (p, t) with zero where no direction leads."""
-        theta = theta.copy()
-        theta[self.dropped] = theta[self.constant] = 0.0
+        if len(self.pivots) < len(self.scale):
+            theta = theta.copy()
+            theta[self.dropped] = theta[self.constant] = 0.0
         return theta
 
     def rank(self, null_vectors: np.ndarray) -> int:

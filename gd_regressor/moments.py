@@ -49,6 +49,8 @@ class Moments:
 
         def stretch(first: int, last: int) -> Moments | None:
             step = GROUP * rows.block_rows
+            if last - first <= step:
+                return _of_group(rows, first, last)
             spans = ((a, min(a + step, last)) for a in range(first, last, step))
             return _total(_of_group(rows, *span) for span in spans)
 
@@ -111,39 +113,40 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = (origin_of(a, start[2], far=1.0) for a in start[:2])
+        origin, target_origin = np.split(origin_of(*start, far=0.25), [start[0].shape[1]])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
     scatter = moments.xx.diagonal()
-    odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
-    if odd.size:
-        spread = np.zeros(odd.size)
-        for x, _, _ in rows.blocks(first, last):
-            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
-        if not (spread <= WIDEST).all():
-            assert_all_finite(rows.X, estimator_name="GDLinearRegressor", input_name="X")
-            raise ValueError(
-                f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
-                "floating-point numbers reach; divide the column."
-            )
-        scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    if not odd.size or (scale == 1).all():  # the odd columns are constant
+    if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
         return moments
+    odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
+    spread = np.zeros(odd.size)
+    for x, _, _ in rows.blocks(first, last):
+        spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+    if not (spread <= WIDEST).all():
+        assert_all_finite(rows.X, estimator_name="GDLinearRegressor", input_name="X")
+        raise ValueError(
+            f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
+            "floating-point numbers reach; divide the column."
+        )
+    if not spread.any():  # the odd columns are constant
+        return moments
+    scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
     return _centred(rows.blocks(first, last), origin, target_origin, scale)
 
 
-def origin_of(block: np.ndarray, weights: np.ndarray | None, far: float) -> np.ndarray:
-    """A value near the mean of each column, exactly that of a column that is constant.
+def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
+    """A value near the mean of each column and target, exactly that of one that is constant.
 
-    Zero for columns that have it within `far` of their largest deviations: there is little to
-    gain, and where all columns do there is nothing to subtract.
+    Zero for those that have it within `far` times their range: there is little to gain, and where
+    all columns do there is nothing to subtract.
     """
-    some = slice(None, None, -(-len(block) // 256))
-    weights = None if weights is None else weights[some]
-    apart = block[some] - block[0]
-    step = apart.sum(axis=0) / len(apart) if weights is None else weights @ apart / weights.sum()
-    origin, spread = block[0] + step, np.abs(apart - step).max(axis=0)
-    return np.where(np.abs(origin) > far * spread, origin, 0.0)
+    some = slice(None, None, -(-len(x) // 256))
+    rows = np.concatenate((x[some], y[some]), axis=1)
+    apart = rows - rows[0]
+    step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
+    near, spread = rows[0] + step, np.abs(apart).max(axis=0)
+    return np.where(np.abs(near) > far * spread, near, 0.0)
 
 
 def _centred(blocks, origin, target_origin, scale) -> Moments:

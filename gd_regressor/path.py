@@ -275,13 +275,13 @@ def result_of(
     path: Path, end: End, w: np.ndarray, b: np.ndarray, variance: np.ndarray, **known
 ) -> Result:
     """The record of a descent that ended with coefficients `w` (d, t) and intercepts `b` (t,)."""
-    gaps = path.records(end.k, end.k).gaps
+    gaps, t = path.records(end.k, end.k).gaps[0], len(variance)
     return Result(
         coef=w.T,
         intercept=b,
         n_iter=end.k,
-        loss_curve=end.losses.mean(axis=1),
-        gap=float(gaps.mean()),
+        loss_curve=end.losses.sum(axis=1) / t,
+        gap=float(gaps.sum() / t),
         relative_gap=float((gaps / variance).max()),
         status=end.status,
         gap_is_exact=path.gap_is_exact,

@@ -266,9 +266,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 estimator=self,
                 input_name="X",
             )
-        if _is_float_array(y, (1, 2)):
-            assert_all_finite(y, input_name="y")
-        else:
+        if not _is_float_array(y, (1, 2)):
             y = check_array(y, dtype=None, ensure_2d=False, estimator=self, input_name="y")
             y = y.astype(np.float64) if y.dtype.kind == "O" else y
         check_consistent_length(X, y)
@@ -334,7 +332,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def _warn(self, result: Result):
         """One warning at most, here and nowhere else."""
-        limit, left = result.max_learning_rate, self._distance_left(result)
+        limit = result.max_learning_rate
         if limit is not None and self.learning_rate >= limit:
             columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
             advice = divergence_advice(self.learning_rate, limit, result.curvature, columns)
@@ -350,12 +348,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning
+            left = self._distance_left(result)
             text = f"After max_iter={self.max_iter} updates {left} Raise max_iter"
             text += (
                 "." if limit is None else f" or learning_rate (stable below {limit:.3g}), {CURE}"
             )
         elif limit is not None and self.tol and result.relative_gap > np.cbrt(self.tol):
             category = ConvergenceWarning
+            left = self._distance_left(result)
             text = (
                 f"After {result.n_iter} updates an update lowers the loss by no more than "
                 f"tol={self.tol:g} of the variance of y, but {left} Some direction descends very "
@@ -391,7 +391,7 @@ def _unchanged_on_error(estimator):
 
 
 def _is_float_array(value, ndims):
-    """Whether nothing needs conversion: to find that out takes check_array as long as a small fit."""
+    """Whether nothing needs conversion, which check_array takes as long as a small fit to find."""
     is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
     return is_array and value.ndim in ndims and value.size > 0
 

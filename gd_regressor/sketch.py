@@ -30,8 +30,9 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.X.shape[1]), 2), MOST_STRETCHES)
     exact = Moments.of(rows.targets_only)
-    some = np.asarray(rows.X[:: -(-len(rows.X) // 256)], dtype=np.float64)
-    origin = origin_of(some, None, FAR)
+    some = slice(None, None, -(-len(rows.X) // 256))
+    x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
+    origin = origin_of(x, y, None, FAR)[: x.shape[1]]
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by _usable
     def stretch(first, last):

@@ -62,8 +62,8 @@ class AtFloor:
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         before, met = state
-        gaps = np.vstack([before, records.gaps])
-        there = (gaps[1:] <= self.floor) | (gaps[1:] > gaps[:-1] / 2)
+        gaps = records.gaps
+        there = (gaps <= self.floor) | (gaps > np.concatenate((before[None], gaps[:-1])) / 2)
         met = met | np.logical_or.accumulate(there, axis=0)
         return met.all(axis=1), (gaps[-1], met[-1])
 
