@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from scipy.linalg import lapack, lstsq, qr
@@ -274,5 +274,7 @@ def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
             root = np.linalg.qr(np.vstack([root, block]), mode="r")
         return root
 
-    roots = list(map_stretches(rows, stretch))
-    return np.linalg.qr(np.vstack(roots), mode="r") / np.sqrt(rows.total_weight)
+    merged = reduce(
+        lambda a, b: np.linalg.qr(np.vstack([a, b]), mode="r"), map_stretches(rows, stretch)
+    )
+    return merged / np.sqrt(rows.total_weight)

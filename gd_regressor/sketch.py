@@ -15,8 +15,9 @@ from gd_regressor.moments import HUGE, TINY, Moments, origin_of
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
 # columns: should all that matters lie in one stretch, its own sketch still spans the columns
 MOST_STRETCHES, LEAST_HEIGHT = 8, 3
-# Columns further from zero than this many deviations are centred before they are sketched
-FAR = 1e3
+# Columns further from zero than this many times their range are centred before they are sketched:
+# afterwards it would cost the digits that a metric needs
+FAR = {np.dtype(np.float64): 1e3, np.dtype(np.float32): 1.0}
 
 
 def sketched_moments(rows: Rows, height: int) -> Moments | None:
@@ -32,15 +33,13 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     exact = Moments.of(rows.targets_only)
     some = slice(None, None, -(-len(rows.X) // 256))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
-    origin = origin_of(x, y, None, FAR)[: x.shape[1]]
+    origin = origin_of(x, y, None, FAR[rows.X.dtype])[: x.shape[1]]
+    origins = origin.astype(rows.X.dtype), exact.target_means
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by _usable
     def stretch(first, last):
         random = np.random.default_rng(first)  # the same bits every time
-        spans = [slice(first, last)] if _as_is(rows, origin) else rows.spans(first, last)
-        blocks = (_block(rows, span, origin, exact.target_origin) for span in spans)
-        parts = (_embedded(block, height // stretches, random) for block in blocks)
-        return _products(*reduce(_add_each, parts))
+        return _products(*_embedded(rows, first, last, origins, height // stretches, random))
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = reduce(_add_each, map_stretches(rows, stretch, stretches))
@@ -52,31 +51,36 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     return moments if _usable(xx, rows.X.dtype) else None
 
 
-def _as_is(rows: Rows, origin: np.ndarray) -> bool:
-    """Whether rows can be embedded without a copy of them."""
-    return rows.X.flags.c_contiguous and not origin.any()
+def _embedded(rows: Rows, first: int, last: int, origins, height: int, random) -> list[np.ndarray]:
+    """S1 (height,), SX (height, d) and Sy (height, t) for a random S, without the origins."""
+    as_they_are = rows.X.flags.c_contiguous and not origins[0].any()
+    if as_they_are:  # at once, without a copy of the rows
+        return _added(rows, slice(first, last), origins, *_drawn(last - first, height, random))
+    shapes = (height,), (height, rows.X.shape[1]), (height, rows.y.shape[1])
+    sketch = [np.zeros(shape, dtype=rows.X.dtype) for shape in shapes]
+    for span in rows.spans(first, last):
+        buckets, signs = _drawn(span.stop - span.start, height, random)
+        some, places = np.unique(buckets, return_inverse=True)
+        for total, part in zip(sketch, _added(rows, span, origins, places, signs), strict=True):
+            total[some] += part
+    return sketch
 
 
-def _block(rows: Rows, span: slice, origin: np.ndarray, target_origin: np.ndarray):
-    """Columns, targets and weights of some rows, less the origins."""
+def _drawn(n: int, height: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """For n rows, the row of the sketch that each is added to, and the sign."""
+    return random.integers(0, height, n, dtype=np.int32), random.integers(0, 2, n) * 2.0 - 1
+
+
+def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
+    """The sums of ones, columns and targets of some rows by the place that each is added to."""
     x = np.ascontiguousarray(rows.X[span])
-    if origin.any():
-        x = x - origin.astype(x.dtype)
-    s = None if rows.weights is None else rows.weights[span]
-    return x, rows.y[span] - target_origin, s
-
-
-def _embedded(block, height: int, random: np.random.Generator) -> list[np.ndarray]:
-    """S1 (height,), SX (height, d) and Sy (height, t) for a random S."""
-    x, y, s = block
-    buckets = random.integers(0, height, len(x), dtype=np.int32)
-    signs = random.integers(0, 2, len(x)) * 2.0 - 1
-    if s is not None:
-        signs *= np.sqrt(s)
-    pointers = np.arange(len(x) + 1, dtype=np.int32)
-    embedding = csc_array((signs.astype(x.dtype), buckets, pointers), shape=(height, len(x)))
-    ones = np.bincount(buckets, weights=signs, minlength=height)
-    return [ones, embedding @ x, embedding @ y]
+    x = x - origins[0] if origins[0].any() else x
+    y = (rows.y[span] - origins[1]).astype(x.dtype)
+    if rows.weights is not None:
+        signs = signs * np.sqrt(rows.weights[span])
+    matrix = signs.astype(x.dtype), places, np.arange(len(x) + 1, dtype=np.int32)
+    embedding = csc_array(matrix, shape=(int(places.max()) + 1, len(x)))
+    return [embedding.sum(axis=1), embedding @ x, embedding @ y]
 
 
 def _products(ones, x, y) -> list[np.ndarray]:
