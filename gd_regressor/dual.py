@@ -30,7 +30,7 @@ class RowSpace:
         """That of centred rows (n, d), weighted by the roots of their shares."""
         basis, upper = np.linalg.qr(x.T)
         left, values, _ = np.linalg.svd(upper)
-        values = values[values > EPS * max(x.shape) * values.max(initial=0)]
+        values = _above_rounding(values, x.shape)
         return cls(basis @ left[:, : len(values)], values, scale)
 
     @cached_property
@@ -51,3 +51,13 @@ class RowSpace:
         inside = theta.copy()
         inside[:d] = self.basis @ (self.basis.T @ theta[:d])
         return inside
+
+
+def singular_values(x: np.ndarray) -> np.ndarray:
+    """Those of a matrix with more columns than rows that are not rounding, from the largest on."""
+    upper = np.linalg.qr(x.T, mode="r")
+    return _above_rounding(np.linalg.svd(upper, compute_uv=False), x.shape)
+
+
+def _above_rounding(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return values[values > EPS * max(shape) * values.max(initial=0)]

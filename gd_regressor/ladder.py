@@ -9,7 +9,7 @@ import numpy as np
 
 from gd_regressor.blocks import Rows
 from gd_regressor.doubled import Doubled, Point, plain
-from gd_regressor.dual import RowSpace
+from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
 from gd_regressor.metric import SUSPECT, Factor
 from gd_regressor.moments import Moments
@@ -155,8 +155,7 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre does that is near the mean, so one that blocks can be given in their own precision
     frame = replace(frame, centre=frame.centre.astype(rows.X.dtype).astype(np.float64))
-    near = (np.abs(frame.centre) <= NEAR * frame.scale).all()
-    loss = DataLoss(replace(rows, dtype=rows.X.dtype), frame, products_centred=bool(near))
+    loss = DataLoss(replace(rows, dtype=rows.X.dtype), frame, products_centred=_near_zero(frame))
     null_vectors, condition = factor.null_vectors(loss, together=True)
     rank = factor.rank(null_vectors)
     plan = Plan(loss, factor, null_vectors, condition, rank, moments, ConjugateStep())
@@ -168,12 +167,17 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     moments = Moments.of(rows)
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
-    loss, small = DataLoss(rows, frame), rows.X.size <= SMALL
+    small = rows.X.size <= SMALL
+    loss = DataLoss(rows, frame, products_centred=not small and _near_zero(frame))
     null_vectors, condition = factor.null_vectors(loss, together=not small)
     exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
     if exact and not small:
         loss = MomentLoss(moments, frame)
     return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+
+
+def _near_zero(frame: Frame) -> bool:
+    return bool((np.abs(frame.centre) <= NEAR * frame.scale).all())
 
 
 def by_qr(rows: Rows, plan: Plan) -> Plan:
@@ -211,7 +215,7 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     deviation = np.linalg.norm(x, axis=0)
     scale = np.full_like(centre, np.ldexp(1.0, np.frexp(deviation.max())[1]))
     metric = RowSpace.of(x / scale, scale)
-    values = RowSpace.of(x / np.where(deviation > 0, deviation, 1.0), scale).values
+    values = singular_values(x / np.where(deviation > 0, deviation, 1.0))
     if len(values) != len(metric.values):
         return None
     xy = x.T @ (np.sqrt(share)[:, None] * (y - exact.target_means)) * exact.weight

@@ -22,8 +22,6 @@ SUSPECT = 1e-9
 CLEAR = 1e-3
 # Above FEW columns the condition number is estimated, in POWERS iterations
 FEW, POWERS = 128, 8
-# Random combinations of null vectors that are tried
-PROBES = 3
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ class Factor:
         know that to eps times the squared condition number only, so it descends on the rows; what
         is left then is rounding, or the column was not dependent: it is left out, and the
         condition number of all columns is infinite for all that moments can tell. `together`
-        tries first whether random combinations of all of them vanish, in one pass.
+        tries first whether a random combination of all of them vanishes, in one pass.
         """
         m = len(self.dropped)
         vectors = np.zeros((loss.frame.n_parameters, m))
@@ -200,20 +198,23 @@ class Factor:
     def _span_vanishes(self, vectors: np.ndarray, loss) -> bool:
         """Whether all combinations of these combinations of columns vanish, up to a constant.
 
-        To the rounding of the moments. The intercepts that take the constants away are written
-        into the last row of `vectors`, where there is one.
+        One at random shows it, to the rounding of the moments. The intercepts that take the
+        constants away are written into the last row of `vectors`, where there is one.
         """
-        d = len(self.scale)
-        mix = vectors @ np.random.default_rng(0).standard_normal((vectors.shape[1], PROBES))
-        asked = np.hstack([mix, np.zeros((len(mix), len(mix) - d))])
-        asked[d:, PROBES:] = 1.0
-        product = loss.hessian_product(asked) / 2
-        square = np.einsum("ij,ij->j", mix, product[:, :PROBES])
-        if len(mix) > d:
-            square -= product[d, :PROBES] ** 2
-            vectors[d] = -product[:d, PROBES] @ vectors[:d]
+        d, random = len(self.scale), np.random.default_rng(0)
+        sizes = random.uniform(1, 2, vectors.shape[1]) * random.choice([-1, 1], vectors.shape[1])
+        asked = [vectors @ sizes]
+        # A sketch knows the means of the columns as little as the rest, but they are in H
+        inexact_means = loss.frame.fit_intercept and self.source == "sketch"
+        if inexact_means:
+            asked.append(np.eye(1, d + 1, d)[0])
+        product = loss.hessian_product(np.stack(asked, axis=1)) / 2
+        square = asked[0] @ product[:, 0]
+        if inexact_means:
+            square -= product[d, 0] ** 2
+            vectors[d] = -product[:d, 1] @ vectors[:d]
         noise = EPS * max(6 * np.sqrt(1 + d), 64 * self.condition_number)
-        return bool((square <= noise**2 * np.einsum("ij,ij->j", mix, mix)).all())
+        return bool(square <= noise**2 * (asked[0] @ asked[0]))
 
     def _vanish(self, vectors: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Which combinations (p, m) of the columns are rounding, with their Hessian `product`."""
