@@ -6,14 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import qr, solve_triangular
 
 MAX_REFINEMENTS = 10
+# Of a scaled column, what the columns before it must leave for it to count as independent of
+# them. The data here are either well conditioned or dependent to rounding.
+INDEPENDENT = 1e-10
+# In entries: four megabytes.
+BLOCK = 500_000
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """The least-squares solution in extended precision.
+    """A least-squares solution in extended precision.
+
+    Where columns depend on each other it is one of many, all with the same predictions.
 
     Attributes
     ----------
@@ -33,6 +40,8 @@ class Optimum:
         F is quadratic and its gradient vanishes at the minimum, so F(w, b) - F* equals the mean
         square of the difference between the two models' predictions. Written so, nothing cancels:
         an excess of 1e-28 is seen as such, where F - F* computed from two losses ends at 1e-16.
+        (Where the two solutions differ along dependent columns, their sum in float64 leaves
+        about 1e-30.)
 
         Parameters
         ----------
@@ -55,15 +64,15 @@ def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
     """Solve least squares once, more accurately than any competitor can.
 
     The triangular factor R of the centred, scaled columns comes from a blockwise Householder QR
-    in float64. The solution is then refined: residual, gradient and iterate are kept in
-    `longdouble`, and each step R^-1 R^-T g gains about as many digits as QR has. Where a
-    platform's `longdouble` is no wider than float64 the refinement stops at float64's own
+    in float64. Columns that depend on others, found by pivoting R, get the coefficient zero. The
+    solution is then refined: residual, gradient and iterate are kept in `longdouble`, and each
+    step R^-1 R^-T g gains about as many digits as QR has. Where a platform's `longdouble` is no wider than float64 the refinement stops at float64's own
     rounding; `reference_precision` tells which it is.
 
     Parameters
     ----------
     X : ndarray of shape (n, d)
-        Full column rank after centring.
+        Its columns are well conditioned once scaled, or depend on each other to rounding.
     y : ndarray of shape (n,)
 
     Returns
@@ -73,18 +82,18 @@ def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
     mean = X.mean(axis=0, dtype=np.longdouble)
     target_mean = y.mean(dtype=np.longdouble)
     scale = _column_deviations(X, mean)
-    R = _triangular_factor(X, mean, scale)
+    R, kept = _independent(_triangular_factor(X, mean, scale))
     coef = np.zeros(X.shape[1], dtype=np.longdouble)
     last = np.inf
     for _ in range(MAX_REFINEMENTS):
         gradient = _correlation_with_residual(X, y, mean, target_mean, coef)
-        scaled = (gradient / scale).astype(np.float64)
-        step = solve_triangular(R, solve_triangular(R, scaled, trans=1)) / scale
-        size = float(np.linalg.norm(step * scale))
+        scaled = (gradient / scale)[kept].astype(np.float64)
+        step = solve_triangular(R, solve_triangular(R, scaled, trans=1))
+        size = float(np.linalg.norm(step))
         # Each step is far smaller than the last until rounding is all that is left of it.
         if size >= 0.5 * last:
             break
-        coef += step
+        coef[kept] += step / scale[kept]
         last = size
     return Optimum(coef, target_mean - mean @ coef, float(y.var(dtype=np.longdouble)))
 
@@ -100,26 +109,35 @@ def reference_precision() -> str:
     return f"longdouble, eps {float(np.finfo(np.longdouble).eps):.1e}"
 
 
-def _blocks(X: np.ndarray) -> Iterator[slice]:
-    """Cut the rows into blocks of about four megabytes, yet taller than they are wide."""
-    height = max(4 * X.shape[1], 500_000 // X.shape[1])
+def _blocks(X: np.ndarray, least: int = 1) -> Iterator[slice]:
+    """Cut the rows into blocks of four megabytes, or of so many rows if those are more."""
+    height = max(least, BLOCK // X.shape[1])
     for first in range(0, len(X), height):
         yield slice(first, first + height)
 
 
 def _column_deviations(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Compute the columns' standard deviations without a second copy of X."""
+    """Compute the columns' standard deviations, 1 for a constant, without a second copy of X."""
     squares = sum(((X[rows] - mean.astype(np.float64)) ** 2).sum(axis=0) for rows in _blocks(X))
-    return np.sqrt(squares / len(X))
+    return np.where(squares > 0, np.sqrt(squares / len(X)), 1.0)
 
 
 def _triangular_factor(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Merge the R factors of the blocks: R of [R; block] is R of all rows up to here."""
     R = np.empty((0, X.shape[1]))
-    for rows in _blocks(X):
+    # Blocks much taller than R, so that merging costs little beside factoring them.
+    for rows in _blocks(X, least=4 * X.shape[1]):
         block = (X[rows] - mean.astype(np.float64)) / scale
         R = np.linalg.qr(np.vstack([R, block]), mode="r")
     return R
+
+
+def _independent(R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Choose columns on which the others depend: their triangular factor and their places."""
+    R, order = qr(R, mode="r", pivoting=True)
+    pivots = np.abs(np.diag(R))
+    rank = np.count_nonzero(pivots > INDEPENDENT * pivots[0])
+    return R[:rank, :rank], order[:rank]
 
 
 def _correlation_with_residual(
