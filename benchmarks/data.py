@@ -75,7 +75,7 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     The other kinds, `KINDS`, are what could slow a method down:
 
     * ``"ar1"``: normal columns, neighbours correlated by 0.95, as in a time series and its lags;
-    * ``"onehot"``: categories in full coding, so that the columns depend on each other exactly;
+    * ``"onehot"``: categories in full coding, whose columns depend on each other exactly;
     * ``"student"``: entries so heavy-tailed that they have no variance;
     * ``"sorted"``: the Gaussian rows in the order of y, so that no part of them is a fair sample.
 

@@ -66,8 +66,9 @@ def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
     The triangular factor R of the centred, scaled columns comes from a blockwise Householder QR
     in float64. Columns that depend on others, found by pivoting R, get the coefficient zero. The
     solution is then refined: residual, gradient and iterate are kept in `longdouble`, and each
-    step R^-1 R^-T g gains about as many digits as QR has. Where a platform's `longdouble` is no wider than float64 the refinement stops at float64's own
-    rounding; `reference_precision` tells which it is.
+    step R^-1 R^-T g gains about as many digits as QR has. Where a platform's `longdouble` is no
+    wider than float64 the refinement stops at float64's own rounding; `reference_precision` tells
+    which it is.
 
     Parameters
     ----------
