@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import qr, solve_triangular
+from scipy.linalg import lapack, solve_triangular
 
 MAX_REFINEMENTS = 10
-# Of a scaled column, what the columns before it must leave for it to count as independent of
+# Of a column's variance, what the columns before it must leave for it to count as independent of
 # them. The data here are either well conditioned or dependent to rounding.
-INDEPENDENT = 1e-10
+INDEPENDENT = 1e-8
+# What rounding leaves of the last step is far below this, relative to the coefficients.
+NEGLIGIBLE = 1e-12
 # In entries: four megabytes.
 BLOCK = 500_000
 
@@ -63,12 +65,12 @@ class Optimum:
 def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
     """Solve least squares once, more accurately than any competitor can.
 
-    The triangular factor R of the centred, scaled columns comes from a blockwise Householder QR
-    in float64. Columns that depend on others, found by pivoting R, get the coefficient zero. The
-    solution is then refined: residual, gradient and iterate are kept in `longdouble`, and each
-    step R^-1 R^-T g gains about as many digits as QR has. Where a platform's `longdouble` is no
-    wider than float64 the refinement stops at float64's own rounding; `reference_precision` tells
-    which it is.
+    The columns' correlations are factored as R'R by Cholesky's method with pivoting in float64.
+    Columns found to depend on others get the coefficient zero. The solution is then refined:
+    residual, gradient and iterate are kept in `longdouble`, and each step R^-1 R^-T g takes away
+    all of the error but the rounding of R, about eps times the squared condition number. Where a
+    platform's `longdouble` is no wider than float64 the refinement stops at float64's own
+    rounding; `reference_precision` tells which it is.
 
     Parameters
     ----------
@@ -83,11 +85,11 @@ def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
     mean = X.mean(axis=0, dtype=np.longdouble)
     target_mean = y.mean(dtype=np.longdouble)
     scale = _column_deviations(X, mean)
-    R, kept = _independent(_triangular_factor(X, mean, scale))
+    R, kept = _triangular_factor(_correlations(X, mean, scale))
     coef = np.zeros(X.shape[1], dtype=np.longdouble)
     last = np.inf
     for _ in range(MAX_REFINEMENTS):
-        gradient = _correlation_with_residual(X, y, mean, target_mean, coef)
+        gradient = _covariance_with_residual(X, y, mean, target_mean, coef)
         scaled = (gradient / scale)[kept].astype(np.float64)
         step = solve_triangular(R, solve_triangular(R, scaled, trans=1))
         size = float(np.linalg.norm(step))
@@ -96,6 +98,8 @@ def find_optimum(X: np.ndarray, y: np.ndarray) -> Optimum:
             break
         coef[kept] += step / scale[kept]
         last = size
+    if not size <= NEGLIGIBLE * np.linalg.norm(coef * scale):
+        raise RuntimeError("the reference did not converge: columns nearly depend on each other")
     return Optimum(coef, target_mean - mean @ coef, float(y.var(dtype=np.longdouble)))
 
 
@@ -110,9 +114,9 @@ def reference_precision() -> str:
     return f"longdouble, eps {float(np.finfo(np.longdouble).eps):.1e}"
 
 
-def _blocks(X: np.ndarray, least: int = 1) -> Iterator[slice]:
-    """Cut the rows into blocks of four megabytes, or of so many rows if those are more."""
-    height = max(least, BLOCK // X.shape[1])
+def _blocks(X: np.ndarray) -> Iterator[slice]:
+    """Cut the rows into blocks of about four megabytes."""
+    height = max(1, BLOCK // X.shape[1])
     for first in range(0, len(X), height):
         yield slice(first, first + height)
 
@@ -123,30 +127,26 @@ def _column_deviations(X: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return np.where(squares > 0, np.sqrt(squares / len(X)), 1.0)
 
 
-def _triangular_factor(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Merge the R factors of the blocks: R of [R; block] is R of all rows up to here."""
-    R = np.empty((0, X.shape[1]))
-    # Blocks much taller than R, so that merging costs little beside factoring them.
-    for rows in _blocks(X, least=4 * X.shape[1]):
+def _correlations(X: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in _blocks(X):
         block = (X[rows] - mean.astype(np.float64)) / scale
-        R = np.linalg.qr(np.vstack([R, block]), mode="r")
-    return R
+        total += block.T @ block
+    return total / len(X)
 
 
-def _independent(R: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Choose columns on which the others depend: their triangular factor and their places."""
-    R, order = qr(R, mode="r", pivoting=True)
-    pivots = np.abs(np.diag(R))
-    rank = np.count_nonzero(pivots > INDEPENDENT * pivots[0])
-    return R[:rank, :rank], order[:rank]
+def _triangular_factor(correlations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Factor the correlations of columns on which the others depend; tell which those are."""
+    factor, order, rank, _ = lapack.dpstrf(correlations, tol=INDEPENDENT)
+    return np.triu(factor[:rank, :rank]), order[:rank] - 1
 
 
-def _correlation_with_residual(
+def _covariance_with_residual(
     X: np.ndarray, y: np.ndarray, mean: np.ndarray, target_mean: np.longdouble, coef: np.ndarray
 ) -> np.ndarray:
-    """Compute (X - mean)' (y - target_mean - (X - mean) coef) in extended precision."""
+    """Compute (X - mean)' (y - target_mean - (X - mean) coef) / n in extended precision."""
     total = np.zeros(X.shape[1], dtype=np.longdouble)
     for rows in _blocks(X):
         block = X[rows] - mean
         total += block.T @ (y[rows] - target_mean - block @ coef)
-    return total
+    return total / len(X)

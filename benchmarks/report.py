@@ -96,7 +96,8 @@ def render(sections: Sequence[Section], command: str, busy: bool) -> str:
         if section.claims:
             parts.append(_claims_table(section.claims, limit))
         if section.accuracy is not None:
-            parts += [_digits_table(section.accuracy), _unscaled_table(section.accuracy)]
+            parts.append(_digits_table(section.accuracy, limit))
+            parts.append(_unscaled_table(section.accuracy, limit))
     if len(sections) > 1 and sections[0].tables:
         parts.append(_threads_table(sections))
     return "\n\n".join(parts) + "\n"
@@ -139,7 +140,7 @@ divided by the one of `GDLinearRegressor()`, so that a ratio below 1 means that 
 *Asked* is what the project aims at, with **no** where it is missed: the least ratio, the largest
 excess of ours, and how many times larger SGD's excess is to be than ours (than {EQUALLY_EXACT:.0e}
 where ours is smaller). *Excess* is (F - F\\*)/V: F the mean squared error, V the variance of y,
-F\\* the minimum from a QR solution refined in extended precision ({reference_precision()}); the
+F\\* the minimum from a solution refined in extended precision ({reference_precision()}); the
 difference is computed as the mean squared distance of the two models' predictions, which is the
 same number without cancellation.
 *Memory* is how far one fit raises the high-water mark of the resident set above process and data,
@@ -194,7 +195,7 @@ def _claims_table(claims: Iterable[Claim], limit: str) -> str:
     return f"## Textbook claims{limit}\n\n{table}"
 
 
-def _digits_table(accuracy: Accuracy) -> str:
+def _digits_table(accuracy: Accuracy, limit: str) -> str:
     rows = [
         (
             f"{row.problem} ({row.size})",
@@ -206,7 +207,7 @@ def _digits_table(accuracy: Accuracy) -> str:
     solvers = list(accuracy.digits[0].digits)
     header = ["", "condition", *solvers]
     parts = [
-        "## Correct digits",
+        f"## Correct digits{limit}",
         f"""\
 How many decimal digits are right of the worst coefficient (the intercept is one of them), up to the
 {ALL_DIGITS} of a correctly rounded number. The truth is the least-squares solution in exact
@@ -217,10 +218,10 @@ columns, centred and scaled.""",
     return "\n\n".join(parts)
 
 
-def _unscaled_table(accuracy: Accuracy) -> str:
+def _unscaled_table(accuracy: Accuracy, limit: str) -> str:
     rows = [(row.solver, f"{row.r2:.6g}", f"{row.error:.1e}") for row in accuracy.unscaled]
     parts = [
-        "## A column of Unix seconds",
+        f"## A column of Unix seconds{limit}",
         """\
 2,000 rows: Unix seconds over a year, uniform numbers from 0 to 1, Poisson counts; y is linear in
 them without noise. *Error* is the largest relative error of a coefficient or the intercept.""",
