@@ -10,15 +10,20 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from benchmarks.accuracy import measure_accuracy
 from benchmarks.claims import measure_claims
 from benchmarks.data import FULL_SIZES, QUICK_SIZES, Size
+from benchmarks.kinds import KIND_SIZES, measure_kinds
 from benchmarks.measure import busy_core, measure
 from benchmarks.report import Section, libraries_in_use, render
 
 CLAIMS = "claims"
+ACCURACY = "accuracy"
 
-# Below this many entries a fit takes about a millisecond, and many rounds are affordable.
+# Below the first number of entries a fit takes about a millisecond, and many rounds are
+# affordable; from the second on it takes seconds.
 SMALL = 100_000
+LARGE = 100_000_000
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,22 +54,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure GDLinearRegressor beside its peers, interleaved in one process. The "
-        "full run takes about ten minutes and 4 GB of memory.",
+        "full run takes about twenty minutes and 6 GB of memory.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="small sizes and few rounds, under a minute")
     add(
         "--only",
         nargs="+",
-        type=_size_or_claims,
+        type=_size_or_word,
         metavar="SIZE",
-        help=f"these sizes (any ROWSxCOLUMNS, as 200000x100) and no others; "
-        f"'{CLAIMS}' means the three textbook claims",
+        help=f"these sizes (any ROWSxCOLUMNS, as 200000x100) and no others; '{CLAIMS}' means the "
+        f"three textbook claims, '{ACCURACY}' the correct digits on small hard problems",
+    )
+    add(
+        "--kinds",
+        action="store_true",
+        help="other kinds of data in all of the sizes measured; the full run has them in most",
     )
     add(
         "--rounds",
         type=_positive,
-        help="rounds for everything; by default 201 for small data and 5 for large (3 claims)",
+        help="rounds for everything; by default 201 for small data, 5 for large, 3 for the largest "
+        "and for the claims (a competitor that takes long runs in the first of them only)",
     )
     add(
         "--output",
@@ -85,29 +96,41 @@ def _parser() -> argparse.ArgumentParser:
 
 def _section(options: argparse.Namespace, threads: int | None) -> Section:
     """Measure all that was asked for under one thread limit."""
-    chosen = options.only or [*(QUICK_SIZES if options.quick else FULL_SIZES), CLAIMS]
-    sizes = [size for size in chosen if size != CLAIMS]
+    everything = [*(QUICK_SIZES if options.quick else FULL_SIZES), CLAIMS, ACCURACY]
+    chosen = options.only or everything
+    rounds = {
+        size: options.rounds or _rounds(size, options.quick)
+        for size in chosen
+        if isinstance(size, Size)
+    }
     with nullcontext() if threads is None else threadpool_limits(threads):
-        tables = {
-            size: measure(size, options.rounds or _rounds(size, options.quick), threads, _progress)
-            for size in sizes
+        tables = {size: measure(size, rounds[size], threads, _progress) for size in rounds}
+        kinds = {
+            size: measure_kinds(size, rounds[size], _progress)
+            for size in rounds
+            if options.kinds or (not options.only and size in KIND_SIZES)
         }
         claims = []
         if CLAIMS in chosen:
             _progress("textbook claims")
             claims = measure_claims(options.quick, options.rounds or 3)
-        return Section(threads, libraries_in_use(), tables, claims)
+        accuracy = None
+        if ACCURACY in chosen:
+            _progress("accuracy")
+            accuracy = measure_accuracy()
+        return Section(threads, libraries_in_use(), tables, kinds, claims, accuracy)
 
 
 def _rounds(size: Size, quick: bool) -> int:
-    if size.rows * size.columns < SMALL:
+    entries = size.rows * size.columns
+    if entries < SMALL:
         return 21 if quick else 201
-    return 3 if quick else 5
+    return 3 if quick or entries >= LARGE else 5
 
 
-def _size_or_claims(text: str) -> Size | str:
+def _size_or_word(text: str) -> Size | str:
     try:
-        return CLAIMS if text == CLAIMS else Size.parse(text)
+        return text if text in (CLAIMS, ACCURACY) else Size.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

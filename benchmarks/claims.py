@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks.competitors import naive_descent
 from benchmarks.data import TEXTBOOK_RATE, TEXTBOOK_UPDATES, Size, make_data
-from benchmarks.measure import duration, interleave
+from benchmarks.markdown import duration
+from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor, gd_path
 
 # A million updates of 0.1 converge within the first hundred; at 1e-6 every one of them moves.

@@ -11,15 +11,27 @@ from sklearn.linear_model import LinearRegression, Ridge, SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.data import TEXTBOOK_RATE, TEXTBOOK_UPDATES
+from benchmarks.data import TEXTBOOK_RATE, TEXTBOOK_UPDATES, Size
 from gd_regressor import GDLinearRegressor
 
+try:
+    from sklearnex.linear_model import LinearRegression as IntelLinearRegression
+except ImportError:
+    IntelLinearRegression = None
+
 Coefficients = tuple[np.ndarray, float]
+
+# Where the others would take minutes together, or several times the data's memory. On all other
+# sizes everyone runs.
+FEWER = {
+    Size(400_000, 500): ("auto", "sgd", "ridge", "intel", "product"),
+    Size(50_000, 2_000): ("auto", "linear", "sgd", "ridge", "intel", "product"),
+}
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """One way of fitting a line.
+    """One way of fitting a line, or a part of the work to compare with.
 
     Attributes
     ----------
@@ -29,8 +41,9 @@ class Competitor:
         What the table calls it.
     fit : callable
         ``fit(X, y)`` does all that a user waits for, and returns the model.
-    coefficients : callable
+    coefficients : callable or None
         ``coefficients(model)`` returns ``(coef, intercept)`` in the units of X. It is not timed.
+        None where the work does not end in coefficients.
     scale : float
         What measured seconds are multiplied by: 1 unless only a part of the work is run.
     note : str
@@ -42,17 +55,19 @@ class Competitor:
     key: str
     name: str
     fit: Callable[[np.ndarray, np.ndarray], Any]
-    coefficients: Callable[[Any], Coefficients]
+    coefficients: Callable[[Any], Coefficients] | None
     scale: float = 1.0
     note: str = ""
     ours: bool = False
 
 
-def competitors(naive_updates: int = TEXTBOOK_UPDATES) -> list[Competitor]:
+def competitors(size: Size, naive_updates: int = TEXTBOOK_UPDATES) -> list[Competitor]:
     """List ours and theirs; the first is the one that the others are compared with.
 
     Parameters
     ----------
+    size : Size
+        Only those that are affordable there are listed.
     naive_updates : int
         How many of its updates the naive loop really makes. Fewer than `TEXTBOOK_UPDATES` are
         scaled up in time.
@@ -61,7 +76,9 @@ def competitors(naive_updates: int = TEXTBOOK_UPDATES) -> list[Competitor]:
     -------
     list of Competitor
     """
-    return [*_ours(), *_peers(), _naive(naive_updates)]
+    everyone = [*_ours(), *_peers(), *_intel(), _product(), _naive(naive_updates)]
+    keys = FEWER.get(size, [c.key for c in everyone])
+    return [c for c in everyone if c.key in keys]
 
 
 def naive_descent(
@@ -144,6 +161,25 @@ def _peers() -> list[Competitor]:
             lambda solution: (solution[:-1], float(solution[-1])),
         ),
     ]
+
+
+def _intel() -> list[Competitor]:
+    """Scikit-learn-intelex's, where it is installed."""
+    if IntelLinearRegression is None:
+        return []
+    return [
+        Competitor(
+            "intel",
+            "sklearnex LinearRegression()",
+            lambda X, y: IntelLinearRegression().fit(X, y),
+            _fitted,
+        )
+    ]
+
+
+def _product() -> Competitor:
+    """Take the least that any method by normal equations must do."""
+    return Competitor("product", "X.T @ X alone", lambda X, y: X.T @ X, None)
 
 
 def _naive(updates: int) -> Competitor:

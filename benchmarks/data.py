@@ -1,4 +1,4 @@
-"""The data sets: standard normal columns of any size, the same in every process."""
+"""The data sets: several kinds of columns in any size, the same in every process."""
 
 from __future__ import annotations
 
@@ -54,34 +54,94 @@ class Size(NamedTuple):
         return size
 
 
-FULL_SIZES = (Size(159, 5), Size(1_000_000, 10), Size(200_000, 100), Size(100_000, 500))
+FULL_SIZES = (
+    Size(159, 5),
+    Size(1_000_000, 10),
+    Size(200_000, 100),
+    Size(100_000, 500),
+    Size(400_000, 500),
+    Size(50_000, 2_000),
+)
 QUICK_SIZES = (Size(159, 5), Size(20_000, 10), Size(5_000, 50))
 
+NEIGHBOUR_CORRELATION = 0.95
+CATEGORIES = 10
 
-def make_data(size: Size) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a regression problem that depends on nothing but its size.
 
-    Gaussian columns are the easy case for every method here: what is compared is speed.
+def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarray]:
+    """Draw a regression problem that depends on nothing but its size and kind.
+
+    Gaussian columns are the easy case for every method here: what is compared on them is speed.
+    The other kinds, `KINDS`, are what could slow a method down:
+
+    * ``"ar1"``: normal columns, neighbours correlated by 0.95, as in a time series and its lags;
+    * ``"onehot"``: categories in full coding, whose columns depend on each other exactly;
+    * ``"student"``: entries so heavy-tailed that they have no variance;
+    * ``"sorted"``: the Gaussian rows in the order of y, so that no part of them is a fair sample.
 
     Parameters
     ----------
     size : Size
         Rows n and columns d.
+    kind : str
+        ``"gaussian"`` or one of `KINDS`.
 
     Returns
     -------
     X : ndarray of shape (n, d)
-        Independent standard normal entries, C order, float64.
+        C order, float64.
     y : ndarray of shape (n,)
-        A linear function of the columns with variance 1 and mean 3, plus noise of variance 0.25.
+        A linear function of the columns with coefficients of length 1 and the intercept 3, plus
+        noise of variance 0.25.
     """
     rng = np.random.default_rng([size.rows, size.columns])
     coef = rng.standard_normal(size.columns)
     coef /= np.linalg.norm(coef)
     X = np.empty(size)
-    # In place, because the memory measurement wants no peak left behind by drawing the data.
-    rng.standard_normal(out=X)
+    _FILL[kind](rng, X)
     y = X @ coef
     y += 3.0
     y += 0.5 * rng.standard_normal(size.rows)
+    if kind == "sorted":
+        order = np.argsort(y)
+        return X[order], y[order]
     return X, y
+
+
+def _normal(rng: np.random.Generator, X: np.ndarray) -> None:
+    # In place, because the memory measurement wants no peak left behind by drawing the data.
+    rng.standard_normal(out=X)
+
+
+def _autoregressive(rng: np.random.Generator, X: np.ndarray) -> None:
+    """Fill the rows with stretches of a stationary AR(1) process of variance 1."""
+    rng.standard_normal(out=X)
+    X[:, 1:] *= np.sqrt(1 - NEIGHBOUR_CORRELATION**2)
+    for j in range(1, X.shape[1]):
+        X[:, j] += NEIGHBOUR_CORRELATION * X[:, j - 1]
+
+
+def _one_hot(rng: np.random.Generator, X: np.ndarray) -> None:
+    """Fill blocks of columns with one-hot categories whose frequencies fall as 1, 1/2, 1/3, ..."""
+    for first in range(0, X.shape[1], CATEGORIES):
+        block = X[:, first : first + CATEGORIES]
+        width = block.shape[1]
+        frequency = 1 / np.arange(1, width + 1)
+        category = rng.choice(width, size=len(X), p=frequency / frequency.sum())
+        # An encoder makes a column only of a category that it has seen.
+        category[:width] = rng.permutation(width)
+        block[:] = category[:, None] == np.arange(width)
+
+
+def _heavy_tailed(rng: np.random.Generator, X: np.ndarray) -> None:
+    X[:] = rng.standard_t(2, size=X.shape)
+
+
+_FILL = {
+    "gaussian": _normal,
+    "ar1": _autoregressive,
+    "onehot": _one_hot,
+    "student": _heavy_tailed,
+    "sorted": _normal,
+}
+KINDS = tuple(kind for kind in _FILL if kind != "gaussian")

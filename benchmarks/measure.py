@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import statistics
 import subprocess
@@ -20,10 +21,12 @@ import numpy as np
 from benchmarks.competitors import Competitor, competitors, naive_descent
 from benchmarks.data import TEXTBOOK_UPDATES, Size, make_data
 from benchmarks.memory import peak_extra_memory
-from benchmarks.reference import find_optimum
+from benchmarks.reference import Optimum, find_optimum
 
 # The naive loop is really run when its updates are expected to take less than this.
 NAIVE_PATIENCE = 60.0
+# A competitor sits out the rounds left once its fits have taken this long together.
+PATIENCE = 20.0
 
 # Burns one core, and stops by itself should the benchmark die without stopping it.
 BUSY_PROGRAM = """
@@ -42,9 +45,9 @@ class Measurement:
     ----------
     competitor : Competitor
     seconds : tuple of float
-        One per round.
+        One per round that it ran in.
     excess : float or None
-        (F - F*) / V; None where the competitor was not run to its end.
+        (F - F*) / V; None where the competitor has no coefficients, or was not run to its end.
     memory : int or None
         Peak bytes beyond the data; None where the platform does not tell.
     """
@@ -66,23 +69,26 @@ class Measurement:
 
 
 def interleave(
-    calls: dict[str, Callable[[], Any]], rounds: int
+    calls: dict[str, Callable[[], Any]], rounds: int, patience: float = math.inf
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Time several calls round robin, so that a disturbance meets all of them alike.
 
-    Every round calls each of them once; the order is rotated by one from round to round, so that
-    nobody always runs on the caches and the clock frequency that the same neighbour left behind.
+    Every round calls each of them once, except those that have used up the patience. The order is
+    rotated by one from round to round, so that nobody always runs on the caches and the clock
+    frequency that the same neighbour left behind.
     As in `timeit`, the garbage collector waits.
 
     Parameters
     ----------
     calls : dict of str to callable
     rounds : int
+    patience : float
+        Seconds in all after which a call sits out the rounds left.
 
     Returns
     -------
     seconds : dict of str to list of float
-        One entry per round.
+        One entry per round taken part in, at least one.
     results : dict of str to object
         What each call returned last.
     """
@@ -98,6 +104,8 @@ def interleave(
             for turn in range(rounds):
                 start = turn % len(names)
                 for name in names[start:] + names[:start]:
+                    if sum(seconds[name]) >= patience:
+                        continue
                     began = time.perf_counter()
                     results[name] = calls[name]()
                     seconds[name].append(time.perf_counter() - began)
@@ -128,16 +136,14 @@ def measure(
     progress(f"{size}: data and reference")
     X, y = make_data(size)
     optimum = find_optimum(X, y)
-    everyone = competitors(_affordable_updates(X, y))
+    everyone = competitors(size, _affordable_updates(X, y))
     progress(f"{size}: {rounds} rounds of {len(everyone)} fits")
     # Untimed, on a few rows: imports on first use and thread pools are nobody's fit.
     head = slice(4 * size.columns + 20)
     interleave({c.key: partial(c.fit, X[head], y[head]) for c in everyone}, 1)
-    seconds, models = interleave({c.key: partial(c.fit, X, y) for c in everyone}, rounds)
-    excesses = {
-        c.key: optimum.excess(X, *c.coefficients(models[c.key])) if c.scale == 1 else None
-        for c in everyone
-    }
+    calls = {c.key: partial(c.fit, X, y) for c in everyone}
+    seconds, models = interleave(calls, rounds, PATIENCE)
+    excesses = {c.key: _excess(optimum, X, c, models[c.key]) for c in everyone}
     # The memory measurement makes its own data, in processes of their own.
     del X, y
     progress(f"{size}: memory")
@@ -152,27 +158,6 @@ def measure(
     ]
 
 
-def duration(seconds: float) -> str:
-    """Write a time with three digits and the unit that suits it.
-
-    Parameters
-    ----------
-    seconds : float
-
-    Returns
-    -------
-    str
-        Such as ``"12.3 ms"``.
-    """
-    unit, factor = next(
-        ((unit, factor) for unit, factor in (("s", 1.0), ("ms", 1e3)) if seconds * factor >= 1),
-        ("µs", 1e6),
-    )
-    value = seconds * factor
-    # Three digits, but no exponent for the hundreds and thousands.
-    return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
-
-
 @contextmanager
 def busy_core() -> Iterator[None]:
     """Keep one core busy with another process as long as the context lasts."""
@@ -182,6 +167,12 @@ def busy_core() -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
+
+
+def _excess(optimum: Optimum, X: np.ndarray, competitor: Competitor, model: Any) -> float | None:
+    if competitor.coefficients is None or competitor.scale != 1:
+        return None
+    return optimum.excess(X, *competitor.coefficients(model))
 
 
 def _affordable_updates(X: np.ndarray, y: np.ndarray) -> int:

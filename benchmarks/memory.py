@@ -62,8 +62,9 @@ def peak_extra_memory(size: Size, key: str, threads: int | None) -> int | None:
 def _main(rows: str, columns: str, key: str, threads: str) -> None:
     """Run in the process of its own: fit once and print the bytes."""
     warnings.simplefilter("ignore")
-    X, y = make_data(Size(int(rows), int(columns)))
-    (competitor,) = [c for c in competitors(FEW_UPDATES) if c.key == key]
+    size = Size(int(rows), int(columns))
+    X, y = make_data(size)
+    (competitor,) = [c for c in competitors(size, FEW_UPDATES) if c.key == key]
     with threadpool_limits(int(threads)) if int(threads) else nullcontext():
         # Code loaded and thread pools started by a first fit belong to the process.
         head = slice(4 * X.shape[1] + 20)
