@@ -32,7 +32,7 @@ def follow_auto(
 
     With an exact R a step of 1 would arrive at once, and what R rounds away is put right by the
     gradients from the rows, down to the rounding floor. With R from a sketch it takes conjugate
-    steps, as many as `tol` asks for. `rung` is one of the ladder's, for tests; None chooses.
+    steps, as many as `tol` asks for. `rung` is the one of the ladder to try first; None chooses.
     """
     plan = plan_for(rows, fit_intercept, tol, rung)
     variance, square = target_scales(plan.moments, fit_intercept)

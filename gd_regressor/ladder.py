@@ -23,9 +23,10 @@ from gd_regressor.stopping import EPS, AtFloor, NearMinimum
 MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
 # Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
-# Conjugate steps in the metric of a sketch reach this tolerance up to this condition number; with
-# products in single precision, up to the other
-SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 1e6, 50.0
+# Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
+# of about its root times the condition number: from 300 on that is left to exact factors. Products
+# in single precision lose digits before.
+SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 300.0, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
 # heavy rows collide 4: the loss may be that much further from its minimum than it seems
 SKETCH_SAFETY = 4.0
@@ -98,13 +99,15 @@ class Plan:
         """
         if self.condition_number == np.inf:
             return np.inf
+        if isinstance(self.step, ConjugateStep):  # what is left is the tolerance's, not rounding
+            return 0.0
         d = len(self.factor.scale)
         step, size = (np.einsum("ij,ij->j", a[:d], a[:d]) for a in (direction, plain(theta)))
         return float(np.sqrt(step / np.maximum(size, variance)).max())
 
 
 def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
-    """The cheapest rung that reaches `tol`; for tests, the one that is asked for."""
+    """The cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
     first, plan = rung or first_rung(*rows.X.shape, rows.y.shape[1], tol), None
     if first == "dual":
         plan = by_dual(rows, fit_intercept)
@@ -113,7 +116,7 @@ def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | Non
     plan = plan or by_moments(rows, fit_intercept, tol)
     suffices = DOUBLED_FROM if rows.X.size <= SMALL else MOMENTS_SUFFICE
     lost = plan.factor.source == "moments" and plan.condition_number > suffices
-    return by_qr(rows, plan) if rung == "qr" or (lost and not rung) else plan
+    return by_qr(rows, plan) if first == "qr" or lost else plan
 
 
 def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
@@ -122,8 +125,8 @@ def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
         return "dual"
     if n * d <= SMALL or tol is None or tol < SKETCH_REACH:
         return "moments"
-    height, cost = best_sketch(n, d, t, tol)
-    return "sketch" if cost < 1 + d / 32 and 2 * height <= n else "moments"
+    _, cost = best_sketch(n, d, t, tol)
+    return "sketch" if cost < 1 + d / 32 else "moments"
 
 
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
@@ -139,7 +142,7 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
         updates = 2 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
         return 2 + multiple * d * d / (32 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
 
-    best = min(HEIGHTS, key=cost)
+    best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
     return best * d, cost(best)
 
 
@@ -208,6 +211,7 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
     exact, centre = Moments.of(rows.targets_only), np.zeros(x.shape[1])
     if fit_intercept:
+        y = y - exact.target_means
         centre = x[0] + share @ (x - x[0])
         x = x - centre
         x = x - share @ x  # the rounding of the means
@@ -218,7 +222,7 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     values = singular_values(x / np.where(deviation > 0, deviation, 1.0))
     if len(values) != len(metric.values):
         return None
-    xy = x.T @ (np.sqrt(share)[:, None] * (y - exact.target_means)) * exact.weight
+    xy = x.T @ (np.sqrt(share)[:, None] * y) * exact.weight
     moments = replace(exact, origin=centre, scale=np.ones_like(centre), mean=0 * centre, xy=xy)
     frame = Frame.of(moments, scale, fit_intercept)
     condition = float(values[0] / values[-1]) if values.size else 1.0

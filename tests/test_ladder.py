@@ -1,0 +1,312 @@
+"""The rungs of "auto": each reaches the minimum on every table, within memory, bit for bit."""
+
+import gc
+import tracemalloc
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reference import exact_least_squares
+
+from gd_regressor import GDLinearRegressor, Status, ladder
+from gd_regressor.auto import follow_auto
+from gd_regressor.blocks import Rows
+from gd_regressor.descent import Walk
+from gd_regressor.ladder import first_rung
+from gd_regressor.losses import DataLoss, Frame
+from gd_regressor.metric import Identity
+from gd_regressor.steps import ConjugateStep
+
+random = np.random.default_rng(8)
+N, D = 2400, 30
+TALL = ("sketch", "moments", "qr")
+PLAIN = random.standard_normal((N, D))
+NOISE = random.standard_normal(N)
+
+
+def correlated(rho):
+    columns = PLAIN.copy()
+    for j in range(1, D):
+        columns[:, j] = rho * columns[:, j - 1] + np.sqrt(1 - rho**2) * PLAIN[:, j]
+    return columns
+
+
+def changed(rows, columns, value):
+    table = PLAIN.copy()
+    table[rows, columns] = value
+    return table
+
+
+def one_hot(kinds):
+    frequencies = 1 / np.arange(1.0, kinds + 1)
+    frequencies /= frequencies.sum()
+    blocks = [np.eye(kinds)[random.choice(kinds, N, p=frequencies)] for _ in range(D // kinds)]
+    return np.hstack(blocks)
+
+
+HEAVY = random.standard_t(1.5, (N, D))
+RARE = PLAIN.copy()
+RARE[:, 0] = 0.0
+RARE[N // 3, 0] = 1.0
+TABLES = {
+    "plain": PLAIN,
+    "correlated": correlated(0.95),
+    "one-hot": one_hot(10),
+    "heavy tails": HEAVY,
+    "heavy tails, sorted": HEAVY[np.argsort(np.abs(HEAVY).max(axis=1))],
+    "a row of extreme leverage": changed(N // 2, slice(None), 1e6 * PLAIN[N // 2]),
+    "an entry of extreme leverage": changed(N // 2, 3, 1e9),
+    "a category in one row": RARE,
+    "as many rare rows as columns": np.vstack([1e-6 * PLAIN[: N - D], np.eye(D)]),
+    "zero but for a stretch": PLAIN * (np.arange(N) > N - 100)[:, None],
+    "periodic": np.tile(PLAIN[: N // 16], (16, 1)),
+    "units and offsets": PLAIN * 10.0 ** np.linspace(-6, 6, D) + 10.0 ** np.linspace(0, 12, D),
+    "smooth": np.cumsum(PLAIN, axis=0),
+    "a constant and a duplicate": np.column_stack([PLAIN, PLAIN[:, 4], np.full(N, 7.0)]),
+    "nearly dependent": np.column_stack([PLAIN, PLAIN @ np.ones(D) + 1e-4 * NOISE]),
+}
+
+
+@pytest.fixture(autouse=True)
+def as_in_large_tables(request, monkeypatch):
+    """Small tables have more digits than they need: these are to be seen without."""
+    monkeypatch.setattr(ladder, "SMALL", 0)
+
+
+def follow(rung, X, y, weights=None, *, fit_intercept=True, tol=1e-12):
+    """The result of a ladder climbed from one rung on; no warning is due."""
+    rows = Rows(X, np.reshape(y, (len(X), -1)), weights)
+    start = np.zeros((X.shape[1], rows.y.shape[1])), np.zeros(rows.y.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return follow_auto(
+            rows, start, fit_intercept=fit_intercept, max_iter=1000, tol=tol, rung=rung
+        )
+
+
+def excess(result, X, y, weights=None, fit_intercept=True):
+    """(F - F*) / V by the theorem of Pythagoras: the mean square of the residual's projection."""
+    s = np.ones(len(X)) if weights is None else weights
+    root, share = np.sqrt(s)[:, None], s / s.sum()
+    y = np.reshape(y, (len(X), -1))
+    columns = X - share @ X if fit_intercept else X
+    columns = columns - share @ columns if fit_intercept else columns
+    columns = columns / np.maximum(np.abs(columns).max(axis=0), 1e-300)
+    design = np.column_stack([columns, np.ones(len(X))]) if fit_intercept else columns
+    # The dimensions that count, found apart from the code under test
+    left, values, _ = np.linalg.svd(root * design, full_matrices=False)
+    left = left[:, values > 1e-10 * values[0]]
+    residual = y - X.astype(float) @ result.coef.T - result.intercept
+    variance = share @ (y - (share @ y if fit_intercept else 0)) ** 2
+    return ((left.T @ (root * residual)) ** 2).sum(axis=0) / s.sum() / variance
+
+
+@pytest.mark.parametrize("rung", TALL)
+@pytest.mark.parametrize("name", TABLES)
+def test_every_rung_reaches_the_minimum(name, rung):
+    X = TABLES[name]
+    y = X @ (1 / (1 + np.abs(X).max(axis=0))) + NOISE
+    result = follow(rung, X, y)
+    # Where evaluating X w costs more than the tolerance, that is what is asked
+    rounding = 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(result.coef[0])).max() / y.std()
+    assert excess(result, X, y).max() <= max(1e-12, rounding**2)
+    assert result.status is Status.CONVERGED
+    assert result.rank == D + {"one-hot": -3, "nearly dependent": 1}.get(name, 0)
+
+
+OPTIONS = {
+    "weights": {"weights": random.integers(0, 4, N).astype(float)},
+    "uneven weights": {"weights": 10.0 ** random.uniform(-6, 6, N)},
+    "no intercept": {"fit_intercept": False},
+    "no intercept, weights": {"fit_intercept": False, "weights": random.uniform(0, 1, N)},
+    "targets": {"y": np.column_stack([NOISE, 1e3 * PLAIN[:, 0] + NOISE, np.arange(N)])},
+    "constant target": {"y": np.full(N, 3.0)},
+    "almost no noise": {"y": PLAIN @ np.ones(D) + 1e-7 * NOISE},
+    "hardly any signal": {"y": NOISE + 1e-7 * PLAIN[:, 0]},
+}
+
+
+@pytest.mark.parametrize("rung", TALL)
+@pytest.mark.parametrize("name", OPTIONS)
+def test_weights_targets_and_intercepts_on_every_rung(name, rung):
+    options = OPTIONS[name].copy()
+    X, y = PLAIN + 2.0, options.pop("y", NOISE)
+    result = follow(rung, X, y, **options)
+    if name == "constant target":
+        assert np.abs(result.coef).max() <= 1e-15
+        assert abs(result.intercept[0] - 3) <= 1e-14
+    else:
+        assert excess(result, X, y, **options).max() <= 1e-12
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("shift", [0.0, 3.0, 1e4])
+def test_single_precision_is_as_good_as_its_data(shift, order):
+    X = np.asarray(PLAIN + shift, dtype=np.float32, order=order)
+    y = X.astype(float) @ np.ones(D) + NOISE
+    for rung in TALL:
+        result = follow(rung, X, y)
+        kept = replace(result, coef=result.coef.astype(np.float32))  # as an estimator's are
+        assert excess(kept, X.astype(float), y).max() <= 1e-12, rung
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-6, 1e-9, 1e-12, 1e-15])
+@pytest.mark.parametrize("name", TABLES)
+def test_the_sketch_stops_where_it_says(name, tol):
+    X = TABLES[name]
+    y = X @ (1 / (1 + np.abs(X).max(axis=0))) + NOISE
+    result = follow("sketch", X, y, tol=tol)
+    rounding = 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(result.coef[0])).max() / y.std()
+    assert excess(result, X, y).max() <= max(tol, rounding**2)
+    assert result.n_iter <= 60
+
+
+def test_dependent_columns_get_the_least_coefficients_on_every_rung():
+    X = TABLES["one-hot"]
+    y = X @ random.standard_normal(D) + NOISE
+    w = np.linalg.pinv(X - X.mean(axis=0)) @ (y - y.mean())
+    for rung in TALL:
+        result = follow(rung, X, y)
+        assert result.rank == D - 3
+        np.testing.assert_allclose(result.coef[0], w, atol=1e-5 * np.abs(w).max())
+
+
+WIDE = {
+    "plain": random.integers(-8, 9, (5, 8)),
+    "far from zero": 10**8 + random.integers(-8, 9, (5, 8)),
+    "square": random.integers(-8, 9, (6, 6)),
+    "equal rows": np.repeat(random.integers(-8, 9, (3, 8)), 2, axis=0),
+    "equal columns": np.repeat(random.integers(-8, 9, (5, 4)), 2, axis=1),
+    "a constant": np.column_stack([random.integers(-8, 9, (5, 7)), np.full(5, 3)]),
+    "units": random.integers(-8, 9, (5, 8)) * 2.0 ** np.arange(-8, 8, 2),
+}
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("name", WIDE)
+def test_more_columns_than_rows_have_the_exact_least_coefficients(name, fit_intercept):
+    X = WIDE[name].astype(float)
+    y = random.integers(-20, 21, len(X)).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDLinearRegressor(fit_intercept=fit_intercept).fit(X, y)
+    w, _ = exact_least_squares(X, y, fit_intercept)
+    assert model.metric_ == "dual"
+    exact = np.array([float(v) for v in w])
+    accuracy = 1e-6 if name == "far from zero" and not fit_intercept else 1e-12
+    np.testing.assert_allclose(model.coef_, exact, atol=accuracy * np.abs(exact).max())
+
+
+def test_the_dual_is_the_same_from_any_start():
+    X, y = random.standard_normal((20, 50)), random.standard_normal(20)
+    model = GDLinearRegressor(init="random", random_state=0).fit(X, y)
+    np.testing.assert_allclose(model.coef_, GDLinearRegressor().fit(X, y).coef_, atol=1e-14)
+
+
+def test_the_sizes_choose_the_rung():
+    chosen = {
+        (159, 5): "moments",
+        (1_000_000, 10): "moments",
+        (200_000, 100): "moments",
+        (100_000, 500): "sketch",
+        (400_000, 500): "sketch",
+        (50_000, 2000): "sketch",
+        (3000, 2000): "moments",
+        (100, 100): "dual",
+        (100, 5000): "dual",
+    }
+    assert {size: first_rung(*size, 1, 1e-12) for size in chosen} == chosen
+    assert first_rung(100_000, 500, 1, 0.0) == "moments"  # to the floor
+    assert first_rung(100_000, 500, 1, None) == "moments"
+    assert first_rung(100_000, 500, 500, 1e-12) == "moments"  # a pass over many targets is long
+
+
+def test_conjugate_steps_are_as_fast_as_the_theorem_says():
+    rows, frame = Rows(PLAIN, NOISE[:, None]), Frame.raw(Rows(PLAIN, NOISE[:, None]), False)
+    values = np.linalg.eigvalsh(2 * PLAIN.T @ PLAIN / N)
+    ratio = np.sqrt(values[-1] / values[0])
+    path = Walk(DataLoss(rows, frame), np.zeros((D, 1)), Identity(1.0), ConjugateStep())
+    exact = np.linalg.lstsq(PLAIN, NOISE)[0]
+    least = np.mean((NOISE - PLAIN @ exact) ** 2)
+    gaps = path.records(0, 9).losses[:, 0] - least
+    for k in range(1, 10):  # from the first point on, where the steps become conjugate
+        bound = 4 * ((ratio - 1) / (ratio + 1)) ** (2 * (k - 1))
+        assert gaps[k] <= bound * gaps[1] + 1e-14
+
+
+@pytest.mark.parametrize("rung", [*TALL, "dual"])
+def test_the_same_bits_every_time(rung):
+    X, y = (PLAIN[:20].copy(), NOISE[:20]) if rung == "dual" else (PLAIN, NOISE)
+    first, second = (follow(rung, X, y) for _ in range(2))
+    assert np.array_equal(first.coef, second.coef)
+    assert np.array_equal(first.intercept, second.intercept)
+    assert np.array_equal(first.loss_curve, second.loss_curve)
+
+
+# --- Tables of the sizes that the rungs are for ---
+
+LARGE = {"moments": (150_000, 80), "sketch": (40_000, 800), "qr": (60_000, 150)}
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Tables larger than what a fit may use; the last two columns are nearly equal in one."""
+    tables = {}
+    for rung, size in LARGE.items():
+        X = np.random.default_rng(1).standard_normal(size)
+        if rung == "qr":
+            X[:, -1] = X[:, -2] + 1e-7 * X[:, -1]
+        tables[rung] = X, X[:, 0] + np.random.default_rng(2).standard_normal(size[0])
+    return tables
+
+
+def peak_of(fit):
+    gc.collect()
+    tracemalloc.start()
+    try:
+        model = fit()
+        return model, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("rung", LARGE)
+def test_a_fit_makes_no_copy_of_the_table_and_does_not_write_to_it(rung, dtype, order, large):
+    X, y = large[rung]
+    if rung == "qr" and dtype == np.float32:
+        pytest.skip("single precision has no room for such a condition number")
+    X = np.asarray(X, dtype=dtype, order=order)
+    X.flags.writeable = False
+    n, d = X.shape
+    GDLinearRegressor().fit(PLAIN, NOISE)  # imports on first use are not of a fit
+    model, peak = peak_of(lambda: GDLinearRegressor().fit(X, y))
+    assert model.metric_ == rung
+    promised = 64 * 2**20 + 8 * (12 * d**2 + 2 * n)
+    assert peak <= promised
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rung", LARGE)
+def test_what_is_not_finite_is_seen_in_large_tables(rung, value, weighted, large):
+    X, y = large[rung]
+    X = X.copy()
+    X[-7, 3] = value
+    weights = (np.arange(len(X)) < len(X) // 2).astype(float) if weighted else None
+    with pytest.raises(ValueError, match=r"Input X contains (NaN|infinity)"):
+        GDLinearRegressor().fit(X, y, sample_weight=weights)
+
+
+def test_large_tables_of_few_columns_are_read_once(monkeypatch):
+    """A condition number that moments can resolve needs no gradient from the rows."""
+    passes = []
+    whole = DataLoss._blocks
+    monkeypatch.setattr(DataLoss, "_blocks", lambda *a: passes.append(a) or whole(*a))
+    model = GDLinearRegressor().fit(PLAIN, NOISE)
+    assert model.metric_ == "moments"
+    assert not passes
+    assert GDLinearRegressor(tol=0).fit(PLAIN, NOISE).metric_ == "moments"
+    assert passes  # to the floor they are read
