@@ -28,6 +28,10 @@ NAIVE_PATIENCE = 60.0
 # A competitor sits out the rounds left once its fits have taken this long together.
 PATIENCE = 20.0
 
+# After a call that may have used BLAS's threads, which wait at full speed for another product some
+# 50 ms, all rest: else they take a core from whoever comes next.
+THREADED, REST = 0.005, 0.2
+
 # Burns one core, and stops by itself should the benchmark die without stopping it.
 BUSY_PROGRAM = """
 import os, sys
@@ -76,7 +80,7 @@ def interleave(
     Every round calls each of them once, except those that have used up the patience. The order is
     rotated by one from round to round, so that nobody always runs on the caches and the clock
     frequency that the same neighbour left behind.
-    As in `timeit`, the garbage collector waits.
+    As in `timeit`, the garbage collector waits. After long calls there is a short rest.
 
     Parameters
     ----------
@@ -109,6 +113,8 @@ def interleave(
                     began = time.perf_counter()
                     results[name] = calls[name]()
                     seconds[name].append(time.perf_counter() - began)
+                    if seconds[name][-1] > THREADED:
+                        time.sleep(REST)
     finally:
         gc.enable()
     return seconds, results

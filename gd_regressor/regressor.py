@@ -48,8 +48,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     tol : float or None, default=1e-12
         With a number as `learning_rate`: stop after the first update that lowers the loss by no
         more than `tol` times the variance of y (with momentum: when none of the last
-        ``ceil(1 / (1 - momentum))`` updates changed it by more). 0 descends to the rounding
-        floor, which "auto" does in any case; None makes `max_iter` updates exactly.
+        ``ceil(1 / (1 - momentum))`` updates changed it by more). With "auto": stop where the
+        estimated distance from the minimum is at most `tol` times the variance of y; mostly it
+        arrives at the rounding floor before. 0 descends to the floor; None makes `max_iter`
+        updates exactly.
     fit_intercept : bool, default=True
         Whether to fit an intercept b. It is one more coordinate of the descent.
     momentum : float, default=0.0
@@ -82,14 +84,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ``(2/n) [X 1]'[X 1]``. Only when `learning_rate` is a number.
     condition_number_ : float
         Condition number of the centred columns, each scaled to about deviation 1 and without
-        those that depend on others. Only with "auto", like the next two.
+        those that depend on others; above 128 columns estimated from below, mostly to a third,
+        and that of the sketch where it is the metric. Only with "auto", like the next two.
     rank_ : int
         Number of centred columns that do not depend on others. A column depends on others when
         the root mean square, over the rows, of its difference from the nearest combination of
-        them is at most ``6 eps sqrt(1 + n_features)`` times the norm of the combination's
-        coefficients, in columns scaled to about deviation 1.
-    metric_ : {"moments", "qr"}
-        What the metric was factored from.
+        them is at most ``6 eps sqrt(1 + n_features)`` (in tables of more than 2^20 entries, if
+        that is more, ``64 eps condition_number_``) times the norm of the combination's
+        coefficients, in columns scaled to about deviation 1. With at least as many columns as
+        rows: the singular values above ``eps n_features`` times the largest.
+    metric_ : {"moments", "sketch", "qr", "dual"}
+        Where the metric came from: products of the columns, those of a sketch of them, the rows,
+        or the space that fewer rows than columns span. What is chosen when, and its cost, is
+        tabulated in the documentation of the automatic mode.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -115,7 +122,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     any number of updates come from one pass over the data and one singular value decomposition;
     the rows are walked over instead where that is cheaper. When the minimiser is not
     unique, "auto" returns the one of least norm and the textbook mode what descent from its start
-    finds. float32 data are summed in float64.
+    finds. float32 data are summed in float64. A fit takes at most 64 MiB, 12 matrices of shape
+    (n_features, n_features) and two vectors of length n_samples beside X.
 
     References
     ----------
