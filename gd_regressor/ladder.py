@@ -218,8 +218,9 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     x *= np.sqrt(share)[:, None]
     deviation = np.linalg.norm(x, axis=0)
     scale = np.full_like(centre, np.ldexp(1.0, np.frexp(deviation.max())[1]))
-    metric = RowSpace.of(x / scale, scale)
-    values = singular_values(x / np.where(deviation > 0, deviation, 1.0))
+    metric = RowSpace.of(x / scale, scale, centred=fit_intercept)
+    units = np.where(deviation > 0, deviation, 1.0)
+    values = singular_values(x / units, centred=fit_intercept)
     if len(values) != len(metric.values):
         return None
     xy = x.T @ (np.sqrt(share)[:, None] * y) * exact.weight
