@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 
 # A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
 # ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
-# of two blocks to run at full speed.
+# of two blocks to run at full speed, half of that for products with vectors.
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
@@ -55,14 +55,19 @@ class Rows:
         """The same targets and weights beside no columns."""
         return Rows(self.X[:, :0], self.y, self.weights)
 
-    def spans(self, first: int, last: int) -> Iterator[slice]:
-        """The blocks of the rows `first` to `last` (excluded)."""
-        for row in range(first, last, self.block_rows):
-            yield slice(row, min(row + self.block_rows, last))
+    @property
+    def vector_rows(self) -> int:
+        return max(BLOCK_ENTRIES // self.width, BLOCK_ROWS // 2)
 
-    def blocks(self, first: int, last: int) -> Iterator[Block]:
+    def spans(self, first: int, last: int, height: int | None = None) -> Iterator[slice]:
+        """The blocks of the rows `first` to `last` (excluded), of `block_rows` or `height` rows."""
+        height = height or self.block_rows
+        for row in range(first, last, height):
+            yield slice(row, min(row + height, last))
+
+    def blocks(self, first: int, last: int, height: int | None = None) -> Iterator[Block]:
         """Their contents; rows without weight are absent."""
-        for rows in self.spans(first, last):
+        for rows in self.spans(first, last, height):
             x = np.asarray(self.X[rows], dtype=self.dtype)
             y = np.asarray(self.y[rows], dtype=np.float64)
             s = None if self.weights is None else self.weights[rows]

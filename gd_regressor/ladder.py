@@ -28,10 +28,13 @@ MOMENTS_REACH = 1e-20
 # in single precision lose digits before.
 SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 300.0, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
-# heavy rows collide 4: the loss may be that much further from its minimum than it seems
-SKETCH_SAFETY = 4.0
+# heavy rows collide 4: the loss may be that much further from its minimum than it seems. Twice
+# that, so that predictions of single rows are right to some 2 tol^1/2 of y's deviation too
+SKETCH_SAFETY = 8.0
 # Heights of a sketch that are considered, in columns
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
+# The space of the rows is known to eps times the condition number of the raw columns
+DUAL_SUFFICES = 1e6
 # A pivot below this share of a float32 column's scatter may be rounding
 SUSPECT_SINGLE = 1e-4
 # Columns whose means are within this many deviations of zero need not be centred in each block
@@ -78,12 +81,15 @@ class Plan:
         """The minimiser of least raw |w|, from one with the loss `value` (t,)."""
         if not self.null_vectors.size:
             return theta
-        least = self.factor.least_norm(theta, self.null_vectors)
+        least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
+        if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
+            loss, slack = replace(loss, rows=replace(loss.rows, dtype=np.float64)), 1e-14
+            value, _ = loss.value_and_gradient(theta)
         # The way there can be so long that the rounding of a null vector shows in the loss; an
         # update or two takes that back, unless the columns' units are too far apart
         for _ in range(3):
-            reached, gradient = self.loss.value_and_gradient(least)
-            spoilt = np.abs(reached - value) > 1e-15 * variance
+            reached, gradient = loss.value_and_gradient(least)
+            spoilt = reached - value > slack * variance
             if not spoilt.any():
                 break
             least = least + -self.factor.apply(gradient)
@@ -159,10 +165,22 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     # Any centre does that is near the mean, so one that blocks can be given in their own precision
     frame = replace(frame, centre=frame.centre.astype(rows.X.dtype).astype(np.float64))
     loss = DataLoss(replace(rows, dtype=rows.X.dtype), frame, products_centred=_near_zero(frame))
+    deviation = np.sqrt(moments.yy / moments.weight)
+    if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
+        return None
     null_vectors, condition = factor.null_vectors(loss, together=True)
-    rank = factor.rank(null_vectors)
-    plan = Plan(loss, factor, null_vectors, condition, rank, moments, ConjugateStep())
-    return plan if condition <= suffices else None
+    if condition > suffices:
+        return None
+    zero = np.zeros((frame.n_parameters, rows.y.shape[1]))
+    _, gradient = MomentLoss(moments, frame).value_and_gradient(zero)
+    step = ConjugateStep(first=-factor.apply(gradient))  # the minimum of the sketched problem
+    return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments, step)
+
+
+def _single_holds(sizes: np.ndarray) -> bool:
+    """Whether products of numbers of these sizes and their sums stay in the range of float32."""
+    sizes = sizes[sizes > 0]
+    return bool(((sizes > 1e-12) & (sizes < 1e12)).all())
 
 
 def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
@@ -215,16 +233,16 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
         centre = x[0] + share @ (x - x[0])
         x = x - centre
         x = x - share @ x  # the rounding of the means
-    x *= np.sqrt(share)[:, None]
+    scale = np.full_like(centre, np.ldexp(1.0, np.frexp(np.abs(x).max())[1]))  # no overflow
+    x = x / scale * np.sqrt(share)[:, None]
+    metric = RowSpace.of(x, scale, centred=fit_intercept)
     deviation = np.linalg.norm(x, axis=0)
-    scale = np.full_like(centre, np.ldexp(1.0, np.frexp(deviation.max())[1]))
-    metric = RowSpace.of(x / scale, scale, centred=fit_intercept)
     units = np.where(deviation > 0, deviation, 1.0)
     values = singular_values(x / units, centred=fit_intercept)
-    if len(values) != len(metric.values):
+    if len(values) != len(metric.values) or metric.condition_number > DUAL_SUFFICES:
         return None
     xy = x.T @ (np.sqrt(share)[:, None] * y) * exact.weight
-    moments = replace(exact, origin=centre, scale=np.ones_like(centre), mean=0 * centre, xy=xy)
+    moments = replace(exact, origin=centre, scale=scale, mean=0 * centre, xy=xy)
     frame = Frame.of(moments, scale, fit_intercept)
     condition = float(values[0] / values[-1]) if values.size else 1.0
     doubled = rows.X.size <= SMALL and metric.condition_number > DOUBLED_FROM

@@ -153,7 +153,7 @@ class DataLoss:
     def _blocks(self, first, last):
         centre, target_centre = self.frame.centre.astype(self.rows.dtype), self.frame.target_centre
         moved = centre.any() and not self.products_centred
-        for x, y, s in self.rows.blocks(first, last):
+        for x, y, s in self.rows.blocks(first, last, self.rows.vector_rows):
             yield (x - centre if moved else x), y - target_centre, s
 
     def _sum(self, stretch):

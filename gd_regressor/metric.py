@@ -70,7 +70,7 @@ class Factor:
         if not about_mean:
             mean = moments.origin / moments.scale + moments.mean
             scatter += np.multiply.outer(mean, mean)
-        deviation = np.sqrt(np.diag(scatter))
+        deviation = np.sqrt(np.maximum(scatter.diagonal(), 0.0))
         # Units are powers of two, in which numbers keep their bits
         exponent = np.frexp(np.where(deviation > 0, deviation, 1.0) * np.sqrt(2))[1] - 1
         unit = np.ldexp(1.0, exponent)
@@ -265,14 +265,19 @@ def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
     Rows are multiplied by the root of their share in the weight. The ones come first: they take
     the rounding of the means out of the columns.
     """
+    d, width = len(frame.scale), 1 + rows.width
 
     def stretch(first, last):
-        root = np.zeros((0, 1 + len(frame.scale) + len(frame.target_centre)))
+        root = np.zeros((0, width))
         for x, y, s in rows.blocks(first, last):
-            z = (x - frame.centre) / frame.scale
-            block = np.hstack([np.ones((len(z), 1)), z, y - frame.target_centre])
-            block = block if s is None else block * np.sqrt(s)[:, None]
-            root = np.linalg.qr(np.vstack([root, block]), mode="r")
+            stack = np.empty((len(root) + len(x), width))
+            stack[: len(root)], block = root, stack[len(root) :]
+            block[:, 0], block[:, d + 1 :] = 1, y - frame.target_centre
+            np.subtract(x, frame.centre, out=block[:, 1 : d + 1])
+            block[:, 1 : d + 1] /= frame.scale
+            if s is not None:
+                block *= np.sqrt(s)[:, None]
+            root = np.linalg.qr(stack, mode="r")
         return root
 
     merged = reduce(

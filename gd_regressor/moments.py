@@ -18,6 +18,8 @@ GROUP = 16
 # other columns must neither overflow nor vanish
 TINY, HUGE = 1e-120, 1e120
 WIDEST = 8e307  # differences of columns from their origins
+# An origin whose square is this many variances from the mean costs four digits
+FAR = 1e4
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,10 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
         origin, target_origin = np.split(origin_of(*start, far=0.25), [start[0].shape[1]])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
+        if (moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()).any():
+            # The first rows, or those of little weight, are far from the others
+            origin = origin + moments.mean
+            moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
     scatter = moments.xx.diagonal()
     if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
         return moments

@@ -323,10 +323,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with np.errstate(over="ignore"):
             coef = result.coef.astype(dtype, copy=False)
             intercept = result.intercept.astype(dtype, copy=False)
-        if not (np.isfinite(coef).all() and np.isfinite(intercept).all()):
+        largest = np.abs(result.coef).max()
+        lost = not (np.isfinite(coef).all() and np.isfinite(intercept).all())
+        if lost or 0 < largest < np.finfo(dtype).tiny:
             raise ValueError(
-                f"The coefficients of X (up to {np.abs(result.coef).max():.3g}) are beyond what "
-                f"{dtype} holds; scale X or pass it as float64."
+                f"The coefficients of X (up to {largest:.3g}) are beyond what {dtype} holds; scale "
+                "X or pass it as float64."
             )
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
         self.intercept_ = intercept if y_ndim == 2 else float(result.intercept[0])
@@ -354,6 +356,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"about {digits:.0f} digits of the coefficients are left. Drop or combine columns "
                 "that nearly depend on each other."
             )
+        elif result.status is Status.DIVERGED:
+            category = ConvergenceWarning
+            text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning
             left = self._distance_left(result)

@@ -18,6 +18,8 @@ MOST_STRETCHES, LEAST_HEIGHT = 8, 3
 # Columns further from zero than this many times their range are centred before they are sketched:
 # afterwards it would cost the digits that a metric needs
 FAR = {np.dtype(np.float64): 1e3, np.dtype(np.float32): 1.0}
+# Where it turns out that the square of a mean is more variances than this, another rung is for it
+OFF = {np.dtype(np.float64): 1e7, np.dtype(np.float32): 1e2}
 
 
 def sketched_moments(rows: Rows, height: int) -> Moments | None:
@@ -30,10 +32,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     alone, are exact. None where squares leave the range of floats.
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.X.shape[1]), 2), MOST_STRETCHES)
-    exact = Moments.of(rows.targets_only)
-    some = slice(None, None, -(-len(rows.X) // 256))
-    x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
-    origin = origin_of(x, y, None, FAR[rows.X.dtype])[: x.shape[1]]
+    exact, origin = Moments.of(rows.targets_only), _origin(rows)
     origins = origin.astype(rows.X.dtype), exact.target_means
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by _usable
@@ -46,9 +45,23 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
         mean = x1 / ones
         xx -= np.multiply.outer(x1, mean)
         xy = xy - np.multiply.outer(mean, y1)
+        usable = (
+            _usable(xx, x1, rows.X.dtype)
+            and (ones * mean**2 <= OFF[rows.X.dtype] * xx.diagonal()).all()
+        )
     scale = np.ones_like(mean)
     moments = replace(exact, origin=origin, scale=scale, mean=mean, xx=xx, xy=xy)
-    return moments if _usable(xx, rows.X.dtype) else None
+    return moments if usable else None
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _origin(rows: Rows) -> np.ndarray:
+    """(d,): near the means, if that is far from zero in some column."""
+    some = slice(None, None, -(-len(rows.X) // 256))
+    x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
+    s = None if rows.weights is None else rows.weights[some]
+    s = s if s is not None and s.any() else None
+    return origin_of(x, y, s, FAR[rows.X.dtype])[: x.shape[1]]
 
 
 def _embedded(rows: Rows, first: int, last: int, origins, height: int, random) -> list[np.ndarray]:
@@ -94,8 +107,9 @@ def _add_each(a: list, b: list) -> list:
     return list(map(add, a, b))
 
 
-def _usable(xx: np.ndarray, dtype: np.dtype) -> bool:
+def _usable(xx: np.ndarray, x1: np.ndarray, dtype: np.dtype) -> bool:
     """Whether products of `dtype` have neither overflown nor vanished."""
     tiny, huge = (1e-30, 1e35) if dtype == np.float32 else (TINY, HUGE)
-    scatter = np.diag(xx)
-    return bool((((scatter > tiny) & (scatter < huge)) | (scatter == 0)).all())
+    scatter = xx.diagonal()
+    constant = (scatter == 0) & (x1 == 0)
+    return bool((((scatter > tiny) & (scatter < huge)) | constant).all())

@@ -43,23 +43,25 @@ class ConstantStep:
 
 @dataclass(frozen=True)
 class ConjugateStep:
-    """A step of 1 in the metric, then the exact steps along conjugate directions.
+    """A leap to `first`, then the exact steps along conjugate directions.
 
     The method of Hestenes and Stiefel (1952): where the eigenvalues of P H lie between a and b,
     two steps lower the distance from the minimum at least by ((sqrt(b) - sqrt(a)) / (sqrt(b) +
     sqrt(a)))^4. On a quadratic the loss and gradient of the next point follow from the Hessian's
     product with the direction, so that a step costs one pass too. The state is the last direction
-    and the slope <g, Pg> there.
+    and the slope <g, Pg> there. What follows from each other keeps the rounding of where it began,
+    so it begins where residuals are of the size of y, wherever the descent is started.
     """
+
+    first: np.ndarray  # (p, t)
 
     def start(self, theta: np.ndarray) -> None:
         return None
 
     def next(self, state, here: Iterate, loss) -> Next:
         if state is None:
-            theta = here.theta - here.direction
-            state = np.zeros(theta.shape), np.full(theta.shape[1], np.inf)
-            return theta, *loss.value_and_gradient(theta), state
+            state = np.zeros(here.theta.shape), np.full(here.theta.shape[1], np.inf)
+            return self.first, *loss.value_and_gradient(self.first), state
         last, last_slope = state
         slope = np.einsum("ij,ij->j", here.gradient, here.direction)
         direction = here.direction + _ratio(slope, last_slope) * last

@@ -74,10 +74,10 @@ def as_in_large_tables(request, monkeypatch):
     monkeypatch.setattr(ladder, "SMALL", 0)
 
 
-def follow(rung, X, y, weights=None, *, fit_intercept=True, tol=1e-12):
+def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12):
     """The result of a ladder climbed from one rung on; no warning is due."""
     rows = Rows(X, np.reshape(y, (len(X), -1)), weights)
-    start = np.zeros((X.shape[1], rows.y.shape[1])), np.zeros(rows.y.shape[1])
+    start = np.full((X.shape[1], rows.y.shape[1]), start), np.zeros(rows.y.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return follow_auto(
@@ -162,10 +162,40 @@ def test_the_sketch_stops_where_it_says(name, tol):
     assert result.n_iter <= 60
 
 
-def test_dependent_columns_get_the_least_coefficients_on_every_rung():
-    X = TABLES["one-hot"]
+@pytest.mark.parametrize("start", [1.0, 1e6, 1e15])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_start_far_away_costs_the_sketch_no_digits(dtype, start):
+    X = PLAIN.astype(dtype)
+    result = follow("sketch", X, NOISE, start=start)
+    kept = replace(result, coef=result.coef.astype(dtype))
+    assert result.metric == "sketch"
+    assert excess(kept, X.astype(float), NOISE).max() <= 1e-12
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-15, 1e-11, 1e11, 1e15])
+@pytest.mark.parametrize("target_unit", [1e-22, 1e-11, 1.0, 1e8])
+def test_single_precision_neither_overflows_nor_vanishes(unit, target_unit):
+    X = PLAIN.astype(np.float32) * np.float32(unit)
+    y = (PLAIN[:, 0] + NOISE) * target_unit
+    assert excess(follow("sketch", X, y), X.astype(float), y).max() <= 1e-12
+
+
+def test_light_rows_do_not_say_where_the_heavy_ones_are():
+    light = np.arange(N) % 600 < 500
+    X = PLAIN + 1e8 * ~light[:, None]
+    weights = np.where(light, 1e-30, 1.0)
+    for rung in TALL:
+        result = follow(rung, X, NOISE, weights)
+        heavy = replace(result, intercept=result.intercept + 1e8 * result.coef.sum())
+        assert excess(heavy, PLAIN[~light], NOISE[~light]).max() <= 1e-12, rung
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_dependent_columns_get_the_least_coefficients_on_every_rung(dtype):
+    X = TABLES["one-hot"].astype(dtype)
     y = X @ random.standard_normal(D) + NOISE
-    w = np.linalg.pinv(X - X.mean(axis=0)) @ (y - y.mean())
+    exact = X.astype(float)
+    w = np.linalg.pinv(exact - exact.mean(axis=0)) @ (y - y.mean())
     for rung in TALL:
         result = follow(rung, X, y)
         assert result.rank == D - 3
@@ -192,10 +222,10 @@ def test_more_columns_than_rows_have_the_exact_least_coefficients(name, fit_inte
         warnings.simplefilter("error")
         model = GDLinearRegressor(fit_intercept=fit_intercept).fit(X, y)
     w, _ = exact_least_squares(X, y, fit_intercept)
-    assert model.metric_ == "dual"
+    # Without an intercept the offset makes the raw columns ill-conditioned: another rung's
+    assert model.metric_ == ("qr" if name == "far from zero" and not fit_intercept else "dual")
     exact = np.array([float(v) for v in w])
-    accuracy = 1e-6 if name == "far from zero" and not fit_intercept else 1e-12
-    np.testing.assert_allclose(model.coef_, exact, atol=accuracy * np.abs(exact).max())
+    np.testing.assert_allclose(model.coef_, exact, atol=1e-12 * np.abs(exact).max())
 
 
 def test_the_dual_is_the_same_from_any_start():
@@ -226,7 +256,8 @@ def test_conjugate_steps_are_as_fast_as_the_theorem_says():
     rows, frame = Rows(PLAIN, NOISE[:, None]), Frame.raw(Rows(PLAIN, NOISE[:, None]), False)
     values = np.linalg.eigvalsh(2 * PLAIN.T @ PLAIN / N)
     ratio = np.sqrt(values[-1] / values[0])
-    path = Walk(DataLoss(rows, frame), np.zeros((D, 1)), Identity(1.0), ConjugateStep())
+    zero = np.zeros((D, 1))
+    path = Walk(DataLoss(rows, frame), zero, Identity(1.0), ConjugateStep(first=zero + 1))
     exact = np.linalg.lstsq(PLAIN, NOISE)[0]
     least = np.mean((NOISE - PLAIN @ exact) ** 2)
     gaps = path.records(0, 9).losses[:, 0] - least
