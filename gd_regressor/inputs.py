@@ -108,5 +108,7 @@ def _finite_floats(name: str, value) -> np.ndarray:
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{name} must be real numbers, got {value!r}.") from None
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, but contains NaN or infinity: {value!r}.")
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
+        raise ValueError(f"{name} must be finite, got {array[where]}{at} (NaN or infinity).")
     return array

@@ -62,7 +62,8 @@ class Plan:
         """
         if isinstance(self.loss, DoubledLoss):
             return EPS / (4 * self.factor.condition_number)
-        return 8 * EPS
+        # With QR too the coefficients are worth more than the predictions they make
+        return EPS / self.factor.condition_number if self.factor.source == "qr" else 8 * EPS
 
     def rule(self, tol: float | None, variance: np.ndarray, square: np.ndarray):
         """When to stop: at the floor, or where a sketch leads, near enough to the minimum."""
@@ -79,6 +80,8 @@ class Plan:
 
     def least_norm(self, theta: Point, value: np.ndarray, variance: np.ndarray) -> Point:
         """The minimiser of least raw |w|, from one with the loss `value` (t,)."""
+        if isinstance(self.factor, RowSpace):  # what rounding has left beside it of a start
+            return theta + (self.factor.admissible(plain(theta)) - plain(theta))
         if not self.null_vectors.size:
             return theta
         least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15

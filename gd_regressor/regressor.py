@@ -350,10 +350,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         elif result.status is Status.ILL_CONDITIONED:
             category = ConvergenceWarning
-            digits = max(0.0, -np.log10(result.coef_error))
+            digits = int(max(0.0, -np.log10(result.coef_error)))
             text = (
                 f"The condition number of the scaled columns is {result.condition_number:.1e}: "
-                f"about {digits:.0f} digits of the coefficients are left. Drop or combine columns "
+                f"about {digits} digits of the coefficients are left. Drop or combine columns "
                 "that nearly depend on each other."
             )
         elif result.status is Status.DIVERGED:

@@ -88,7 +88,9 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
     """Refuse what is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
-    if not (is_real(value) and 0 < value <= 1e300):  # twice of it times a column must be finite
+    if not (
+        is_real(value) and 0 < float(value) <= 1e300
+    ):  # twice of it times a column must be finite
         choices = "".join(f' or "{word}"' for word in words)
         raise ValueError(f"learning_rate must be a finite number > 0{choices}, got {value!r}.")
 

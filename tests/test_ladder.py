@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from reference import exact_least_squares
+from scipy.linalg import lstsq
 
 from gd_regressor import GDLinearRegressor, Status, ladder
 from gd_regressor.auto import follow_auto
@@ -230,8 +231,21 @@ def test_more_columns_than_rows_have_the_exact_least_coefficients(name, fit_inte
 
 def test_the_dual_is_the_same_from_any_start():
     X, y = random.standard_normal((20, 50)), random.standard_normal(20)
-    model = GDLinearRegressor(init="random", random_state=0).fit(X, y)
-    np.testing.assert_allclose(model.coef_, GDLinearRegressor().fit(X, y).coef_, atol=1e-14)
+    for start in (1.0, 1e8, 1e16):
+        model = GDLinearRegressor().fit(X, y, coef_init=np.full(50, start))
+        np.testing.assert_allclose(model.coef_, GDLinearRegressor().fit(X, y).coef_, atol=1e-14)
+
+
+@pytest.mark.parametrize("closeness", [1e-6, 1e-8, 1e-10, 1e-12])
+def test_large_tables_keep_the_digits_of_pivoted_qr(closeness):
+    X = np.column_stack([PLAIN, PLAIN[:, 1] + closeness * NOISE])
+    y = X.sum(axis=1)  # without noise: all coefficients are 1, to the rounding of y
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = GDLinearRegressor().fit(X, y)
+    peer = lstsq(X - X.mean(axis=0), y - y.mean(), lapack_driver="gelsy")[0]
+    assert model.metric_ == "qr"
+    assert np.abs(model.coef_ - 1).max() <= 2 * np.abs(peer - 1).max()
 
 
 def test_the_sizes_choose_the_rung():
