@@ -77,7 +77,8 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     * ``"ar1"``: normal columns, neighbours correlated by 0.95, as in a time series and its lags;
     * ``"onehot"``: categories in full coding, whose columns depend on each other exactly;
     * ``"student"``: entries so heavy-tailed that they have no variance;
-    * ``"sorted"``: the Gaussian rows in the order of y, so that no part of them is a fair sample.
+    * ``"sorted"``: the Gaussian rows in the order of y, so that no part of them is a fair sample;
+    * ``"float32"``: the Gaussian columns in single precision, which should be faster.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     Returns
     -------
     X : ndarray of shape (n, d)
-        C order, float64.
+        C order, float64 (but ``"float32"``).
     y : ndarray of shape (n,)
         A linear function of the columns with coefficients of length 1 and the intercept 3, plus
         noise of variance 0.25.
@@ -99,6 +100,8 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     coef /= np.linalg.norm(coef)
     X = np.empty(size)
     _FILL[kind](rng, X)
+    if kind == "float32":
+        X = X.astype(np.float32)
     y = X @ coef
     y += 3.0
     y += 0.5 * rng.standard_normal(size.rows)
@@ -143,5 +146,6 @@ _FILL = {
     "onehot": _one_hot,
     "student": _heavy_tailed,
     "sorted": _normal,
+    "float32": _normal,
 }
 KINDS = tuple(kind for kind in _FILL if kind != "gaussian")
