@@ -11,7 +11,7 @@ from gd_regressor.blocks import Rows
 from gd_regressor.doubled import Doubled, Point, plain
 from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
-from gd_regressor.metric import SUSPECT, Factor
+from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
 from gd_regressor.sketch import sketched_moments
@@ -24,18 +24,17 @@ MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
 # Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
-# of about its root times the condition number: from 300 on that is left to exact factors. Products
-# in single precision lose digits before.
-SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 300.0, 50.0
+# of about its root times the condition number: from 100 on that is left to exact factors. Products
+# of the rows in single precision lose digits before.
+SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
-# heavy rows collide 4: the loss may be that much further from its minimum than it seems. Twice
-# that, so that predictions of single rows are right to some 2 tol^1/2 of y's deviation too
-SKETCH_SAFETY = 8.0
+# heavy rows collide 4: the loss may be that much further from its minimum than it seems
+SKETCH_SAFETY = 4.0
 # Heights of a sketch that are considered, in columns
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 # The space of the rows is known to eps times the condition number of the raw columns
 DUAL_SUFFICES = 1e6
-# A pivot below this share of a float32 column's scatter may be rounding
+# A pivot below this share of a column's scatter may be rounding in single precision
 SUSPECT_SINGLE = 1e-4
 # Columns whose means are within this many deviations of zero need not be centred in each block
 NEAR = 4.0
@@ -142,14 +141,14 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
     """The height of the sketch that leads to `tol` for the least cost, and that cost.
 
     In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs 2 and
-    m / n of that, its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an
+    m / 2n of that, its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an
     eighth each) and takes away a factor m / d of the distance from the minimum, because the
     eigenvalues of P H lie in (1 +- sqrt(d / m))^-2.
     """
 
     def cost(multiple: int) -> float:
         updates = 2 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
-        return 2 + multiple * d * d / (32 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+        return 2 + multiple * d * d / (64 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
 
     best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
     return best * d, cost(best)
@@ -162,8 +161,7 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     if moments is None:
         return None
     single = rows.X.dtype == np.float32
-    suspect, suffices = (SUSPECT_SINGLE, SINGLE_SUFFICES) if single else (SUSPECT, SKETCH_SUFFICES)
-    factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=suspect)
+    factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=SUSPECT_SINGLE)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre does that is near the mean, so one that blocks can be given in their own precision
     frame = replace(frame, centre=frame.centre.astype(rows.X.dtype).astype(np.float64))
@@ -172,7 +170,7 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
         return None
     null_vectors, condition = factor.null_vectors(loss, together=True)
-    if condition > suffices:
+    if condition > (SINGLE_SUFFICES if single else SKETCH_SUFFICES):
         return None
     zero = np.zeros((frame.n_parameters, rows.y.shape[1]))
     _, gradient = MomentLoss(moments, frame).value_and_gradient(zero)

@@ -179,6 +179,8 @@ class Factor:
         vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
         if together and self._span_vanishes(vectors, loss):
             return vectors, self.condition_number
+        if self.source == "sketch":  # has no more digits to find out
+            return vectors[:, :0], np.inf
         d = len(self.scale)
         vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
         for _ in range(4):

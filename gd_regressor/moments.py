@@ -115,7 +115,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = np.split(origin_of(*start, far=0.25), [start[0].shape[1]])
+        origin, target_origin = np.split(origin_of(*start, far=0.5), [start[0].shape[1]])
         scale = np.ones_like(origin)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
         if (moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()).any():

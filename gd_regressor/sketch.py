@@ -15,11 +15,12 @@ from gd_regressor.moments import HUGE, TINY, Moments, origin_of
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
 # columns: should all that matters lie in one stretch, its own sketch still spans the columns
 MOST_STRETCHES, LEAST_HEIGHT = 8, 3
-# Columns further from zero than this many times their range are centred before they are sketched:
-# afterwards it would cost the digits that a metric needs
-FAR = {np.dtype(np.float64): 1e3, np.dtype(np.float32): 1.0}
-# Where it turns out that the square of a mean is more variances than this, another rung is for it
-OFF = {np.dtype(np.float64): 1e7, np.dtype(np.float32): 1e2}
+# Columns further from zero than their range are centred before they are sketched: afterwards it
+# would cost the digits that a metric needs. Where it turns out that the square of a mean is OFF
+# variances or more, another rung is for the table.
+FAR, OFF = 1.0, 1e2
+# Sums of squares in single precision between these have neither overflown nor vanished
+SINGLE = 1e-30, 1e35
 
 
 def sketched_moments(rows: Rows, height: int) -> Moments | None:
@@ -29,39 +30,45 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     embedding: Clarkson and Woodruff 2013). (SX)'(SX) has the expectation X'X, and its relative
     errors are about sqrt(d / height) in all directions at once. No row is left out: a single one
     that matters is there, and so are rare categories. The weight, and what concerns the targets
-    alone, are exact. None where squares leave the range of floats.
+    alone, are exact. A metric needs few digits: X'X is multiplied in single precision, in columns
+    of range 1. None where these have lost too many, or squares leave the range of floats.
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.X.shape[1]), 2), MOST_STRETCHES)
-    exact, origin = Moments.of(rows.targets_only), _origin(rows)
+    exact, (origin, unit) = Moments.of(rows.targets_only), _origin_and_unit(rows)
     origins = origin.astype(rows.X.dtype), exact.target_means
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by _usable
     def stretch(first, last):
         random = np.random.default_rng(first)  # the same bits every time
-        return _products(*_embedded(rows, first, last, origins, height // stretches, random))
+        sketch = _embedded(rows, first, last, origins, height // stretches, random)
+        return _products(*sketch, unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = reduce(_add_each, map_stretches(rows, stretch, stretches))
+        usable = _in_range(xx.diagonal(), x1, *SINGLE)
+        xx *= unit
+        xx *= unit[:, None]
         mean = x1 / ones
         xx -= np.multiply.outer(x1, mean)
         xy = xy - np.multiply.outer(mean, y1)
-        usable = (
-            _usable(xx, x1, rows.X.dtype)
-            and (ones * mean**2 <= OFF[rows.X.dtype] * xx.diagonal()).all()
-        )
+        scatter = xx.diagonal()
+        usable &= _in_range(scatter, x1, TINY, HUGE) and (ones * mean**2 <= OFF * scatter).all()
     scale = np.ones_like(mean)
     moments = replace(exact, origin=origin, scale=scale, mean=mean, xx=xx, xy=xy)
     return moments if usable else None
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _origin(rows: Rows) -> np.ndarray:
-    """(d,): near the means, if that is far from zero in some column."""
+def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """(d,) near the means, if that is far from zero in some column; (d,) powers of two: ranges."""
     some = slice(None, None, -(-len(rows.X) // 256))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
     s = None if rows.weights is None else rows.weights[some]
     s = s if s is not None and s.any() else None
-    return origin_of(x, y, s, FAR[rows.X.dtype])[: x.shape[1]]
+    spread = np.abs(x - x[0]).max(axis=0)
+    spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
+    origin = origin_of(x, y, s, FAR)[: x.shape[1]]
+    return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023))
 
 
 def _embedded(rows: Rows, first: int, last: int, origins, height: int, random) -> list[np.ndarray]:
@@ -96,10 +103,11 @@ def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
     return [embedding.sum(axis=1), embedding @ x, embedding @ y]
 
 
-def _products(ones, x, y) -> list[np.ndarray]:
-    """Those that moments are made of."""
-    x1 = x.T @ ones.astype(x.dtype)
-    parts = ones @ ones, x1, y.T @ ones, x.T @ x, x.T @ y.astype(x.dtype)
+def _products(ones, x, y, unit) -> list[np.ndarray]:
+    """Those that moments are made of, of columns with columns in their units."""
+    x1, xy = x.T @ ones.astype(x.dtype), x.T @ y
+    x = (x / unit.astype(x.dtype)).astype(np.float32)
+    parts = ones @ ones, x1, y.T @ ones, x.T @ x, xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
 
 
@@ -107,9 +115,7 @@ def _add_each(a: list, b: list) -> list:
     return list(map(add, a, b))
 
 
-def _usable(xx: np.ndarray, x1: np.ndarray, dtype: np.dtype) -> bool:
-    """Whether products of `dtype` have neither overflown nor vanished."""
-    tiny, huge = (1e-30, 1e35) if dtype == np.float32 else (TINY, HUGE)
-    scatter = xx.diagonal()
+def _in_range(scatter: np.ndarray, x1: np.ndarray, tiny: float, huge: float) -> bool:
+    """Whether squares have neither overflown nor vanished, but those of constant columns."""
     constant = (scatter == 0) & (x1 == 0)
     return bool((((scatter > tiny) & (scatter < huge)) | constant).all())
