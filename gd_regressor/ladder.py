@@ -140,15 +140,15 @@ def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
     """The height of the sketch that leads to `tol` for the least cost, and that cost.
 
-    In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs 2 and
-    m / 2n of that, its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an
-    eighth each) and takes away a factor m / d of the distance from the minimum, because the
+    In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs
+    2 + m d / (40 n), its factor d^2 / (50 n). Each update is a pass (targets beyond the first add
+    an eighth each) and takes away a factor m / d of the distance from the minimum, because the
     eigenvalues of P H lie in (1 +- sqrt(d / m))^-2.
     """
 
     def cost(multiple: int) -> float:
-        updates = 2 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
-        return 2 + multiple * d * d / (64 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+        updates = 1 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
+        return 2 + multiple * d * d / (40 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
 
     best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
     return best * d, cost(best)
