@@ -37,7 +37,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     exact, (origin, unit) = Moments.of(rows.targets_only), _origin_and_unit(rows)
     origins = origin.astype(rows.X.dtype), exact.target_means
 
-    @np.errstate(over="ignore", invalid="ignore")  # seen by _usable
+    @np.errstate(over="ignore", invalid="ignore")  # seen by _in_range
     def stretch(first, last):
         random = np.random.default_rng(first)  # the same bits every time
         sketch = _embedded(rows, first, last, origins, height // stretches, random)
