@@ -41,7 +41,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     def stretch(first, last):
         random = np.random.default_rng(first)  # the same bits every time
         sketch = _embedded(rows, first, last, origins, height // stretches, random)
-        return _products(*sketch, unit)
+        return _products(sketch, unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = reduce(_add_each, map_stretches(rows, stretch, stretches))
@@ -103,10 +103,13 @@ def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
     return [embedding.sum(axis=1), embedding @ x, embedding @ y]
 
 
-def _products(ones, x, y, unit) -> list[np.ndarray]:
-    """Those that moments are made of, of columns with columns in their units."""
+def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
+    """Those that moments are made of, of columns with columns in their units. Empties `sketch`."""
+    ones, x, y = sketch
+    sketch.clear()  # the largest arrays of a fit: no copy is kept longer than it is needed
     x1, xy = x.T @ ones.astype(x.dtype), x.T @ y
-    x = (x / unit.astype(x.dtype)).astype(np.float32)
+    x /= unit.astype(x.dtype)
+    x = x.astype(np.float32, copy=False)
     parts = ones @ ones, x1, y.T @ ones, x.T @ x, xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
 
