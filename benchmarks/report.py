@@ -157,7 +157,7 @@ fits nothing: it is the least that any method by normal equations must do."""
 def _kinds_table(kinds: dict[Size, list[KindMeasurement]], limit: str) -> str:
     rows = [(str(size), *_kind_cells(size, row)) for size, found in kinds.items() for row in found]
     header = ["size", "kind", "time", "Gaussian", "ratio", "excess", "met"]
-    single = " and ".join(f"of {size} {speed} times faster" for size, speed in SINGLE_SPEED.items())
+    single = " and ".join(f"{speed} times faster on {size}" for size, speed in SINGLE_SPEED.items())
     parts = [
         f"## Other kinds of data{limit}",
         f"""\
