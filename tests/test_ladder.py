@@ -238,14 +238,19 @@ def test_the_dual_is_the_same_from_any_start():
 
 @pytest.mark.parametrize("closeness", [1e-6, 1e-8, 1e-10, 1e-12])
 def test_large_tables_keep_the_digits_of_pivoted_qr(closeness):
-    X = np.column_stack([PLAIN, PLAIN[:, 1] + closeness * NOISE])
-    y = X.sum(axis=1)  # without noise: all coefficients are 1, to the rounding of y
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model = GDLinearRegressor().fit(X, y)
-    peer = lstsq(X - X.mean(axis=0), y - y.mean(), lapack_driver="gelsy")[0]
-    assert model.metric_ == "qr"
-    assert np.abs(model.coef_ - 1).max() <= 2 * np.abs(peer - 1).max()
+    ratios = []
+    for seed in range(7):  # which of two good solvers is closer on one table is luck
+        columns = np.random.default_rng(seed).standard_normal((N, D + 1))
+        columns[:, -1] = columns[:, 0] + closeness * columns[:, -1]
+        y = columns.sum(axis=1)  # without noise: all coefficients are 1, to the rounding of y
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model = GDLinearRegressor().fit(columns, y)
+        centred = columns - columns.mean(axis=0)
+        peer = lstsq(centred, y - y.mean(), lapack_driver="gelsy")[0]
+        assert model.metric_ == "qr"
+        ratios.append(np.abs(model.coef_ - 1).max() / np.abs(peer - 1).max())
+    assert np.median(ratios) <= 1
 
 
 def test_the_sizes_choose_the_rung():
