@@ -151,5 +151,5 @@ def _let_any_thread_limit() -> None:
     What other threads set is ignored in silence there, but the last holder need not be the first.
     """
     for library in _blas().lib_controllers:
-        if hasattr(library, "clear_controlling_thread"):  # OpenBLAS, from 3.7 on
+        if hasattr(library, "clear_controlling_thread"):  # OpenBLAS's
             library.clear_controlling_thread(force=True)

@@ -34,6 +34,9 @@ def _halves(a):
     return high, a - high
 
 
+EPS = np.finfo(np.float64).eps
+
+
 @dataclass(frozen=True)
 class Doubled:
     """An array of numbers high + low, low below an ulp of high: about 32 digits."""

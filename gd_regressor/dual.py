@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-EPS = np.finfo(np.float64).eps
+from gd_regressor.doubled import EPS
+
 # Products of the rows square their condition number: they do where no singular value that counts is
 # below this share of the largest
 CLEAR = 1e-4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.blocks import Rows
-from gd_regressor.doubled import Doubled, Point, plain
+from gd_regressor.doubled import EPS, Doubled, Point, plain
 from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
 from gd_regressor.metric import Factor
@@ -16,7 +16,7 @@ from gd_regressor.moments import Moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
-from gd_regressor.stopping import EPS, AtFloor, NearMinimum
+from gd_regressor.stopping import AtFloor, NearMinimum
 
 # Up to MOMENTS_SUFFICE refining on the rows takes an update or two; above DOUBLED_FROM small tables
 # are worth doubled precision

@@ -9,11 +9,10 @@ import numpy as np
 from scipy.linalg import lapack, lstsq, qr
 
 from gd_regressor.blocks import Rows, map_stretches
-from gd_regressor.doubled import Point, plain
+from gd_regressor.doubled import EPS, Point, plain
 from gd_regressor.losses import Frame
-from gd_regressor.moments import Moments
+from gd_regressor.moments import Moments, side_by_side
 
-EPS = np.finfo(np.float64).eps
 SMALLEST_SCALE = 1e-300
 # A pivot below this share of its column's scatter may be rounding of the moments, whose size
 # depends on the number of rows and the order of additions: the rows decide
@@ -267,18 +266,15 @@ def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
     Rows are multiplied by the root of their share in the weight. The ones come first: they take
     the rounding of the means out of the columns.
     """
-    d, width = len(frame.scale), 1 + rows.width
+    width = 1 + rows.width
 
     def stretch(first, last):
         root = np.zeros((0, width))
-        for x, y, s in rows.blocks(first, last):
-            stack = np.empty((len(root) + len(x), width))
-            stack[: len(root)], block = root, stack[len(root) :]
-            block[:, 0], block[:, d + 1 :] = 1, y - frame.target_centre
-            np.subtract(x, frame.centre, out=block[:, 1 : d + 1])
-            block[:, 1 : d + 1] /= frame.scale
-            if s is not None:
-                block *= np.sqrt(s)[:, None]
+        for block in rows.blocks(first, last):
+            stack = np.empty((len(root) + len(block[0]), width))
+            stack[: len(root)] = root
+            below = stack[len(root) :]
+            side_by_side(below, block, frame.centre, frame.target_centre, frame.scale)
             root = np.linalg.qr(stack, mode="r")
         return root
 

@@ -9,7 +9,7 @@ from operator import add
 import numpy as np
 from sklearn.utils import assert_all_finite
 
-from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.blocks import Block, Rows, map_stretches
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
@@ -155,27 +155,34 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     return np.where(np.abs(near) > far * spread, near, 0.0)
 
 
+def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) -> None:
+    """Write [1, (x - centre) / scale, y - target_centre] to `out`, rows times the root of s."""
+    x, y, s = block
+    d = len(centre)
+    out[:, 0] = 1
+    if centre.any():
+        np.subtract(x, centre, out=out[:, 1 : d + 1])
+    else:
+        out[:, 1 : d + 1] = x
+    np.subtract(y, target_centre, out=out[:, d + 1 :])
+    if (scale != 1).any():
+        out[:, 1 : d + 1] /= scale
+    if s is not None:
+        out *= np.sqrt(s)[:, None]
+
+
 def _centred(blocks, origin, target_origin, scale) -> Moments:
     d, t = len(origin), len(target_origin)
     # A symmetric product costs half, unless the targets with each other are most of it
-    symmetric, yy, moved, scaled = t <= d, np.zeros(t), origin.any(), (scale != 1).any()
+    symmetric, yy = t <= d, np.zeros(t)
     products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
     table = np.empty((0, 1 + d + t))
     for x, y, s in blocks:
         if len(table) < len(x):
             table = np.empty((len(x), 1 + d + t))
-        # [1, x, y] side by side: one product holds the weight, the sums and the rest
         block = table[: len(x)]
-        block[:, 0] = 1
-        if moved:
-            np.subtract(x, origin, out=block[:, 1 : d + 1])
-        else:
-            block[:, 1 : d + 1] = x
-        np.subtract(y, target_origin, out=block[:, d + 1 :])
-        if scaled:
-            block[:, 1 : d + 1] /= scale
-        if s is not None:
-            block *= np.sqrt(s)[:, None]
+        side_by_side(block, (x, y, s), origin, target_origin, scale)
+        # One product holds the weight, the sums and the rest
         products += block[:, : len(products)].T @ block
         if not symmetric:
             yy += np.einsum("ij,ij->j", block[:, d + 1 :], block[:, d + 1 :])

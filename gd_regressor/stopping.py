@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gd_regressor.doubled import EPS
 from gd_regressor.records import Records, Status
-
-EPS = np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
