@@ -69,9 +69,9 @@ class Factor:
         if not about_mean:
             mean = moments.origin / moments.scale + moments.mean
             scatter += np.multiply.outer(mean, mean)
-        deviation = np.sqrt(np.maximum(scatter.diagonal(), 0.0))
-        # Units are powers of two, in which numbers keep their bits
-        exponent = np.frexp(np.where(deviation > 0, deviation, 1.0) * np.sqrt(2))[1] - 1
+        variance = scatter.diagonal()
+        # Units are powers of two, in which numbers keep their bits: the nearest to the deviation
+        exponent = np.frexp(np.sqrt(2 * np.where(variance > 0, variance, 1.0)))[1] - 1
         unit = np.ldexp(1.0, exponent)
         scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
@@ -79,10 +79,11 @@ class Factor:
                 f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
                 "to divide by; multiply the column."
             )
+        constant = variance <= 0
         scatter /= unit
         scatter /= unit[:, None]
         root, pivots = _cholesky(scatter, suspect)
-        return cls(root, pivots, scale, *_others(pivots, deviation == 0), source)
+        return cls(root, pivots, scale, *_others(pivots, constant), source)
 
     @classmethod
     def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
@@ -108,9 +109,13 @@ class Factor:
     @cached_property
     def triangle(self) -> np.ndarray:
         """(r, r): R in the pivots' order, laid out for LAPACK."""
-        if len(self.pivots) == len(self.scale) and (np.diff(self.pivots) > 0).all():
-            return np.asfortranarray(self.root)
-        return np.asfortranarray(self.root[:, self.pivots])
+        return np.asfortranarray(self.root if self.in_order else self.root[:, self.pivots])
+
+    @cached_property
+    def in_order(self) -> bool:
+        """Whether all columns are pivots, in the data's order."""
+        d = len(self.scale)
+        return len(self.pivots) == d and bool((self.pivots == np.arange(d)).all())
 
     @cached_property
     def condition_number(self) -> float:
@@ -143,10 +148,12 @@ class Factor:
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         """(2 R'R)^-1 on the pivots, 1/2 on the intercept (the last of p = d + 1), 0 elsewhere."""
-        direction = gradient / 2
+        direction, d = gradient / 2, len(self.scale)
+        if self.in_order:
+            direction[:d] = lapack.dpotrs(self.triangle, direction[:d])[0]
+            return direction
         solved = self.solve(self.solve(direction[self.pivots], transposed=True))
-        if len(self.pivots) < len(self.scale):
-            direction[: len(self.scale)] = 0.0
+        direction[:d] = 0.0
         direction[self.pivots] = solved
         return direction
 
@@ -170,7 +177,7 @@ class Factor:
         condition number of all columns is infinite for all that moments can tell. `together`
         tries first whether a random combination of all of them vanishes, in one pass.
         """
-        m = len(self.dropped)
+        m, d = len(self.dropped), len(self.scale)
         vectors = np.zeros((loss.frame.n_parameters, m))
         if not m:
             return vectors, self.condition_number
@@ -180,7 +187,6 @@ class Factor:
             return vectors, self.condition_number
         if self.source == "sketch":  # has no more digits to find out
             return vectors[:, :0], np.inf
-        d = len(self.scale)
         vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
         for _ in range(4):
             product = loss.hessian_product(vectors)

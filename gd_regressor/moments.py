@@ -115,8 +115,8 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = np.split(origin_of(*start, far=0.5), [start[0].shape[1]])
-        scale = np.ones_like(origin)
+        near, d = origin_of(*start, far=0.5), start[0].shape[1]
+        origin, target_origin, scale = near[:d], near[d:], np.ones(d)
         moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
         if (moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()).any():
             # The first rows, or those of little weight, are far from the others
@@ -186,17 +186,19 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
         products += block[:, : len(products)].T @ block
         if not symmetric:
             yy += np.einsum("ij,ij->j", block[:, d + 1 :], block[:, d + 1 :])
-    yy = np.diag(products)[d + 1 :] if symmetric else yy
-    weight, sum_x, sum_y = products[0, 0], products[0, 1 : d + 1], products[0, d + 1 :]
-    mean, target_mean = sum_x / weight, sum_y / weight
+    weight, sums = products[0, 0], products[0, 1:]
+    means = sums / weight
+    central = products[1:, 1:]
+    central -= np.multiply.outer(products[1:, 0], means)
+    yy = central.diagonal()[d:] if symmetric else yy - sums[d:] * means[d:]
     return Moments(
         float(weight),
         origin,
         scale,
-        mean,
+        means[:d],
         target_origin,
-        target_mean,
-        products[1 : d + 1, 1 : d + 1] - np.multiply.outer(sum_x, mean),
-        products[1 : d + 1, d + 1 :] - np.multiply.outer(sum_x, target_mean),
-        np.maximum(yy - sum_y * target_mean, 0.0),
+        means[d:],
+        central[:d, :d],
+        central[:d, d:],
+        np.maximum(yy, 0.0),
     )

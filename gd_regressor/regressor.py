@@ -9,12 +9,12 @@ from contextlib import contextmanager, nullcontext
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import assert_all_finite, check_array, check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
-from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
+from gd_regressor.inputs import check_finite, checked_start, rows_of, zeros_for_missing
 from gd_regressor.path import SMALL, DivergenceWarning, divergence_advice, follow_textbook
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
@@ -265,8 +265,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def _validated(self, X, y, all_seen):
         """X and y as arrays; that a large X is finite, "auto" sees in its pass over all rows."""
-        X, y = validate_data(self, X, y, skip_check_array=True)
-        if not _is_float_array(X, (2,)):
+        if _is_float_array(X, (2,)) and y is not None:
+            # What validate_data would do, which takes a tenth of a small fit to find it out
+            self.n_features_in_ = X.shape[1]
+            vars(self).pop("feature_names_in_", None)
+        else:
+            X, y = validate_data(self, X, y, skip_check_array=True)
             X = check_array(
                 X,
                 dtype=[np.float64, np.float32],
@@ -277,9 +281,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if not _is_float_array(y, (1, 2)):
             y = check_array(y, dtype=None, ensure_2d=False, estimator=self, input_name="y")
             y = y.astype(np.float64) if y.dtype.kind == "O" else y
-        check_consistent_length(X, y)
+        if len(X) != len(y):
+            check_consistent_length(X, y)
         if not (all_seen and X.size > SMALL and X.shape[0] > X.shape[1]):
-            assert_all_finite(X, estimator_name=type(self).__name__, input_name="X")
+            check_finite(X, "X")
         return X, y
 
     def _start(self, rows, coef_init, intercept_init):
@@ -320,16 +325,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return follow_textbook(rows, step, start, **options)
 
     def _write(self, result: Result, dtype, y_ndim):
-        with np.errstate(over="ignore"):
-            coef = result.coef.astype(dtype, copy=False)
-            intercept = result.intercept.astype(dtype, copy=False)
-        largest = np.abs(result.coef).max()
-        lost = not (np.isfinite(coef).all() and np.isfinite(intercept).all())
-        if lost or 0 < largest < np.finfo(dtype).tiny:
+        largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
+        held = largest <= limits.max and np.abs(result.intercept).max() <= limits.max
+        if not held or 0 < largest < limits.tiny:
             raise ValueError(
                 f"The coefficients of X (up to {largest:.3g}) are beyond what {dtype} holds; scale "
                 "X or pass it as float64."
             )
+        coef, intercept = (a.astype(dtype, copy=False) for a in (result.coef, result.intercept))
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
         self.intercept_ = intercept if y_ndim == 2 else float(result.intercept[0])
         self.n_iter_ = result.n_iter
