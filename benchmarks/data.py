@@ -92,19 +92,18 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     X : ndarray of shape (n, d)
         C order, float64 (but ``"float32"``).
     y : ndarray of shape (n,)
-        A linear function of the columns with coefficients of length 1 and the intercept 3, plus
-        noise of variance 0.25.
+        A linear function of the columns with standard normal coefficients and the intercept 3,
+        plus standard normal noise.
     """
     rng = np.random.default_rng([size.rows, size.columns])
     coef = rng.standard_normal(size.columns)
-    coef /= np.linalg.norm(coef)
     X = np.empty(size)
     _FILL[kind](rng, X)
     if kind == "float32":
         X = X.astype(np.float32)
     y = X @ coef
     y += 3.0
-    y += 0.5 * rng.standard_normal(size.rows)
+    y += rng.standard_normal(size.rows)
     if kind == "sorted":
         order = np.argsort(y)
         return X[order], y[order]

@@ -77,9 +77,9 @@ def interleave(
 ) -> tuple[dict[str, list[float]], dict[str, Any]]:
     """Time several calls round robin, so that a disturbance meets all of them alike.
 
-    Every round calls each of them once, except those that have used up the patience. The order is
-    rotated by one from round to round, so that nobody always runs on the caches and the clock
-    frequency that the same neighbour left behind.
+    Every round calls each of them once, except those that have used up the patience, in an order
+    of its own: rotating one order would leave everybody the caches, the clock frequency and the
+    code in memory of the same neighbour.
     As in `timeit`, the garbage collector waits. After long calls there is a short rest.
 
     Parameters
@@ -105,9 +105,9 @@ def interleave(
         with warnings.catch_warnings():
             # SGDRegressor may end unconverged; the table shows that as excess loss.
             warnings.simplefilter("ignore")
-            for turn in range(rounds):
-                start = turn % len(names)
-                for name in names[start:] + names[:start]:
+            orders = np.random.default_rng(0)
+            for _ in range(rounds):
+                for name in orders.permutation(names).tolist():
                     if sum(seconds[name]) >= patience:
                         continue
                     began = time.perf_counter()
