@@ -133,7 +133,7 @@ def _cpus() -> str:
 
 def _how_to_read() -> str:
     return f"""\
-Every round fits each competitor once, in one process and in an order drawn at random; one whose fits have
+Every round fits each competitor once, in an order of its own, in one process; one whose fits have
 taken {PATIENCE:.0f} s together sits out the rest, and at the largest sizes the slowest are left
 out. *Time* is the median of a whole `fit`, with the quartiles behind it; *ratio* is that time
 divided by the one of `GDLinearRegressor()`, so that a ratio below 1 means that ours is slower.

@@ -1,10 +1,18 @@
 """Linear regression by gradient descent, as a scikit-learn estimator."""
 
 from gd_regressor.display import LossCurveDisplay
+from gd_regressor.moments import Moments
 from gd_regressor.path import DivergenceWarning, gd_path
 from gd_regressor.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 
 __version__ = "0.1.0"
 
-__all__ = ["DivergenceWarning", "GDLinearRegressor", "LossCurveDisplay", "Status", "gd_path"]
+__all__ = [
+    "DivergenceWarning",
+    "GDLinearRegressor",
+    "LossCurveDisplay",
+    "Moments",
+    "Status",
+    "gd_path",
+]

@@ -8,7 +8,7 @@ import numpy as np
 
 from gd_regressor.blocks import Rows
 from gd_regressor.descent import Walk
-from gd_regressor.ladder import plan_for
+from gd_regressor.ladder import Plan, plan_for
 from gd_regressor.losses import KnownAtZero, MomentLoss
 from gd_regressor.path import Start, Watch, divergence_bounds, result_of, target_scales
 from gd_regressor.records import End, Result, Status
@@ -35,6 +35,21 @@ def follow_auto(
     steps, as many as `tol` asks for. `rung` is the one of the ladder to try first; None chooses.
     """
     plan = plan_for(rows, fit_intercept, tol, rung)
+    options = {"fit_intercept": fit_intercept, "max_iter": max_iter, "tol": tol, "watch": watch}
+    return follow_plan(plan, start, rows.precision, **options)
+
+
+def follow_plan(
+    plan: Plan,
+    start: Start,
+    precision: np.dtype,
+    *,
+    fit_intercept: bool,
+    max_iter: int,
+    tol: float | None,
+    watch: Watch | None,
+) -> Result:
+    """Descend as planned, for coefficients to be kept in this `precision`."""
     variance, square = target_scales(plan.moments, fit_intercept)
     loss = KnownAtZero(plan.loss, MomentLoss(plan.moments, plan.loss.frame))
     path = Walk(loss, plan.point(start), plan.factor, plan.step)
@@ -43,7 +58,7 @@ def follow_auto(
     end = path.first(stop, watch)
     theta = plan.least_norm(path.at(end.k), end.losses[-1], variance)
     w, b = plan.loss.frame.to_raw(theta)
-    if rows.X.dtype == np.float32:  # the intercept that suits the coefficients as they are kept
+    if precision == np.float32:  # the intercept that suits the coefficients as they are kept
         with np.errstate(over="ignore"):
             b = b + plan.loss.frame.centre @ (w - w.astype(np.float32))
     error = plan.coefficient_error(path.here.direction, path.here.theta, variance)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -36,10 +37,34 @@ class Rows:
     y: np.ndarray
     weights: np.ndarray | None = None
     dtype: Any = np.float64  # of the columns in blocks: what products are made in
+    unit: float = 1.0  # what the weights were divided by, a power of two
+    first: int = 0  # the number of the first row, in the table that this is a part of
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def n_columns(self) -> int:
+        return self.X.shape[1]
+
+    @property
+    def n_targets(self) -> int:
+        return self.y.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Entries of X."""
+        return self.n_rows * self.n_columns
+
+    @property
+    def precision(self) -> np.dtype:
+        """Of X as it was given."""
+        return self.X.dtype
 
     @property
     def total_weight(self) -> float:
-        return float(len(self.X) if self.weights is None else self.weights.sum())
+        return float(self.n_rows if self.weights is None else self.weights.sum())
 
     @property
     def block_rows(self) -> int:
@@ -48,26 +73,41 @@ class Rows:
     @property
     def width(self) -> int:
         """Columns and targets."""
-        return self.X.shape[1] + self.y.shape[1]
+        return self.n_columns + self.n_targets
 
     @property
     def targets_only(self) -> Rows:
         """The same targets and weights beside no columns."""
-        return Rows(self.X[:, :0], self.y, self.weights)
+        return replace(self, X=self.X[:, :0])
 
     @property
     def vector_rows(self) -> int:
-        return max(BLOCK_ENTRIES // self.width, BLOCK_ROWS // 2)
+        entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
+        return max(entries // self.width, BLOCK_ROWS // 2)
 
-    def spans(self, first: int, last: int, height: int | None = None) -> Iterator[slice]:
-        """The blocks of the rows `first` to `last` (excluded), of `block_rows` or `height` rows."""
+    def part(self, first: int, last: int) -> Rows:
+        """The rows `first` to `last` (excluded)."""
+        weights = None if self.weights is None else self.weights[first:last]
+        X, y = self.X[first:last], self.y[first:last]
+        return replace(self, X=X, y=y, weights=weights, first=self.first + first)
+
+    def parts(self, height: int) -> Iterator[Rows]:
+        """Parts of `height` rows and the rest."""
+        if height >= self.n_rows:
+            yield self
+            return
+        for row in range(0, self.n_rows, height):
+            yield self.part(row, min(row + height, self.n_rows))
+
+    def spans(self, height: int | None = None) -> Iterator[slice]:
+        """The blocks, of `block_rows` or `height` rows."""
         height = height or self.block_rows
-        for row in range(first, last, height):
-            yield slice(row, min(row + height, last))
+        for row in range(0, self.n_rows, height):
+            yield slice(row, min(row + height, self.n_rows))
 
-    def blocks(self, first: int, last: int, height: int | None = None) -> Iterator[Block]:
+    def blocks(self, height: int | None = None) -> Iterator[Block]:
         """Their contents; rows without weight are absent."""
-        for rows in self.spans(first, last, height):
+        for rows in self.spans(height):
             x = np.asarray(self.X[rows], dtype=self.dtype)
             y = np.asarray(self.y[rows], dtype=np.float64)
             s = None if self.weights is None else self.weights[rows]
@@ -76,28 +116,32 @@ class Rows:
             if len(x):
                 yield x, y, s
 
+    def total(
+        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+    ) -> Any:
+        """The sum of `work(part)` over stretches of all rows, by `add`, in the order of the rows.
 
-def map_stretches(
-    rows: Rows, work: Callable[[int, int], Any], stretches: int | None = None
-) -> Iterator[Any]:
-    """Yield `work(first, last)` for stretches of all rows, on the threads at hand, in row order.
+        None counts nothing. On the threads at hand; few results wait to be added at any time.
+        """
+        n = self.n_rows
+        stretches = stretches or min(max(n * self.width // BLOCK_ENTRIES, 1), STRETCHES)
+        if stretches == 1:
+            return work(self)
+        spans = pairwise(n * i // stretches for i in range(stretches + 1))
+        done = (result for result in _worked(self, work, spans) if result is not None)
+        first = next(done, None)
+        return None if first is None else reduce(add, done, first)
 
-    Few results wait to be taken at any time, so that large ones can be added up as they come.
-    """
-    n = len(rows.X)
-    stretches = stretches or min(max(n * rows.width // BLOCK_ENTRIES, 1), STRETCHES)
-    if stretches == 1:
-        yield work(0, n)
-        return
-    spans = pairwise(n * i // stretches for i in range(stretches + 1))
+
+def _worked(rows: Rows, work: Callable[[Rows], Any], spans) -> Iterator[Any]:
     with one_blas_thread() as threads:
         if threads == 1:
-            yield from (work(*span) for span in spans)
+            yield from (work(rows.part(*span)) for span in spans)
             return
         with ThreadPoolExecutor(threads) as pool:
             waiting: deque = deque()
             for span in spans:
-                waiting.append(pool.submit(work, *span))
+                waiting.append(pool.submit(work, rows.part(*span)))
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
             while waiting:

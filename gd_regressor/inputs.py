@@ -3,12 +3,131 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 
 from gd_regressor.blocks import Rows
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A chunk of rows as it came, the names of its columns where they are known."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    names: list[str] | None = None
+    number: int = 0
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say in an error which batch it was."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValueError(f"batch {self.number}: {error}") from error
+
+
+def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
+    """Number the batches of an iterable of tuples or, with a target's name, of tables."""
+    if target is None and sample_weight is not None:
+        raise ValueError(
+            "sample_weight names a column of a table; write target too, or give (X, y, "
+            "sample_weight) as batches."
+        )
+    number, source = 0, iter(_tables_of(batches) if target is not None else batches)
+    while True:
+        number += 1
+        try:
+            batch = next(source, None)
+        except Exception as error:
+            raise RuntimeError(
+                f"batch {number}: reading it raised {type(error).__name__}: {error}"
+            ) from error
+        if batch is None:
+            return
+        if target is not None:
+            yield _of_table(batch, number, target, sample_weight)
+        elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
+            yield Batch(*batch, number=number)
+        else:
+            raise ValueError(
+                f"batch {number}: must be (X, y) or (X, y, sample_weight), got "
+                f"{type(batch).__name__}; for tables with named columns write target=..."
+            )
+
+
+def _tables_of(source) -> Iterator:
+    """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
+    import pyarrow
+
+    if hasattr(source, "__arrow_c_stream__"):
+        source = pyarrow.RecordBatchReader.from_stream(source)
+    elif hasattr(source, "to_batches"):  # a dataset
+        source = source.to_batches()
+    for table in source:
+        if isinstance(table, pyarrow.RecordBatch):
+            if table.num_rows:
+                yield table
+        else:
+            yield from _tables_of(table)
+
+
+def _of_table(table, number: int, target, sample_weight) -> Batch:
+    """The columns of an Arrow record batch by their names."""
+    targets = [target] if isinstance(target, str) else list(target)
+    given = table.schema.names
+    for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
+        if given.count(name) != 1:
+            raise ValueError(f"batch {number}: no column {name!r} (or several) among {given}.")
+    names = [name for name in given if name not in targets and name != sample_weight]
+    if not names:
+        raise ValueError(f"batch {number}: there is no column beside the target {target!r}.")
+    columns = {name: _numbers(table, name, number) for name in given}
+    y = np.column_stack([columns[name] for name in targets])
+    return Batch(
+        np.column_stack([columns[name] for name in names]),
+        y[:, 0] if isinstance(target, str) else y,
+        None if sample_weight is None else columns[sample_weight],
+        names,
+        number,
+    )
+
+
+def _numbers(table, name: str, number: int) -> np.ndarray:
+    import pyarrow
+
+    column = table.column(name)
+    kinds = pyarrow.types
+    if not any(
+        is_kind(column.type)
+        for is_kind in (
+            kinds.is_integer,
+            kinds.is_floating,
+            kinds.is_boolean,
+            kinds.is_decimal,
+            kinds.is_null,
+        )
+    ):
+        raise ValueError(
+            f"batch {number}: column {name!r} holds {column.type}, not numbers; leave it out or "
+            "encode it."
+        )
+    values = column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(
+            f"batch {number}: column {name!r} has {values[row]} or no value in row {row} of the "
+            "batch (NaN or infinity); fill it or leave the row out."
+        )
+    return values
+
 
 SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
 
@@ -19,7 +138,7 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
         raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
-    weights = checked_weights(sample_weight, len(X))
+    weights, unit = checked_weights(sample_weight, len(X))
     check_finite(y, "y")
     counted = y if weights is None else y[weights > 0]
     largest = max(float(counted.max()), -float(counted.min()))
@@ -33,7 +152,7 @@ def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
             f"y has values of at most {largest:.3g}, whose squares vanish; multiply y so that they "
             f"are above {SMALLEST_TARGET:g}."
         )
-    return Rows(X, y.reshape(len(y), -1), weights)
+    return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
 
 
 def check_finite(array: np.ndarray, name: str) -> None:
@@ -44,10 +163,10 @@ def check_finite(array: np.ndarray, name: str) -> None:
         assert_all_finite(array, estimator_name="GDLinearRegressor", input_name=name)
 
 
-def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
-    """Weights as (n,) float64 with the largest in [0.5, 1), or None where none are given."""
+def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:
+    """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none."""
     if sample_weight is None:
-        return None
+        return None, 1.0
     weights = _finite_floats("sample_weight", sample_weight)
     if weights.ndim == 0:
         weights = np.full(n_rows, weights)
@@ -70,14 +189,15 @@ def checked_weights(sample_weight, n_rows: int) -> np.ndarray | None:
             "sample_weight must contain at least one weight above zero, got zero in every row."
         )
     # Only ratios matter. A power of two brings the sum into range and changes no bits.
-    return np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    exponent = int(np.frexp(weights.max())[1])
+    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
 
 
 def checked_start(
     coef_init, intercept_init, rows: Rows, fit_intercept: bool
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
-    d, t = rows.X.shape[1], rows.y.shape[1]
+    d, t = rows.n_columns, rows.n_targets
     w = b = None
     if coef_init is not None:
         w = _finite_floats("coef_init", coef_init)
@@ -104,7 +224,7 @@ def checked_start(
 def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """The start (d, t), (t,) with zeros for what is None."""
     w, b = start
-    d, t = rows.X.shape[1], rows.y.shape[1]
+    d, t = rows.n_columns, rows.n_targets
     return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
 
 

@@ -52,6 +52,7 @@ class Plan:
     rank: int  # of the centred columns
     moments: Moments  # in the metric of a sketch: estimates, where columns are concerned
     step: ConstantStep | ConjugateStep = NEWTON
+    unknown: float = 0.0  # relative error of the coefficients that the loss itself leaves
 
     @property
     def precision(self) -> float:
@@ -111,18 +112,18 @@ class Plan:
             return 0.0
         d = len(self.factor.scale)
         step, size = (np.einsum("ij,ij->j", a[:d], a[:d]) for a in (direction, plain(theta)))
-        return float(np.sqrt(step / np.maximum(size, variance)).max())
+        return max(self.unknown, float(np.sqrt(step / np.maximum(size, variance)).max()))
 
 
 def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
     """The cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
-    first, plan = rung or first_rung(*rows.X.shape, rows.y.shape[1], tol), None
+    first, plan = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, tol), None
     if first == "dual":
         plan = by_dual(rows, fit_intercept)
     elif first == "sketch":
         plan = by_sketch(rows, fit_intercept, tol)
     plan = plan or by_moments(rows, fit_intercept, tol)
-    suffices = DOUBLED_FROM if rows.X.size <= SMALL else MOMENTS_SUFFICE
+    suffices = DOUBLED_FROM if rows.size <= SMALL else MOMENTS_SUFFICE
     lost = plan.factor.source == "moments" and plan.condition_number > suffices
     return by_qr(rows, plan) if first == "qr" or lost else plan
 
@@ -156,23 +157,23 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
 
 def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     """Conjugate steps on the rows; None where the columns need more digits than a sketch knows."""
-    height, _ = best_sketch(*rows.X.shape, rows.y.shape[1], tol)
+    height, _ = best_sketch(rows.n_rows, rows.n_columns, rows.n_targets, tol)
     moments = sketched_moments(rows, height)
     if moments is None:
         return None
-    single = rows.X.dtype == np.float32
+    single = rows.precision == np.float32
     factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=SUSPECT_SINGLE)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre does that is near the mean, so one that blocks can be given in their own precision
-    frame = replace(frame, centre=frame.centre.astype(rows.X.dtype).astype(np.float64))
-    loss = DataLoss(replace(rows, dtype=rows.X.dtype), frame, products_centred=_near_zero(frame))
+    frame = replace(frame, centre=frame.centre.astype(rows.precision).astype(np.float64))
+    loss = DataLoss(replace(rows, dtype=rows.precision), frame, _shift(frame))
     deviation = np.sqrt(moments.yy / moments.weight)
     if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
         return None
     null_vectors, condition = factor.null_vectors(loss, together=True)
     if condition > (SINGLE_SUFFICES if single else SKETCH_SUFFICES):
         return None
-    zero = np.zeros((frame.n_parameters, rows.y.shape[1]))
+    zero = np.zeros((frame.n_parameters, rows.n_targets))
     _, gradient = MomentLoss(moments, frame).value_and_gradient(zero)
     step = ConjugateStep(first=-factor.apply(gradient))  # the minimum of the sketched problem
     return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments, step)
@@ -186,11 +187,11 @@ def _single_holds(sizes: np.ndarray) -> bool:
 
 def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     """Newton's steps: on the moments where these are exact enough, else on the rows."""
-    moments = Moments.of(rows)
+    moments = Moments.of_rows(rows)
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
-    small = rows.X.size <= SMALL
-    loss = DataLoss(rows, frame, products_centred=not small and _near_zero(frame))
+    small = rows.size <= SMALL
+    loss = DataLoss(rows, frame, None if small else _shift(frame))
     null_vectors, condition = factor.null_vectors(loss, together=not small)
     exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
     if exact and not small:
@@ -198,8 +199,10 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
 
 
-def _near_zero(frame: Frame) -> bool:
-    return bool((np.abs(frame.centre) <= NEAR * frame.scale).all())
+def _shift(frame: Frame) -> np.ndarray | None:
+    """What the columns of a block have to be moved by: nothing where all are near zero."""
+    near = (np.abs(frame.centre) <= NEAR * frame.scale).all()
+    return np.zeros_like(frame.centre) if near else None
 
 
 def by_qr(rows: Rows, plan: Plan) -> Plan:
@@ -214,7 +217,7 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     loss = DataLoss(rows, frame)
     more, condition = rest.null_vectors(loss)
     null_vectors = np.hstack([plan.null_vectors, more])
-    loss = DoubledLoss(rows, frame) if rows.X.size <= SMALL else loss
+    loss = DoubledLoss(rows, frame) if rows.size <= SMALL else loss
     rank = factor.rank(null_vectors)
     return Plan(loss, factor, null_vectors, condition, rank, plan.moments)
 
@@ -225,10 +228,10 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     None where units or dependent rows make the rank of the raw columns another than that of the
     scaled ones.
     """
-    blocks = rows.blocks(0, len(rows.X))
+    blocks = rows.blocks()
     x, y, s = (None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True))
     share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
-    exact, centre = Moments.of(rows.targets_only), np.zeros(x.shape[1])
+    exact, centre = Moments.of_rows(rows.targets_only), np.zeros(x.shape[1])
     if fit_intercept:
         y = y - exact.target_means
         centre = x[0] + share @ (x - x[0])
@@ -246,7 +249,7 @@ def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:
     moments = replace(exact, origin=centre, scale=scale, mean=0 * centre, xy=xy)
     frame = Frame.of(moments, scale, fit_intercept)
     condition = float(values[0] / values[-1]) if values.size else 1.0
-    doubled = rows.X.size <= SMALL and metric.condition_number > DOUBLED_FROM
+    doubled = rows.size <= SMALL and metric.condition_number > DOUBLED_FROM
     loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
     no_vectors = np.zeros((loss.frame.n_parameters, 0))
     return Plan(loss, metric, no_vectors, condition, len(values), moments)

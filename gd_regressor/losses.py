@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.blocks import Rows
 from gd_regressor.doubled import Doubled, Point, plain, residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
@@ -33,7 +33,7 @@ class Frame:
     @classmethod
     def raw(cls, rows: Rows, fit_intercept: bool) -> Frame:
         """The coordinates of the textbooks: columns and targets as they are."""
-        d, t = rows.X.shape[1], rows.y.shape[1]
+        d, t = rows.n_columns, rows.n_targets
         return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
 
     @classmethod
@@ -74,14 +74,19 @@ def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
     """
     target = np.zeros(rows.y.shape)
 
-    def stretch(first, last):
-        for span in rows.spans(first, last):
-            x, y = (np.asarray(a[span], dtype=np.float64) for a in (rows.X, rows.y))
-            target[span] = residual(x, y, w, b)
+    def of_part(part):
+        mine = target[part.first - rows.first :]
+        for span in part.spans():
+            x, y = (np.asarray(a[span], dtype=np.float64) for a in (part.X, part.y))
+            mine[span] = residual(x, y, w, b)
 
-    for _ in map_stretches(rows, stretch):
-        pass
+    rows.total(of_part)
     return replace(rows, y=target)
+
+
+def add_pairs(a, b):
+    """Sums of two things at once."""
+    return a[0] + b[0], a[1] + b[1]
 
 
 @dataclass(frozen=True)
@@ -95,15 +100,18 @@ class DataLoss:
 
     rows: Rows
     frame: Frame
-    products_centred: bool = False  # instead of the blocks: for columns near zero, no copy
+    # What the columns of a block are moved by, None for all of the centre. The rest is taken out of
+    # the products, which spares columns near zero a copy
+    shift: np.ndarray | None = None
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
         w, b = self._unscaled(theta)
+        blocks = self._reader()
 
-        def stretch(first, last):
+        def of_part(part):
             value, gradient = np.zeros(len(b)), np.zeros((len(w) + 1, len(b)))
-            for x, y, s in self._blocks(first, last):
+            for x, y, s in blocks(part):
                 residual = y - x @ w
                 residual -= b
                 weighted = residual if s is None else s[:, None] * residual
@@ -112,24 +120,26 @@ class DataLoss:
                 gradient[-1] += weighted.sum(axis=0)
             return value, gradient
 
-        value, gradient = self._sum(stretch)
+        value, gradient = self._mean(of_part)
         return value, -2 * gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m)."""
         w, b = self._unscaled(direction)
+        blocks = self._reader()
 
-        def stretch(first, last):
+        def of_part(part):
             product = np.zeros((len(w) + 1, len(b)))
-            for x, _, s in self._blocks(first, last):
-                slope = x @ w + b
+            for x, _, s in blocks(part):
+                slope = x @ w
+                slope += b.astype(x.dtype)
                 if s is not None:
-                    slope *= s[:, None]
-                product[:-1] += x.T @ slope.astype(x.dtype, copy=False)
-                product[-1] += slope.sum(axis=0)
+                    slope *= s[:, None].astype(x.dtype)
+                product[:-1] += x.T @ slope
+                product[-1] += slope.sum(axis=0, dtype=np.float64)
             return 0.0, product
 
-        return 2 * self._sum(stretch)[1]
+        return 2 * self._mean(of_part)[1]
 
     def lipschitz(self) -> Curvature:
         """The largest eigenvalue of the Hessian, by Lanczos iteration where there are many."""
@@ -146,24 +156,29 @@ class DataLoss:
     def _unscaled(self, theta):
         w, b = self.frame.split(theta)
         w = w / self.frame.scale[:, None]
-        if self.products_centred:
-            b = b - self.frame.centre @ w
+        if self.shift is not None:
+            b = b - (self.frame.centre - self.shift) @ w
         return w.astype(self.rows.dtype, copy=False), b
 
-    def _blocks(self, first, last):
-        centre, target_centre = self.frame.centre.astype(self.rows.dtype), self.frame.target_centre
-        moved = centre.any() and not self.products_centred
-        for x, y, s in self.rows.blocks(first, last, self.rows.vector_rows):
-            yield (x - centre if moved else x), y - target_centre, s
+    def _reader(self):
+        """What yields the blocks of a part of the rows; it holds no other part of them."""
+        shift = self.frame.centre if self.shift is None else self.shift
+        shift, target_centre = shift.astype(self.rows.dtype), self.frame.target_centre
+        moved = shift.any()
 
-    def _sum(self, stretch):
-        """Sum the stretches in row order; divide by the weight, and the columns by their scale."""
-        value, product = 0.0, 0.0
-        for more_value, more in map_stretches(self.rows, stretch):
-            value, product = value + more_value, product + more
+        def blocks(part):
+            for x, y, s in part.blocks(part.vector_rows):
+                yield (x - shift if moved else x), y - target_centre, s
+
+        return blocks
+
+    def _mean(self, work):
+        """Sum over the rows; divide by the weight, and the columns by their scale."""
+        value, product = self.rows.total(work, add_pairs)
         weight = self.rows.total_weight
-        if self.products_centred:
-            product[:-1] -= np.multiply.outer(self.frame.centre, product[-1])
+        if self.shift is not None:
+            rest = self.frame.centre - self.shift
+            product[:-1] -= np.multiply.outer(rest, product[-1])
         product /= weight
         product[:-1] /= self.frame.scale[:, None]
         product = product if self.frame.fit_intercept else product[:-1]
@@ -183,38 +198,35 @@ class DoubledLoss:
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
+        frame = self.frame
 
-        def stretch(first, last):
-            parts = [self._of_block(theta, *block) for block in self.rows.blocks(first, last)]
-            return reduce(_add_pairs, parts) if parts else None
+        def of_part(part):
+            sums = [_doubled_sums(theta, frame, *block) for block in part.blocks()]
+            return reduce(add_pairs, sums) if sums else None
 
-        parts = (part for part in map_stretches(self.rows, stretch) if part is not None)
-        value, gradient = reduce(_add_pairs, parts)
+        value, gradient = self.rows.total(of_part, add_pairs)
         weight = self.rows.total_weight
         return plain(value) / weight, -2 * plain(gradient) / weight
 
-    def _of_block(self, theta, x, y, s):
-        frame = self.frame
-        design = Doubled.of(x, -frame.centre) * (1 / frame.scale)
-        if frame.fit_intercept:
-            ones = np.ones((len(x), 1))
-            design = Doubled(np.hstack([design.high, ones]), np.hstack([design.low, 0 * ones]))
-        target = Doubled.of(y, -frame.target_centre)
-        value, gradient = [], []
-        for j in range(y.shape[1]):  # targets one by one: a product has the size of the block
-            residual = target[:, j] - (design * theta[:, j]).sum(axis=1)
-            weighted = residual if s is None else residual * s
-            value.append((weighted * residual).sum(axis=0))
-            gradient.append((design * weighted[:, None]).sum(axis=0))
-        return _stacked(value), _stacked(gradient)
+
+def _doubled_sums(theta: Doubled, frame: Frame, x, y, s) -> tuple[Doubled, Doubled]:
+    """The sums over a block that make the loss (t,) and its gradient (p, t)."""
+    design = Doubled.of(x, -frame.centre) * (1 / frame.scale)
+    if frame.fit_intercept:
+        ones = np.ones((len(x), 1))
+        design = Doubled(np.hstack([design.high, ones]), np.hstack([design.low, 0 * ones]))
+    target = Doubled.of(y, -frame.target_centre)
+    value, gradient = [], []
+    for j in range(y.shape[1]):  # targets one by one: a product has the size of the block
+        residual = target[:, j] - (design * theta[:, j]).sum(axis=1)
+        weighted = residual if s is None else residual * s
+        value.append((weighted * residual).sum(axis=0))
+        gradient.append((design * weighted[:, None]).sum(axis=0))
+    return _stacked(value), _stacked(gradient)
 
 
 def _stacked(parts: list[Doubled]) -> Doubled:
     return Doubled(*(np.stack([getattr(p, k) for p in parts], axis=-1) for k in ("high", "low")))
-
-
-def _add_pairs(a, b):
-    return a[0] + b[0], a[1] + b[1]
 
 
 @dataclass(frozen=True)
@@ -238,6 +250,13 @@ class MomentLoss:
         gradient[: len(w)] = change
         value = self.value + np.einsum("ij,ij->j", w, self.slope + change) / 2 + b**2
         return np.maximum(value, 0.0), gradient
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """As that of the rows."""
+        product = 2 * direction
+        w, _ = self.frame.split(direction)
+        product[: len(w)] = self.hessian @ w
+        return product
 
     @cached_property
     def value(self) -> np.ndarray:

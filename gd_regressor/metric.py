@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import lapack, lstsq, qr
 
-from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS, Point, plain
 from gd_regressor.losses import Frame
-from gd_regressor.moments import Moments, side_by_side
+from gd_regressor.moments import Moments
+from gd_regressor.root import Root
 
 SMALLEST_SCALE = 1e-300
 # A pivot below this share of its column's scatter may be rounding of the moments, whose size
 # depends on the number of rows and the order of additions: the rows decide
 SUSPECT = 1e-9
+# Of the scatter that a column ever had, what is below this many eps after rows were removed
+REMOVED = 64
 # Where no pivot is below this share, the columns need no order by pivots
 CLEAR = 1e-3
 # Above FEW columns the condition number is estimated, in POWERS iterations
@@ -70,6 +73,9 @@ class Factor:
             mean = moments.origin / moments.scale + moments.mean
             scatter += np.multiply.outer(mean, mean)
         variance = scatter.diagonal()
+        if moments.held is not None:  # and what is left is rounding of what was removed
+            gone = variance <= REMOVED * EPS * moments.held / moments.weight
+            variance = np.where(gone, 0.0, variance)
         # Units are powers of two, in which numbers keep their bits: the nearest to the deviation
         exponent = np.frexp(np.sqrt(2 * np.where(variance > 0, variance, 1.0)))[1] - 1
         unit = np.ldexp(1.0, exponent)
@@ -92,12 +98,13 @@ class Factor:
         The columns `without` are known to depend on the others. Of those, a pivot below
         `4 eps sqrt(d (1 + blocks))` times the largest is rounding.
         """
-        root, d = root_of_rows(rows, frame), len(frame.scale)
+        d = len(frame.scale)
+        root = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
         root = root[int(frame.fit_intercept) :, 1 : d + 1]  # below the row of the ones: centred
         kept = np.setdiff1d(np.arange(d), without)
         q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))
-        n_blocks = len(rows.X) / rows.block_rows
+        n_blocks = rows.n_rows / rows.block_rows
         noise = 4 * EPS * np.sqrt(d * (1 + n_blocks)) * pivots.max(initial=0)
         rank = int((pivots > noise).sum())
         constant = ~root.any(axis=0)
@@ -264,27 +271,3 @@ def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.nd
     dropped = ~constant
     dropped[pivots] = False
     return np.flatnonzero(dropped), np.flatnonzero(constant)
-
-
-def root_of_rows(rows: Rows, frame: Frame) -> np.ndarray:
-    """R (m, 1 + d + t) of a QR factorisation of [1, columns, targets] in the frame's coordinates.
-
-    Rows are multiplied by the root of their share in the weight. The ones come first: they take
-    the rounding of the means out of the columns.
-    """
-    width = 1 + rows.width
-
-    def stretch(first, last):
-        root = np.zeros((0, width))
-        for block in rows.blocks(first, last):
-            stack = np.empty((len(root) + len(block[0]), width))
-            stack[: len(root)] = root
-            below = stack[len(root) :]
-            side_by_side(below, block, frame.centre, frame.target_centre, frame.scale)
-            root = np.linalg.qr(stack, mode="r")
-        return root
-
-    merged = reduce(
-        lambda a, b: np.linalg.qr(np.vstack([a, b]), mode="r"), map_stretches(rows, stretch)
-    )
-    return merged / np.sqrt(rows.total_weight)

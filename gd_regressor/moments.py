@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
 import numpy as np
-from sklearn.utils import assert_all_finite
+from sklearn.utils import assert_all_finite, check_X_y
 
-from gd_regressor.blocks import Block, Rows, map_stretches
+from gd_regressor.blocks import Block, Rows
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
@@ -32,7 +32,46 @@ class Moments:
     always 1. Moments of disjoint rows add up; t targets share one `xx`.
 
     They square the condition number: what is below 1e-16 of a column's scatter, 1e-8 of its
-    deviation, is rounding.
+    deviation, is rounding. With rows removed it is what is below 1e-16 of the largest scatter that
+    was ever `held`.
+
+    Parameters
+    ----------
+    weight : float
+        The sum of the weights; the number of rows where there are none.
+    origin : ndarray of shape (n_features,)
+        A value of each column near its mean.
+    scale : ndarray of shape (n_features,)
+        What the columns were divided by, powers of two.
+    mean : ndarray of shape (n_features,)
+        The columns' means are ``origin + scale * mean``.
+    target_origin : ndarray of shape (n_targets,)
+        A value of each target near its mean.
+    target_mean : ndarray of shape (n_targets,)
+        The targets' means are ``target_origin + target_mean``.
+    xx : ndarray of shape (n_features, n_features)
+        Sum of ``s (x - mean)(x - mean)'`` for columns ``(X - origin) / scale``.
+    xy : ndarray of shape (n_features, n_targets)
+        Sum of their products with the targets, likewise.
+    yy : ndarray of shape (n_targets,)
+        Sums of the squares of the targets about their means.
+    held : ndarray of shape (n_features,) or None
+        Largest diagonal of `xx` before rows were removed; None where none were.
+
+    See Also
+    --------
+    GDLinearRegressor.fit_moments : Fit to them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gd_regressor import GDLinearRegressor, Moments
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+    >>> moments = Moments.of(X[:2], y[:2]) + Moments.of(X[2:], y[2:])
+    >>> model = GDLinearRegressor().fit_moments(moments)
+    >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
+    0.60000 2.20000
     """
 
     weight: float
@@ -44,19 +83,52 @@ class Moments:
     xx: np.ndarray  # (d, d): sum of s (x - mean)(x - mean)'
     xy: np.ndarray  # (d, t)
     yy: np.ndarray  # (t,)
+    held: np.ndarray | None = None  # (d,)
 
     @classmethod
-    def of(cls, rows: Rows) -> Moments:
-        """The moments of `rows`, in one pass."""
+    def of(cls, X, y, sample_weight=None) -> Moments:
+        """The moments of a chunk of rows.
 
-        def stretch(first: int, last: int) -> Moments | None:
-            step = GROUP * rows.block_rows
-            if last - first <= step:
-                return _of_group(rows, first, last)
-            spans = ((a, min(a + step, last)) for a in range(first, last, step))
-            return _total(_of_group(rows, *span) for span in spans)
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns, in any units.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
 
-        return _total(map_stretches(rows, stretch))
+        Returns
+        -------
+        moments : Moments
+            Those of the rows; add them to those of others.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a weight is not finite, or the lengths differ.
+        """
+        X, y = check_X_y(X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            if weights.shape != (len(y),) or not (weights >= 0).all() or not weights.any():
+                raise ValueError(
+                    f"sample_weight must hold {len(y)} weights >= 0, one of them above 0; got "
+                    f"{sample_weight!r}."
+                )
+        return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights))
+
+    @classmethod
+    def of_rows(cls, rows: Rows) -> Moments:
+        """The moments of a table, in one pass.
+
+        Parameters
+        ----------
+        rows : Rows
+            The validated table.
+        """
+        return rows.total(_of_part)
 
     def __add__(self, other: Moments) -> Moments:
         scale = np.maximum(self.scale, other.scale)
@@ -65,6 +137,10 @@ class Moments:
         share, both = b.weight / weight, a.weight * b.weight / weight
         step = (b.origin - a.origin) / scale + (b.mean - a.mean)
         target_step = (b.target_origin - a.target_origin) + (b.target_mean - a.target_mean)
+        xx = a.xx + b.xx + np.multiply.outer(both * step, step)
+        held = None
+        if a.held is not None or b.held is not None:
+            held = np.maximum(np.maximum(a.largest_held, b.largest_held), xx.diagonal())
         return Moments(
             weight,
             a.origin,
@@ -72,10 +148,40 @@ class Moments:
             a.mean + share * step,
             a.target_origin,
             a.target_mean + share * target_step,
-            a.xx + b.xx + np.multiply.outer(both * step, step),
+            xx,
             a.xy + b.xy + np.multiply.outer(both * step, target_step),
-            a.yy + b.yy + both * target_step**2,
+            np.maximum(a.yy + b.yy + both * target_step**2, 0.0),
+            held,
         )
+
+    def __sub__(self, other: Moments) -> Moments:
+        # Rows removed are rows of negative weight
+        return replace(self, held=self.largest_held) + replace(
+            other, weight=-other.weight, xx=-other.xx, xy=-other.xy, yy=-other.yy, held=None
+        )
+
+    def times(self, factor: float) -> Moments:
+        """The moments of the same rows with other weights.
+
+        Parameters
+        ----------
+        factor : float
+            How many times as large as the weights that they have.
+        """
+        held = None if self.held is None else self.held * factor
+        return replace(
+            self,
+            weight=self.weight * factor,
+            xx=self.xx * factor,
+            xy=self.xy * factor,
+            yy=self.yy * factor,
+            held=held,
+        )
+
+    @property
+    def largest_held(self) -> np.ndarray:
+        """(d,): the largest scatter of each column that was ever held."""
+        return self.xx.diagonal() if self.held is None else self.held
 
     def _in_units(self, scale: np.ndarray) -> Moments:
         if np.array_equal(scale, self.scale):
@@ -91,6 +197,7 @@ class Moments:
             self.xx * ratio * ratio[:, None],
             self.xy * ratio[:, None],
             self.yy,
+            None if self.held is None else self.held * ratio**2,
         )
 
     @property
@@ -104,30 +211,31 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
-def _total(parts) -> Moments | None:
-    present = (part for part in parts if part is not None)  # all weights of a part may be zero
+def _of_part(rows: Rows) -> Moments | None:
+    groups = (_of_group(group) for group in rows.parts(GROUP * rows.block_rows))
+    present = (group for group in groups if group is not None)  # all weights of one may be zero
     first = next(present, None)
     return None if first is None else reduce(add, present, first)
 
 
-def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
-    start = next(rows.blocks(first, last), None)
+def _of_group(rows: Rows) -> Moments | None:
+    start = next(rows.blocks(), None)
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
         near, d = origin_of(*start, far=0.5), start[0].shape[1]
         origin, target_origin, scale = near[:d], near[d:], np.ones(d)
-        moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
+        moments = _centred(rows.blocks(), origin, target_origin, scale)
         if (moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()).any():
             # The first rows, or those of little weight, are far from the others
             origin = origin + moments.mean
-            moments = _centred(rows.blocks(first, last), origin, target_origin, scale)
+            moments = _centred(rows.blocks(), origin, target_origin, scale)
     scatter = moments.xx.diagonal()
     if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
         return moments
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     spread = np.zeros(odd.size)
-    for x, _, _ in rows.blocks(first, last):
+    for x, _, _ in rows.blocks():
         spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
     if not (spread <= WIDEST).all():
         assert_all_finite(rows.X, estimator_name="GDLinearRegressor", input_name="X")
@@ -138,7 +246,7 @@ def _of_group(rows: Rows, first: int, last: int) -> Moments | None:
     if not spread.any():  # the odd columns are constant
         return moments
     scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    return _centred(rows.blocks(first, last), origin, target_origin, scale)
+    return _centred(rows.blocks(), origin, target_origin, scale)
 
 
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:

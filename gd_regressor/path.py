@@ -17,7 +17,8 @@ from gd_regressor.losses import DataLoss, Frame, residual_rows
 from gd_regressor.metric import Factor, Identity
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, End, Path, Result
-from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_rows
+from gd_regressor.root import Root
+from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_root
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.stopping import Settled, Stop
 
@@ -131,7 +132,7 @@ def gd_path(
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        variance, _ = target_scales(Moments.of(rows.targets_only), fit_intercept)
+        variance, _ = target_scales(Moments.of_rows(rows.targets_only), fit_intercept)
         bound, _ = divergence_bounds(path, X.dtype, variance)
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
@@ -161,7 +162,7 @@ def textbook_path(
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
     residuals = residual_rows(rows, *start) if theta.any() else rows
-    if closed_form_pays(*rows.X.shape, n_updates):
+    if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         both = replace(rows, y=np.hstack([rows.y, residuals.y])) if theta.any() else rows
         spectrum = Spectrum.of(_triangle(both, fit_intercept), step, theta)
         return spectrum, spectrum.curvature
@@ -175,11 +176,12 @@ def textbook_path(
 
 def _triangle(rows: Rows, fit_intercept: bool) -> Triangle:
     """That of the moments; of the rows where it costs little, or where the moments lose digits."""
-    moments = Moments.of(rows)
+    moments = Moments.of_rows(rows)
     factor = Factor.of(moments)
-    small, dependent = rows.X.size <= SMALL, factor.dropped.size > 0
+    small, dependent = rows.size <= SMALL, factor.dropped.size > 0
     if small or dependent or factor.condition_number > MOMENTS_ARE_EXACT:
-        return triangle_of_rows(rows, moments, factor, fit_intercept)
+        root = Root.of(rows, moments.column_means, factor.scale, moments.target_means)
+        return triangle_of_root(root, fit_intercept)
     return triangle_of_moments(moments, factor, fit_intercept)
 
 
@@ -205,11 +207,30 @@ def follow_textbook(
 ) -> Result:
     """Descend with a constant step on the raw columns until `tol`, `max_iter` or divergence."""
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
-    variance, square = target_scales(Moments.of(rows.targets_only), fit_intercept)
+    targets = Moments.of_rows(rows.targets_only)
+    options = {"fit_intercept": fit_intercept, "max_iter": max_iter, "tol": tol, "watch": watch}
+    return follow_path(path, curvature, step, targets, rows.precision, **options)
+
+
+def follow_path(
+    path: Path,
+    curvature: Curvature,
+    step: ConstantStep,
+    targets: Moments,
+    precision: np.dtype,
+    *,
+    fit_intercept: bool,
+    max_iter: int,
+    tol: float | None,
+    watch: Watch | None,
+) -> Result:
+    """Follow the path of `step` on the raw columns until `tol`, `max_iter` or divergence."""
+    variance, square = target_scales(targets, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, *divergence_bounds(path, rows.X.dtype, variance))
+    stop = Stop(rule, max_iter, *divergence_bounds(path, precision, variance))
     end = path.first(stop, watch)
-    w, b = Frame.raw(rows, fit_intercept).to_raw(path.at(end.k))
+    theta = path.at(end.k)
+    w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
     limit = step.stability_limit(curvature.largest)
     return result_of(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -14,7 +15,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
-from gd_regressor.inputs import check_finite, checked_start, rows_of, zeros_for_missing
+from gd_regressor.inputs import (
+    Batch,
+    batches_of,
+    check_finite,
+    checked_start,
+    rows_of,
+    zeros_for_missing,
+)
+from gd_regressor.moments import Moments
 from gd_regressor.path import SMALL, DivergenceWarning, divergence_advice, follow_textbook
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
@@ -24,8 +33,10 @@ from gd_regressor.steps import (
     check_momentum,
     is_real,
 )
+from gd_regressor.stream import Stream
 
 PREDICT_ROWS, TINY = 1 << 14, 1 << 12
+MOST_WEIGHT = 1e100  # of the rows of a stream
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -66,6 +77,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Source of the random start.
     verbose : int, default=0
         Write every `verbose`-th loss to the standard output; 0 writes nothing.
+    stream : {"moments", "qr"}, default="moments"
+        What is kept of rows that come once. Their moments are cheap and can be taken away again
+        (`forget`), but know the columns to the root of the working precision only. A triangular
+        factor, "qr", costs several times as much and keeps all digits. For `fit`, which can read
+        the rows again, it is without meaning.
 
     Attributes
     ----------
@@ -97,6 +113,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Where the metric came from: products of the columns, those of a sketch of them, the rows,
         or the space that fewer rows than columns span. What is chosen when, and its cost, is
         tabulated in the documentation of the automatic mode.
+    stream_ : Stream
+        What is known of a stream's rows, a few arrays of shape (n_features, n_features); its
+        ``statistic`` is the `Moments` of all rows so far, its ``n_batches`` their number of chunks.
+        Only after `partial_fit`, `fit_batches` and the like.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -163,6 +183,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         warm_start=False,
         random_state=None,
         verbose=0,
+        stream="moments",
     ):
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -173,6 +194,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.stream = stream
 
     def fit(self, X, y, sample_weight=None, coef_init=None, intercept_init=None):
         """Fit to training data.
@@ -205,16 +227,202 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with _unchanged_on_error(self):
             all_seen = self.learning_rate == "auto" and sample_weight is None
             X, y = self._validated(X, y, all_seen)
+            vars(self).pop("stream_", None)
             rows = rows_of(X, y, sample_weight)
-            start = self._start(rows, coef_init, intercept_init)
-            # A tiny table has no products that BLAS would share among threads
-            limit = one_blas_thread() if X.size > TINY else nullcontext()
-            with limit, np.errstate(under="ignore"):
-                result = self._follow(rows, start)
-            self._write(result, X.dtype, y.ndim)
+            result = self._learn(rows, X.dtype, y.ndim, coef_init, intercept_init)
         self._warn(result)
-        if result.status is Status.INTERRUPTED:
-            raise KeyboardInterrupt  # the last complete update has been kept
+        return self
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Learn one more chunk of rows: the model is that of all chunks so far.
+
+        The first call, and the first after `fit`, begins a stream; what it keeps (`stream_`) does
+        not grow with the rows. With a number as `learning_rate` the iterates are those of all rows
+        from the start. A saved estimator (``joblib.dump``) continues where it was.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The chunk's columns, the same in all chunks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Its targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Its weights >= 0, 1 where none are given.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As `fit`, or if the columns or targets are not those of the chunks before. The model is
+            what it was.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            As `fit`; with ``stream="moments"`` also when columns depend on each other so nearly
+            that moments have lost half of the digits or more.
+        """
+        self._check_parameters()
+        with _unchanged_on_error(self):
+            self.stream_ = self._with_chunk(Batch(X, y, sample_weight))
+            result = self._learn_stream()
+        self._warn(result)
+        return self
+
+    def fit_batches(self, batches, *, target=None, sample_weight=None):
+        """Fit to batches of rows, of which one at a time is held in memory.
+
+        Begins a stream, which `partial_fit` may continue.
+
+        Parameters
+        ----------
+        batches : iterable
+            Of ``(X, y)`` or ``(X, y, sample_weight)``. With `target`: a table that offers an Arrow
+            stream (``__arrow_c_stream__``: of pyarrow, polars, duckdb, pandas), a pyarrow dataset,
+            or an iterable of such tables. Batches without rows are passed over there.
+        target : str or list of str, default=None
+            The name of the column to predict, or names of several. All others are features.
+        sample_weight : str, default=None
+            The name of the column of weights, if there is one; goes with `target`.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a batch cannot be used; the message begins with its number, counted from 1. The
+            model is then that of the batches before it.
+        RuntimeError
+            If `batches` raises; likewise.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.arange(1000.0)[:, None]
+        >>> batches = ((X[i : i + 100], 2 * X[i : i + 100, 0] + 1) for i in range(0, 1000, 100))
+        >>> model = GDLinearRegressor().fit_batches(batches)
+        >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f} {model.stream_.n_batches}")
+        2.000000 1.000000 10
+        """
+        self._check_parameters()
+        before, failure = dict(vars(self)), None
+        for name in [name for name in before if name.endswith("_")]:
+            delattr(self, name)
+        try:
+            for batch in batches_of(batches, target, sample_weight):
+                with batch.named():
+                    self.stream_ = self._with_chunk(batch)
+        except BaseException as error:
+            failure = error
+        if "stream_" not in vars(self):
+            vars(self).clear()
+            vars(self).update(before)
+            raise failure or ValueError("batches is empty; give at least one batch of rows.")
+        result = self._learn_stream()
+        self._warn(result)
+        if failure is not None:
+            raise failure
+        return self
+
+    def fit_moments(self, moments):
+        """Fit to the moments of rows, wherever they were made.
+
+        Parameters
+        ----------
+        moments : Moments
+            The sum of the moments of all chunks.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            The fitted estimator; a stream, which `partial_fit` may continue.
+        """
+        self._check_parameters()
+        if not isinstance(moments, Moments):
+            raise ValueError(f"moments must be Moments, got {type(moments).__name__}.")
+        with _unchanged_on_error(self):
+            vars(self).pop("feature_names_in_", None)
+            self.stream_ = Stream.of_moments(moments)
+            self.n_features_in_ = self.stream_.n_columns
+            result = self._learn_stream()
+        self._warn(result)
+        return self
+
+    def merge(self, other):
+        """Add the rows of another stream to this one.
+
+        Parameters
+        ----------
+        other : GDLinearRegressor
+            Fitted by `partial_fit` or the like on other rows with the same columns and targets,
+            with the same `stream`. Not modified.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            Fitted to the rows of both.
+
+        Raises
+        ------
+        ValueError
+            If one of them is no stream, or they do not fit together. The model is what it was.
+        """
+        self._check_parameters()
+        for who, model in (("this estimator", self), ("other", other)):
+            if not hasattr(model, "stream_"):
+                raise ValueError(f"{who} holds no stream; call partial_fit or fit_batches on it.")
+        mine, theirs = (getattr(m, "feature_names_in_", None) for m in (self, other))
+        if mine is not None and theirs is not None and list(mine) != list(theirs):
+            raise ValueError(f"other has other columns: {list(theirs)}, not {list(mine)}.")
+        self.stream_.check_like(other.stream_, "other")
+        with _unchanged_on_error(self):
+            self.stream_ = self.stream_ + other.stream_
+            result = self._learn_stream()
+        self._warn(result)
+        return self
+
+    def forget(self, X, y, sample_weight=None):
+        """Take rows out of the stream again, as if they had never been in it.
+
+        What is left is known to the rounding of the largest sums that were ever held.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that were learnt, in any chunks.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Their targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Their weights.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            Fitted to the rows that are left.
+
+        Raises
+        ------
+        ValueError
+            If no row would be left, or the stream keeps a triangular factor, from which nothing
+            can be taken away. The model is what it was.
+        """
+        self._check_parameters()
+        if not hasattr(self, "stream_"):
+            raise ValueError("There is no stream to forget from; call partial_fit first.")
+        with _unchanged_on_error(self):
+            rows, y_ndim = self._chunk(Batch(X, y, sample_weight))
+            self.stream_.check_like(rows, "y", y_ndim)
+            self.stream_ = self.stream_.without(rows)
+            result = self._learn_stream()
+        self._warn(result)
         return self
 
     def predict(self, X):
@@ -260,17 +468,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f'init must be "zeros" or "random", got {self.init!r}.')
         if not isinstance(self.verbose, numbers.Integral) or self.verbose < 0:
             raise ValueError(f"verbose must be an integer >= 0, got {self.verbose!r}.")
+        if not (isinstance(self.stream, str) and self.stream in ("moments", "qr")):
+            raise ValueError(f'stream must be "moments" or "qr", got {self.stream!r}.')
         for name in ("fit_intercept", "warm_start"):
             check_bool(name, getattr(self, name))
 
-    def _validated(self, X, y, all_seen):
+    def _validated(self, X, y, all_seen=False, reset=True):
         """X and y as arrays; that a large X is finite, "auto" sees in its pass over all rows."""
-        if _is_float_array(X, (2,)) and y is not None:
+        if _is_float_array(X, (2,)) and y is not None and reset:
             # What validate_data would do, which takes a tenth of a small fit to find it out
             self.n_features_in_ = X.shape[1]
             vars(self).pop("feature_names_in_", None)
         else:
-            X, y = validate_data(self, X, y, skip_check_array=True)
+            X, y = validate_data(self, X, y, reset=reset, skip_check_array=True)
             X = check_array(
                 X,
                 dtype=[np.float64, np.float32],
@@ -287,6 +497,55 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             check_finite(X, "X")
         return X, y
 
+    def _chunk(self, batch):
+        """The rows of a chunk, and the dimensions of its y."""
+        begun = "stream_" in vars(self)
+        X, y = self._validated(batch.X, batch.y, reset=not begun)
+        if batch.names is not None:
+            self._check_names(batch.names, begun)
+        rows = rows_of(X, y, batch.sample_weight)
+        if not 1 / MOST_WEIGHT < rows.unit < MOST_WEIGHT:
+            raise ValueError(
+                f"sample_weight has weights up to {rows.unit:.3g}, too far from 1 to add chunks up;"
+                " multiply all weights of the stream."
+            )
+        return rows, y.ndim
+
+    def _with_chunk(self, batch) -> Stream:
+        rows, y_ndim = self._chunk(batch)
+        before = vars(self).get("stream_")
+        if before is None:
+            return Stream.of(rows, y_ndim, keep=self.stream)
+        before.check_like(rows, "y", y_ndim)
+        if before.keeps != self.stream:
+            raise ValueError(
+                f"stream={self.stream!r}, but this stream was begun with {before.keeps!r}; call "
+                "fit_batches to begin another."
+            )
+        return before.followed_by(rows)
+
+    def _check_names(self, names, begun):
+        known = list(getattr(self, "feature_names_in_", names))
+        if begun and known != list(names):
+            other = next((n for n in [*names, *known] if (n in names) != (n in known)), names[0])
+            raise ValueError(
+                f"the columns must be {known}, in this order, got {list(names)}: see {other!r}."
+            )
+        self.feature_names_in_ = np.array(names, dtype=object)
+
+    def _learn_stream(self) -> Result:
+        return self._learn(self.stream_, self.stream_.precision, self.stream_.y_ndim)
+
+    def _learn(self, data, precision, y_ndim, coef_init=None, intercept_init=None) -> Result:
+        """Descend on rows or a stream, and write what was found."""
+        start = self._start(data, coef_init, intercept_init)
+        # A tiny table has no products that BLAS would share among threads
+        limit = one_blas_thread() if data.size > TINY else nullcontext()
+        with limit, np.errstate(under="ignore"):
+            result = self._follow(data, start)
+        self._write(result, precision, y_ndim)
+        return result
+
     def _start(self, rows, coef_init, intercept_init):
         """Coefficients (d, t) and intercepts (t,) to start from."""
         if self.warm_start and hasattr(self, "coef_"):
@@ -297,14 +556,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         w, b = checked_start(coef_init, intercept_init, rows, self.fit_intercept)
         if self.init == "random":
             random = check_random_state(self.random_state)
-            drawn = random.standard_normal((rows.y.shape[1], rows.X.shape[1])).T
+            drawn = random.standard_normal((rows.n_targets, rows.n_columns)).T
             w = drawn if w is None else w
             if self.fit_intercept and b is None:
-                b = random.standard_normal(rows.y.shape[1])
+                b = random.standard_normal(rows.n_targets)
         return zeros_for_missing((w, b), rows)
 
     def _check_warm_start(self, rows):
-        d, t = rows.X.shape[1], rows.y.shape[1]
+        d, t = rows.n_columns, rows.n_targets
         if np.size(self.coef_) != d * t or self.coef_.shape[-1] != d:
             raise ValueError(
                 f"warm_start=True needs the columns and targets of the fit before, coefficients of "
@@ -312,17 +571,20 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 "warm_start=False or pass coef_init."
             )
 
-    def _follow(self, rows, start) -> Result:
+    def _follow(self, data, start) -> Result:
         options = {
             "fit_intercept": bool(self.fit_intercept),
             "max_iter": int(self.max_iter),
             "tol": self.tol,
             "watch": self._write_losses if self.verbose else None,
         }
+        streaming = isinstance(data, Stream)
         if self.learning_rate == "auto":
-            return follow_auto(rows, start, **options)
+            follow = data.follow_auto if streaming else partial(follow_auto, data)
+            return follow(start, **options)
         step = ConstantStep(float(self.learning_rate), float(self.momentum))
-        return follow_textbook(rows, step, start, **options)
+        follow = data.follow_textbook if streaming else partial(follow_textbook, data)
+        return follow(step, start, **options)
 
     def _write(self, result: Result, dtype, y_ndim):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
@@ -344,7 +606,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 setattr(self, f"{name}_", getattr(result, name))
 
     def _warn(self, result: Result):
-        """One warning at most, here and nowhere else."""
+        """One warning at most, here and nowhere else; an interrupt goes on."""
+        if result.status is Status.INTERRUPTED:
+            raise KeyboardInterrupt  # the last complete update has been kept
         limit = result.max_learning_rate
         if limit is not None and self.learning_rate >= limit:
             columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
@@ -357,8 +621,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text = (
                 f"The condition number of the scaled columns is {result.condition_number:.1e}: "
                 f"about {digits} digits of the coefficients are left. Drop or combine columns "
-                "that nearly depend on each other."
+                "that nearly depend on each other"
             )
+            once = "stream_" in vars(self) and self.stream_.keeps == "moments"
+            text += ', or keep a triangular factor of the stream (stream="qr").' if once else "."
         elif result.status is Status.DIVERGED:
             category = ConvergenceWarning
             text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."

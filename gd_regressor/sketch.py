@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
 from operator import add
 
 import numpy as np
 from scipy.sparse import csc_array
 
-from gd_regressor.blocks import Rows, map_stretches
+from gd_regressor.blocks import Rows
 from gd_regressor.moments import HUGE, TINY, Moments, origin_of
 
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
@@ -33,18 +32,16 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     alone, are exact. A metric needs few digits: X'X is multiplied in single precision, in columns
     of range 1. None where these have lost too many, or squares leave the range of floats.
     """
-    stretches = min(max(height // (LEAST_HEIGHT * rows.X.shape[1]), 2), MOST_STRETCHES)
-    exact, (origin, unit) = Moments.of(rows.targets_only), _origin_and_unit(rows)
-    origins = origin.astype(rows.X.dtype), exact.target_means
+    stretches = min(max(height // (LEAST_HEIGHT * rows.n_columns), 2), MOST_STRETCHES)
+    exact, (origin, unit) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
+    origins = origin.astype(rows.precision), exact.target_means
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by _in_range
-    def stretch(first, last):
-        random = np.random.default_rng(first)  # the same bits every time
-        sketch = _embedded(rows, first, last, origins, height // stretches, random)
-        return _products(sketch, unit)
+    def stretch(part):
+        return _products(_embedded(part, origins, height // stretches), unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
-        ones, x1, y1, xx, xy = reduce(_add_each, map_stretches(rows, stretch, stretches))
+        ones, x1, y1, xx, xy = rows.total(stretch, _add_each, stretches)
         usable = _in_range(xx.diagonal(), x1, *SINGLE)
         xx *= unit
         xx *= unit[:, None]
@@ -61,7 +58,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
 @np.errstate(over="ignore", invalid="ignore")
 def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     """(d,) near the means, if that is far from zero in some column; (d,) powers of two: ranges."""
-    some = slice(None, None, -(-len(rows.X) // 256))
+    some = slice(None, None, -(-rows.n_rows // 256))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
     s = None if rows.weights is None else rows.weights[some]
     s = s if s is not None and s.any() else None
@@ -71,14 +68,16 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023))
 
 
-def _embedded(rows: Rows, first: int, last: int, origins, height: int, random) -> list[np.ndarray]:
+def _embedded(rows: Rows, origins, height: int) -> list[np.ndarray]:
     """S1 (height,), SX (height, d) and Sy (height, t) for a random S, without the origins."""
+    random = np.random.default_rng(rows.first)  # the same bits every time
     as_they_are = rows.X.flags.c_contiguous and not origins[0].any()
     if as_they_are:  # at once, without a copy of the rows
-        return _added(rows, slice(first, last), origins, *_drawn(last - first, height, random))
-    shapes = (height,), (height, rows.X.shape[1]), (height, rows.y.shape[1])
-    sketch = [np.zeros(shape, dtype=rows.X.dtype) for shape in shapes]
-    for span in rows.spans(first, last):
+        everything = slice(0, rows.n_rows)
+        return _added(rows, everything, origins, *_drawn(rows.n_rows, height, random))
+    shapes = (height,), (height, rows.n_columns), (height, rows.n_targets)
+    sketch = [np.zeros(shape, dtype=rows.precision) for shape in shapes]
+    for span in rows.spans():
         buckets, signs = _drawn(span.stop - span.start, height, random)
         some, places = np.unique(buckets, return_inverse=True)
         for total, part in zip(sketch, _added(rows, span, origins, places, signs), strict=True):

@@ -20,11 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gd_regressor.blocks import Rows
-from gd_regressor.losses import Frame
-from gd_regressor.metric import Factor, root_of_rows
+from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature, Path, Records
+from gd_regressor.root import Root
 from gd_regressor.steps import ConstantStep
 
 LARGEST_SINGULAR = 1e150
@@ -211,15 +210,14 @@ def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -
     return matrix, np.vstack([means, response]), np.maximum(total - explained, 0.0)
 
 
-def triangle_of_rows(rows: Rows, moments: Moments, factor: Factor, fit_intercept: bool) -> Triangle:
-    """From the rows, centred and scaled: eps times the condition number, not times its square."""
-    frame = Frame.of(moments, factor.scale, fit_intercept=True)
-    root, d = root_of_rows(rows, frame), len(frame.scale)
-    ones = root[:, :1]
-    matrix = root[:, 1 : d + 1] * frame.scale + ones * frame.centre
+def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
+    """From R of the rows: right to eps times the condition number, not times its square."""
+    means, d = root.mean_square, len(root.centre)
+    ones = means[:, :1]
+    matrix = means[:, 1 : d + 1] * root.scale + ones * root.centre
     if fit_intercept:
         matrix = np.column_stack([matrix, ones])
-    responses = root[:, d + 1 :] + ones * frame.target_centre
+    responses = means[:, d + 1 :] + ones * root.target_centre
     return matrix, responses, np.zeros(responses.shape[1])
 
 

@@ -18,10 +18,10 @@ TESTS = Path(__file__).parent
 # with it in the design.
 LAYERS = [
     *("__init__", "__main__", "report", "tables"),
-    *("regressor", "search", "display", "callbacks", "auto", "ladder", "path", "inputs"),
+    *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
     "distributed",
     *("descent", "spectrum", "steps", "metric", "dual", "penalties", "stopping", "losses"),
-    *("sketch", "moments", "blocks", "records", "doubled"),
+    *("sketch", "root", "moments", "blocks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines

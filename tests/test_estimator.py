@@ -149,6 +149,7 @@ def test_clone_has_the_parameters_and_nothing_learnt():
         "warm_start": True,
         "random_state": 1,
         "verbose": 0,
+        "stream": "qr",
     }
     copy = clone(GDLinearRegressor(**parameters).fit(X, y))
     assert copy.get_params() == parameters

@@ -353,8 +353,8 @@ def test_what_is_not_finite_is_seen_in_large_tables(rung, value, weighted, large
 def test_large_tables_of_few_columns_are_read_once(monkeypatch):
     """A condition number that moments can resolve needs no gradient from the rows."""
     passes = []
-    whole = DataLoss._blocks
-    monkeypatch.setattr(DataLoss, "_blocks", lambda *a: passes.append(a) or whole(*a))
+    whole = DataLoss._reader
+    monkeypatch.setattr(DataLoss, "_reader", lambda *a: passes.append(a) or whole(*a))
     model = GDLinearRegressor().fit(PLAIN, NOISE)
     assert model.metric_ == "moments"
     assert not passes
