@@ -68,7 +68,8 @@ def follow_plan(
         "rank": plan.rank,
         "metric": plan.factor.source,
     }
-    end = _judged(end, path, tol, variance, error)
+    if plan.factor.source != "scaled":  # where gaps are no estimates
+        end = _judged(end, path, tol, variance, error)
     return result_of(path, end, w, b, variance, **known)
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, reduce
@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from gd_regressor.sparse import SparseColumns
+
 # A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
 # ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
 # of two blocks to run at full speed, half of that for products with vectors.
@@ -24,20 +26,23 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
+# So many of them are begun before the first is waited for
+AHEAD = 4
 
 # A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
-Block = tuple[np.ndarray, np.ndarray, "np.ndarray | None"]
+Block = tuple["np.ndarray | SparseColumns", np.ndarray, "np.ndarray | None"]
 
 
 @dataclass(frozen=True)
 class Rows:
     """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None."""
 
-    X: np.ndarray
+    X: np.ndarray | SparseColumns
     y: np.ndarray
     weights: np.ndarray | None = None
     dtype: Any = np.float64  # of the columns in blocks: what products are made in
     unit: float = 1.0  # what the weights were divided by, a power of two
+    known: Any = None  # the moments, where a first pass has made them
     first: int = 0  # the number of the first row, in the table that this is a part of
 
     @property
@@ -58,9 +63,19 @@ class Rows:
         return self.n_rows * self.n_columns
 
     @property
+    def is_sparse(self) -> bool:
+        return isinstance(self.X, SparseColumns)
+
+    @property
+    def stored(self) -> int:
+        """Entries of X and y that are stored."""
+        entries = self.X.stored if self.is_sparse else self.size
+        return entries + self.n_rows * self.n_targets
+
+    @property
     def precision(self) -> np.dtype:
-        """Of X as it was given."""
-        return self.X.dtype
+        """Of what is learnt from X: single where X is, else double."""
+        return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
 
     @property
     def total_weight(self) -> float:
@@ -78,18 +93,18 @@ class Rows:
     @property
     def targets_only(self) -> Rows:
         """The same targets and weights beside no columns."""
-        return replace(self, X=self.X[:, :0])
+        return replace(self, X=np.empty((self.n_rows, 0)), known=None)
 
     @property
     def vector_rows(self) -> int:
         entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
-        return max(entries // self.width, BLOCK_ROWS // 2)
+        return max(entries * self.n_rows // max(self.stored, 1), BLOCK_ROWS // 2)
 
     def part(self, first: int, last: int) -> Rows:
         """The rows `first` to `last` (excluded)."""
         weights = None if self.weights is None else self.weights[first:last]
         X, y = self.X[first:last], self.y[first:last]
-        return replace(self, X=X, y=y, weights=weights, first=self.first + first)
+        return replace(self, X=X, y=y, weights=weights, known=None, first=self.first + first)
 
     def parts(self, height: int) -> Iterator[Rows]:
         """Parts of `height` rows and the rest."""
@@ -105,10 +120,16 @@ class Rows:
         for row in range(0, self.n_rows, height):
             yield slice(row, min(row + height, self.n_rows))
 
-    def blocks(self, height: int | None = None) -> Iterator[Block]:
-        """Their contents; rows without weight are absent."""
+    def columns(self, rows: slice) -> np.ndarray:
+        """Those of a block, dense."""
+        x = self.X[rows].toarray() if self.is_sparse else self.X[rows]
+        return np.asarray(x, dtype=self.dtype)
+
+    def blocks(self, height: int | None = None, *, as_stored: bool = False) -> Iterator[Block]:
+        """Their contents; rows without weight are absent. Sparse columns dense, or `as_stored`."""
+        as_stored = as_stored and self.is_sparse
         for rows in self.spans(height):
-            x = np.asarray(self.X[rows], dtype=self.dtype)
+            x = self.X[rows].astype(self.dtype) if as_stored else self.columns(rows)
             y = np.asarray(self.y[rows], dtype=np.float64)
             s = None if self.weights is None else self.weights[rows]
             if s is not None and not s.all():
@@ -124,7 +145,7 @@ class Rows:
         None counts nothing. On the threads at hand; few results wait to be added at any time.
         """
         n = self.n_rows
-        stretches = stretches or min(max(n * self.width // BLOCK_ENTRIES, 1), STRETCHES)
+        stretches = stretches or min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)
         if stretches == 1:
             return work(self)
         spans = pairwise(n * i // stretches for i in range(stretches + 1))
@@ -133,19 +154,28 @@ class Rows:
         return None if first is None else reduce(add, done, first)
 
 
+def add_each(a, b) -> list:
+    """Sums of several things at once."""
+    return list(map(operator.add, a, b))
+
+
 def _worked(rows: Rows, work: Callable[[Rows], Any], spans) -> Iterator[Any]:
-    with one_blas_thread() as threads:
-        if threads == 1:
+    with one_blas_thread() as pool:
+        if pool is None:
             yield from (work(rows.part(*span)) for span in spans)
             return
-        with ThreadPoolExecutor(threads) as pool:
-            waiting: deque = deque()
+        waiting: deque = deque()
+        try:
             for span in spans:
                 waiting.append(pool.submit(work, rows.part(*span)))
-                if len(waiting) > 2 * threads:
+                if len(waiting) > AHEAD:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        finally:  # nobody reads the rows any more when an error has ended this
+            for result in waiting:
+                result.cancel()
+            wait(waiting)
 
 
 @cache
@@ -159,12 +189,12 @@ class _Limit:
     lock = threading.Lock()
     holders = 0
     limiter: Any = None
-    threads = 1
+    pool: ThreadPoolExecutor | None = None
 
 
 @contextmanager
-def one_blas_thread() -> Iterator[int]:
-    """Hold BLAS at one thread; yields how many threads of our own the caller may use instead.
+def one_blas_thread() -> Iterator[ThreadPoolExecutor | None]:
+    """Hold BLAS at one thread; yields threads of our own to use instead, None where there is one.
 
     OpenBLAS's threads gain nothing on tall blocks and spin at barriers when another process
     holds a core, while threads over blocks do not. The limit is process-wide, so overlapping
@@ -173,13 +203,14 @@ def one_blas_thread() -> Iterator[int]:
     with _Limit.lock:
         if _Limit.holders == 0:
             found = [library["num_threads"] for library in _blas().info()]
-            _Limit.threads = min(max(found, default=1), os.cpu_count() or 1)
+            threads = min(max(found, default=1), os.cpu_count() or 1)
+            _Limit.pool = ThreadPoolExecutor(threads) if threads > 1 else None
             _let_any_thread_limit()
             _Limit.limiter = _blas().limit(limits=1)
         _Limit.holders += 1
-        threads = _Limit.threads
+        pool = _Limit.pool
     try:
-        yield threads
+        yield pool
     finally:
         with _Limit.lock:
             _Limit.holders -= 1
@@ -187,6 +218,8 @@ def one_blas_thread() -> Iterator[int]:
                 _let_any_thread_limit()
                 _Limit.limiter.restore_original_limits()
                 _let_any_thread_limit()
+                if _Limit.pool is not None:
+                    _Limit.pool.shutdown()
 
 
 def _let_any_thread_limit() -> None:

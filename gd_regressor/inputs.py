@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils import assert_all_finite
 
 from gd_regressor.blocks import Rows
+from gd_regressor.checks import check_finite, check_targets
+from gd_regressor.sparse import SparseColumns
 
 
 @dataclass(frozen=True)
@@ -129,38 +129,43 @@ def _numbers(table, name: str, number: int) -> np.ndarray:
     return values
 
 
-SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
+def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
+    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind.
 
-
-def rows_of(X: np.ndarray, y, sample_weight) -> Rows:
-    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind."""
+    The moments of all rows look at the targets too: where they are `seen` there, not here.
+    """
+    if issparse(X):
+        X = SparseColumns.of(X)
     if issparse(y):
         raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
-    weights, unit = checked_weights(sample_weight, len(X))
-    check_finite(y, "y")
-    counted = y if weights is None else y[weights > 0]
-    largest = max(float(counted.max()), -float(counted.min()))
-    if largest > LARGEST_TARGET:
-        raise ValueError(
-            f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
-            f"at most {LARGEST_TARGET:g}."
-        )
-    if 0 < largest < SMALLEST_TARGET:
-        raise ValueError(
-            f"y has values of at most {largest:.3g}, whose squares vanish; multiply y so that they "
-            f"are above {SMALLEST_TARGET:g}."
-        )
+    weights, unit = checked_weights(sample_weight, len(y))
+    if not seen:
+        check_targets(y, weights)
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
 
 
-def check_finite(array: np.ndarray, name: str) -> None:
-    """Refuse NaN and infinity. A sum shows most arrays to be free of them in no time."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = array.sum()
-    if not math.isfinite(total):
-        assert_all_finite(array, estimator_name="GDLinearRegressor", input_name=name)
+def rows_of_block(X, y, sample_weight) -> Rows | None:
+    """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
+    arrays = [a if a is None or issparse(a) else np.asarray(a) for a in (X, y, sample_weight)]
+    for name, array in zip(("X", "y", "sample_weight"), arrays, strict=True):
+        if array is not None and array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} must be numeric, got dtype {array.dtype}; encode it first.")
+    X, y, weights = arrays
+    X = SparseColumns.of(X) if issparse(X) else X
+    if y.shape[0] != X.shape[0]:
+        raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
+    if not y.shape[0]:
+        return None
+    if weights is not None:
+        weights = weights.astype(np.float64)
+        check_finite(weights, "sample_weight")
+        if weights.shape != (len(y),) or (weights < 0).any():
+            raise ValueError("sample_weight must hold one weight >= 0 per row.")
+        if not weights.any():
+            return None
+    return Rows(X, y.reshape(len(y), -1), weights)
 
 
 def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:

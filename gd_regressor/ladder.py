@@ -11,12 +11,12 @@ from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS, Doubled, Point, plain
 from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
-from gd_regressor.metric import Factor
-from gd_regressor.moments import Moments
+from gd_regressor.metric import Diagonal, Factor
+from gd_regressor.moments import Moments, diagonal_moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
-from gd_regressor.stopping import AtFloor, NearMinimum
+from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
 
 # Up to MOMENTS_SUFFICE refining on the rows takes an update or two; above DOUBLED_FROM small tables
 # are worth doubled precision
@@ -30,6 +30,9 @@ SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
 # heavy rows collide 4: the loss may be that much further from its minimum than it seems
 SKETCH_SAFETY = 4.0
+# With more columns than FEW_SPARSE, sparse ones are descended on as they are. The distance from the
+# minimum is extrapolated there: FLAT_SAFETY allows for that
+FEW_SPARSE, FLAT_SAFETY = 2000, 4.0
 # Heights of a sketch that are considered, in columns
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 # The space of the rows is known to eps times the condition number of the raw columns
@@ -70,6 +73,8 @@ class Plan:
         if tol is None:
             return None
         if isinstance(self.step, ConjugateStep):
+            if self.factor.source == "scaled":
+                return Flattening(tol / FLAT_SAFETY * variance)
             return NearMinimum(tol / SKETCH_SAFETY * variance)
         return AtFloor(self.precision**2 * square)
 
@@ -118,6 +123,10 @@ class Plan:
 def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
     """The cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
     first, plan = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, tol), None
+    if rows.is_sparse and rung is None and rows.size > SMALL:
+        first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
+    if first == "scaled":
+        return by_scaling(rows, fit_intercept)
     if first == "dual":
         plan = by_dual(rows, fit_intercept)
     elif first == "sketch":
@@ -191,12 +200,31 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     small = rows.size <= SMALL
-    loss = DataLoss(rows, frame, None if small else _shift(frame))
+    shift = None if small else _shift(frame)
+    loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else shift)
     null_vectors, condition = factor.null_vectors(loss, together=not small)
     exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
     if exact and not small:
         loss = MomentLoss(moments, frame)
     return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+
+
+def by_scaling(rows: Rows, fit_intercept: bool) -> Plan:
+    """Conjugate steps on the rows, in columns scaled to deviation 1: nothing of size (d, d)."""
+    moments = diagonal_moments(rows)
+    factor = Diagonal.of(moments, about_mean=fit_intercept)
+    frame = Frame.of(moments, factor.scale, fit_intercept)
+    loss = DataLoss(rows, frame, _shift_of_full(rows, frame))
+    no_vectors = np.zeros((frame.n_parameters, 0))
+    rank = int((~factor.constant).sum())
+    return Plan(loss, factor, no_vectors, 1.0, rank, moments, ConjugateStep())
+
+
+def _shift_of_full(rows: Rows, frame: Frame) -> np.ndarray:
+    """What the columns of a sparse block are moved by: those that are stored in full."""
+    shift = np.zeros_like(frame.centre)
+    shift[rows.X.where] = frame.centre[rows.X.where]
+    return shift
 
 
 def _shift(frame: Frame) -> np.ndarray | None:
@@ -214,7 +242,7 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     dependent = before.dropped[plan.null_vectors[before.dropped].any(axis=1)]
     factor = Factor.of_rows(rows, frame, without=dependent)
     rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
-    loss = DataLoss(rows, frame)
+    loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else None)
     more, condition = rest.null_vectors(loss)
     null_vectors = np.hstack([plan.null_vectors, more])
     loss = DoubledLoss(rows, frame) if rows.size <= SMALL else loss

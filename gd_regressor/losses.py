@@ -8,7 +8,7 @@ from functools import cached_property, reduce
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from gd_regressor.blocks import Rows
+from gd_regressor.blocks import Rows, add_each
 from gd_regressor.doubled import Doubled, Point, plain, residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
@@ -77,16 +77,11 @@ def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
     def of_part(part):
         mine = target[part.first - rows.first :]
         for span in part.spans():
-            x, y = (np.asarray(a[span], dtype=np.float64) for a in (part.X, part.y))
-            mine[span] = residual(x, y, w, b)
+            y = np.asarray(part.y[span], dtype=np.float64)
+            mine[span] = residual(part.columns(span), y, w, b)
 
     rows.total(of_part)
     return replace(rows, y=target)
-
-
-def add_pairs(a, b):
-    """Sums of two things at once."""
-    return a[0] + b[0], a[1] + b[1]
 
 
 @dataclass(frozen=True)
@@ -167,14 +162,16 @@ class DataLoss:
         moved = shift.any()
 
         def blocks(part):
-            for x, y, s in part.blocks(part.vector_rows):
-                yield (x - shift if moved else x), y - target_centre, s
+            for x, y, s in part.blocks(part.vector_rows, as_stored=True):
+                if moved:
+                    x = x.moved(shift) if part.is_sparse else x - shift
+                yield x, y - target_centre, s
 
         return blocks
 
     def _mean(self, work):
         """Sum over the rows; divide by the weight, and the columns by their scale."""
-        value, product = self.rows.total(work, add_pairs)
+        value, product = self.rows.total(work, add_each)
         weight = self.rows.total_weight
         if self.shift is not None:
             rest = self.frame.centre - self.shift
@@ -202,9 +199,9 @@ class DoubledLoss:
 
         def of_part(part):
             sums = [_doubled_sums(theta, frame, *block) for block in part.blocks()]
-            return reduce(add_pairs, sums) if sums else None
+            return reduce(add_each, sums) if sums else None
 
-        value, gradient = self.rows.total(of_part, add_pairs)
+        value, gradient = self.rows.total(of_part, add_each)
         weight = self.rows.total_weight
         return plain(value) / weight, -2 * plain(gradient) / weight
 

@@ -41,6 +41,47 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Diagonal:
+    """Half the inverse of the columns' variances: what a metric without their products can be."""
+
+    curvature: np.ndarray  # (d,): variances of the scaled columns, zero for constant ones
+    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
+
+    source, steepness = "scaled", 1.0
+
+    @classmethod
+    def of(cls, moments: Moments, *, about_mean: bool) -> Diagonal:
+        """From the scatter of the columns, about their means or about zero."""
+        variance = moments.xx.diagonal() / moments.weight
+        if not about_mean:
+            variance = variance + moments.column_means**2
+        scale = _power_of_two(variance)
+        return cls(variance / scale**2, scale)
+
+    @property
+    def constant(self) -> np.ndarray:
+        """(d,): which columns no direction ever moves."""
+        return self.curvature <= 0
+
+    def apply(self, gradient: np.ndarray) -> np.ndarray:
+        direction, d = gradient / 2, len(self.scale)
+        direction[:d] /= np.where(self.constant, np.inf, self.curvature)[:, None]
+        return direction
+
+    def admissible(self, theta: np.ndarray) -> np.ndarray:
+        """The point (p, t) with zero where no direction leads."""
+        theta = theta.copy()
+        theta[: len(self.scale)][self.constant] = 0.0
+        return theta
+
+
+def _power_of_two(variance: np.ndarray) -> np.ndarray:
+    """The nearest to the deviation: numbers keep their bits in such units."""
+    exponent = np.frexp(np.sqrt(2 * np.where(variance > 0, variance, 1.0)))[1] - 1
+    return np.ldexp(1.0, exponent)
+
+
+@dataclass(frozen=True)
 class Factor:
     """R with R'R the correlations of the columns, pivoted; as a metric, (2 R'R)^-1.
 
@@ -76,9 +117,7 @@ class Factor:
         if moments.held is not None:  # and what is left is rounding of what was removed
             gone = variance <= REMOVED * EPS * moments.held / moments.weight
             variance = np.where(gone, 0.0, variance)
-        # Units are powers of two, in which numbers keep their bits: the nearest to the deviation
-        exponent = np.frexp(np.sqrt(2 * np.where(variance > 0, variance, 1.0)))[1] - 1
-        unit = np.ldexp(1.0, exponent)
+        unit = _power_of_two(variance)
         scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
             raise ValueError(

@@ -7,19 +7,27 @@ from functools import reduce
 from operator import add
 
 import numpy as np
-from sklearn.utils import assert_all_finite, check_X_y
+from scipy.sparse import dia_array
+from sklearn.utils import check_X_y
 
-from gd_regressor.blocks import Block, Rows
+from gd_regressor.blocks import Block, Rows, add_each
+from gd_regressor.checks import check_finite, check_targets
+from gd_regressor.doubled import EPS
+from gd_regressor.sparse import SparseColumns, gram
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
 GROUP = 16
+# With fewer than one entry in DENSER stored, products of sparse columns are cheaper
+DENSER = 10
 # Outside these bounds a column's scatter is computed again in other units: its products with
 # other columns must neither overflow nor vanish
 TINY, HUGE = 1e-120, 1e120
 WIDEST = 8e307  # differences of columns from their origins
 # An origin whose square is this many variances from the mean costs four digits
 FAR = 1e4
+# Variances of targets between these need no look at the values
+SMALLEST_SQUARE, LARGEST_SQUARE = 1e-270, 1e290
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class Moments:
         Sum of their products with the targets, likewise.
     yy : ndarray of shape (n_targets,)
         Sums of the squares of the targets about their means.
+    n_rows : int
+        The number of rows whose weight is not zero.
     held : ndarray of shape (n_features,) or None
         Largest diagonal of `xx` before rows were removed; None where none were.
 
@@ -83,6 +93,7 @@ class Moments:
     xx: np.ndarray  # (d, d): sum of s (x - mean)(x - mean)'
     xy: np.ndarray  # (d, t)
     yy: np.ndarray  # (t,)
+    n_rows: int
     held: np.ndarray | None = None  # (d,)
 
     @classmethod
@@ -128,7 +139,13 @@ class Moments:
         rows : Rows
             The validated table.
         """
-        return rows.total(_of_part)
+        if rows.known is not None:
+            return rows.known
+        moments = rows.total(_of_part)
+        square = moments.yy / moments.weight
+        if not ((square > SMALLEST_SQUARE) & (square < LARGEST_SQUARE)).all():
+            check_targets(rows.y, rows.weights)
+        return moments
 
     def __add__(self, other: Moments) -> Moments:
         scale = np.maximum(self.scale, other.scale)
@@ -151,14 +168,14 @@ class Moments:
             xx,
             a.xy + b.xy + np.multiply.outer(both * step, target_step),
             np.maximum(a.yy + b.yy + both * target_step**2, 0.0),
+            a.n_rows + b.n_rows,
             held,
         )
 
     def __sub__(self, other: Moments) -> Moments:
         # Rows removed are rows of negative weight
-        return replace(self, held=self.largest_held) + replace(
-            other, weight=-other.weight, xx=-other.xx, xy=-other.xy, yy=-other.yy, held=None
-        )
+        rest = replace(self, held=self.largest_held) + replace(other.times(-1.0), held=None)
+        return replace(rest, n_rows=self.n_rows - other.n_rows)
 
     def times(self, factor: float) -> Moments:
         """The moments of the same rows with other weights.
@@ -197,6 +214,7 @@ class Moments:
             self.xx * ratio * ratio[:, None],
             self.xy * ratio[:, None],
             self.yy,
+            self.n_rows,
             None if self.held is None else self.held * ratio**2,
         )
 
@@ -212,33 +230,90 @@ class Moments:
 
 
 def _of_part(rows: Rows) -> Moments | None:
-    groups = (_of_group(group) for group in rows.parts(GROUP * rows.block_rows))
+    height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
+    groups = (_of_group(group) for group in rows.parts(height))
     present = (group for group in groups if group is not None)  # all weights of one may be zero
     first = next(present, None)
     return None if first is None else reduce(add, present, first)
 
 
+def diagonal_moments(rows: Rows) -> Moments:
+    """The moments of sparse columns, but of `xx` the diagonal only (a sparse matrix)."""
+    first = next(rows.blocks(rows.vector_rows, as_stored=True))
+    (origin, target_origin), (d, t) = _origins(*first), (rows.n_columns, rows.n_targets)
+
+    def of_part(part):
+        sums, squares, ys = np.zeros((d, 1 + t)), np.zeros(d), np.zeros((1 + t, 1 + t))
+        n_rows = 0
+        for x, y, s in part.blocks(part.vector_rows, as_stored=True):
+            x, table = x.moved(origin), np.column_stack([np.ones(len(y)), y - target_origin])
+            weighted = table if s is None else s[:, None] * table
+            sums += x.T @ weighted
+            squares += x.column_sums(weighted[:, 0])
+            ys += weighted.T @ table
+            n_rows += len(y)
+        return sums, squares, ys, n_rows
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums, squares, ys, n_rows = rows.total(of_part, add_each)
+        weight, y_sums = float(ys[0, 0]), ys[0, 1:]
+        mean, target_mean = sums[:, 0] / weight, y_sums / weight
+        scatter = squares - weight * mean**2
+        # A column stored in one row of each hundred millions differs from its mean; rounding does
+        scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
+        finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
+    if not finite.all():
+        check_finite(rows.X.sparse.data, "X: what is stored")
+        check_finite(rows.X.dense, "X: the columns stored in full")
+        raise ValueError(
+            f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
+        )
+    yy = np.maximum(np.diag(ys)[1:] - y_sums * target_mean, 0.0)
+    xy = sums[:, 1:] - np.multiply.outer(mean, y_sums)
+    xx = dia_array((scatter[None], [0]), shape=(d, d))
+    ones = np.ones(d)
+    return Moments(weight, origin, ones, mean, target_origin, target_mean, xx, xy, yy, n_rows)
+
+
+def _sparse_pays(rows: Rows) -> bool:
+    """Whether products of what is stored cost less than those of dense blocks."""
+    return rows.is_sparse and DENSER * rows.stored < rows.size
+
+
+def _blocks(rows: Rows):
+    if _sparse_pays(rows):
+        return rows.blocks(rows.vector_rows, as_stored=True)
+    return rows.blocks()
+
+
 def _of_group(rows: Rows) -> Moments | None:
-    start = next(rows.blocks(), None)
+    start = next(_blocks(rows), None)
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        near, d = origin_of(*start, far=0.5), start[0].shape[1]
-        origin, target_origin, scale = near[:d], near[d:], np.ones(d)
-        moments = _centred(rows.blocks(), origin, target_origin, scale)
-        if (moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()).any():
+        origin, target_origin = _origins(*start)
+        scale = np.ones_like(origin)
+        moments = _centred(_blocks(rows), origin, target_origin, scale)
+        far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
+        if isinstance(start[0], SparseColumns):  # the others stay at zero
+            far &= np.isin(np.arange(len(far)), start[0].where)
+        if far.any():
             # The first rows, or those of little weight, are far from the others
-            origin = origin + moments.mean
-            moments = _centred(rows.blocks(), origin, target_origin, scale)
+            origin = np.where(far, origin + moments.mean, origin)
+            moments = _centred(_blocks(rows), origin, target_origin, scale)
     scatter = moments.xx.diagonal()
     if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
         return moments
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     spread = np.zeros(odd.size)
-    for x, _, _ in rows.blocks():
-        spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+    for x, _, _ in _blocks(rows):
+        if isinstance(x, SparseColumns):
+            distance = x.moved(np.where(np.isin(np.arange(len(origin)), x.where), origin, 0.0))
+            spread = np.maximum(spread, distance.largest()[odd])
+        else:
+            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
     if not (spread <= WIDEST).all():
-        assert_all_finite(rows.X, estimator_name="GDLinearRegressor", input_name="X")
+        check_finite(rows.X, "X", rows.first)
         raise ValueError(
             f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
             "floating-point numbers reach; divide the column."
@@ -246,7 +321,17 @@ def _of_group(rows: Rows) -> Moments | None:
     if not spread.any():  # the odd columns are constant
         return moments
     scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    return _centred(rows.blocks(), origin, target_origin, scale)
+    return _centred(_blocks(rows), origin, target_origin, scale)
+
+
+def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
+    """(d,) and (t,): values near the means, zero for sparse columns."""
+    if not isinstance(x, SparseColumns):
+        near, d = origin_of(x, y, s, far=0.5), x.shape[1]
+        return near[:d], near[d:]
+    near, origin = origin_of(x.dense, y, s, far=0.5), np.zeros(x.shape[1])
+    origin[x.where] = near[: x.where.size]
+    return origin, near[x.where.size :]
 
 
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
@@ -284,16 +369,22 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
     # A symmetric product costs half, unless the targets with each other are most of it
     symmetric, yy = t <= d, np.zeros(t)
     products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
-    table = np.empty((0, 1 + d + t))
+    table, n_rows = np.empty((0, 1 + d + t)), 0
     for x, y, s in blocks:
+        n_rows += len(x)
+        sparse = isinstance(x, SparseColumns)
+        dense, where = (x.dense, x.where) if sparse else (x, slice(None))
         if len(table) < len(x):
-            table = np.empty((len(x), 1 + d + t))
+            table = np.empty((len(x), 1 + dense.shape[1] + t))
         block = table[: len(x)]
-        side_by_side(block, (x, y, s), origin, target_origin, scale)
+        side_by_side(block, (dense, y, s), origin[where], target_origin, scale[where])
         # One product holds the weight, the sums and the rest
-        products += block[:, : len(products)].T @ block
+        if sparse:
+            products += gram(block, x, scale, s)[: len(products)]
+        else:
+            products += block[:, : len(products)].T @ block
         if not symmetric:
-            yy += np.einsum("ij,ij->j", block[:, d + 1 :], block[:, d + 1 :])
+            yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
     weight, sums = products[0, 0], products[0, 1:]
     means = sums / weight
     central = products[1:, 1:]
@@ -309,4 +400,5 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
         central[:d, :d],
         central[:d, d:],
         np.maximum(yy, 0.0),
+        n_rows,
     )

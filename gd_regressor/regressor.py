@@ -5,9 +5,9 @@ from __future__ import annotations
 import numbers
 import warnings
 from contextlib import contextmanager, nullcontext
-from functools import partial
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
@@ -15,16 +15,24 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from gd_regressor.auto import follow_auto
 from gd_regressor.blocks import one_blas_thread
+from gd_regressor.checks import check_finite
+from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
 from gd_regressor.inputs import (
     Batch,
     batches_of,
-    check_finite,
     checked_start,
     rows_of,
+    rows_of_block,
     zeros_for_missing,
 )
 from gd_regressor.moments import Moments
-from gd_regressor.path import SMALL, DivergenceWarning, divergence_advice, follow_textbook
+from gd_regressor.path import (
+    SMALL,
+    DivergenceWarning,
+    closed_form_pays,
+    divergence_advice,
+    follow_textbook,
+)
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
     ConstantStep,
@@ -225,11 +233,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         with _unchanged_on_error(self):
-            all_seen = self.learning_rate == "auto" and sample_weight is None
-            X, y = self._validated(X, y, all_seen)
             vars(self).pop("stream_", None)
-            rows = rows_of(X, y, sample_weight)
-            result = self._learn(rows, X.dtype, y.ndim, coef_init, intercept_init)
+            rows, y_ndim = self._table(X, y, sample_weight)
+            result = self._learn(rows, rows.precision, y_ndim, coef_init, intercept_init)
         self._warn(result)
         return self
 
@@ -439,17 +445,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             Predictions.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
+        if is_dask(X):
+            return predicted(X, self.predict, *np.atleast_2d(self.coef_).shape[:1], self.coef_.ndim)
+        kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+        X = validate_data(self, X, reset=False, **kinds)
         if X.dtype == np.float64:
             return X @ self.coef_.T + self.intercept_
         # Columns far from zero would cost float32 its digits in the sums; block by block
-        coef, starts = self.coef_.T.astype(np.float64), range(0, len(X), PREDICT_ROWS)
+        coef, starts = self.coef_.T.astype(np.float64), range(0, X.shape[0], PREDICT_ROWS)
         parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
         return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.input_tags.sparse = True
         return tags
 
     def _check_parameters(self):
@@ -473,9 +483,30 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         for name in ("fit_intercept", "warm_start"):
             check_bool(name, getattr(self, name))
 
-    def _validated(self, X, y, all_seen=False, reset=True):
-        """X and y as arrays; that a large X is finite, "auto" sees in its pass over all rows."""
-        if _is_float_array(X, (2,)) and y is not None and reset:
+    def _table(self, X, y, sample_weight):
+        """The rows to fit, and the dimensions of y."""
+        if is_dask(X):
+            rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
+            self.n_features_in_ = rows.n_columns
+            vars(self).pop("feature_names_in_", None)
+            if hasattr(X, "columns"):
+                self.feature_names_in_ = np.array(X.columns, dtype=object)
+            return rows, y.ndim
+        X, y = self._validated(X, y)
+        seen = sample_weight is None and self._passes_over_all(*X.shape)
+        if issparse(X) or not seen:
+            check_finite(X, "X")
+        return rows_of(X, y, sample_weight, seen=seen), y.ndim
+
+    def _passes_over_all(self, n, d):
+        """Whether a large table is first passed over in full, by what looks at the values too."""
+        if n * d <= SMALL or n <= d:
+            return False
+        return self.learning_rate == "auto" or closed_form_pays(n, d, int(self.max_iter))
+
+    def _validated(self, X, y, reset=True):
+        """X and y as arrays, not yet known to be finite."""
+        if _is_ready(X, (2,)) and y is not None and reset:
             # What validate_data would do, which takes a tenth of a small fit to find it out
             self.n_features_in_ = X.shape[1]
             vars(self).pop("feature_names_in_", None)
@@ -483,24 +514,32 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             X, y = validate_data(self, X, y, reset=reset, skip_check_array=True)
             X = check_array(
                 X,
+                accept_sparse=("csr", "csc", "coo"),
                 dtype=[np.float64, np.float32],
                 ensure_all_finite=False,
                 estimator=self,
                 input_name="X",
             )
-        if not _is_float_array(y, (1, 2)):
-            y = check_array(y, dtype=None, ensure_2d=False, estimator=self, input_name="y")
+        X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
+        if not _is_ready(y, (1, 2)):
+            y = check_array(
+                y,
+                dtype=None,
+                ensure_2d=False,
+                ensure_all_finite=False,
+                estimator=self,
+                input_name="y",
+            )
             y = y.astype(np.float64) if y.dtype.kind == "O" else y
-        if len(X) != len(y):
+        if X.shape[0] != len(y):
             check_consistent_length(X, y)
-        if not (all_seen and X.size > SMALL and X.shape[0] > X.shape[1]):
-            check_finite(X, "X")
         return X, y
 
     def _chunk(self, batch):
         """The rows of a chunk, and the dimensions of its y."""
         begun = "stream_" in vars(self)
         X, y = self._validated(batch.X, batch.y, reset=not begun)
+        check_finite(X, "X")
         if batch.names is not None:
             self._check_names(batch.names, begun)
         rows = rows_of(X, y, batch.sample_weight)
@@ -578,13 +617,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             "tol": self.tol,
             "watch": self._write_losses if self.verbose else None,
         }
-        streaming = isinstance(data, Stream)
         if self.learning_rate == "auto":
-            follow = data.follow_auto if streaming else partial(follow_auto, data)
-            return follow(start, **options)
+            if isinstance(data, Stream):
+                return data.follow_auto(start, **options)
+            rung = "moments" if isinstance(data, DaskRows) else None
+            return follow_auto(data, start, rung=rung, **options)
         step = ConstantStep(float(self.learning_rate), float(self.momentum))
-        follow = data.follow_textbook if streaming else partial(follow_textbook, data)
-        return follow(step, start, **options)
+        if isinstance(data, DaskRows):
+            data = Stream.of_table(data, 2)
+        if isinstance(data, Stream):
+            return data.follow_textbook(step, start, **options)
+        return follow_textbook(data, step, start, **options)
 
     def _write(self, result: Result, dtype, y_ndim):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
@@ -672,10 +715,14 @@ def _unchanged_on_error(estimator):
         raise
 
 
-def _is_float_array(value, ndims):
-    """Whether nothing needs conversion, which check_array takes as long as a small fit to find."""
+def _is_ready(value, ndims):
+    """Whether nothing needs conversion, which check_array takes as long as a small fit to find.
+
+    Numbers of other kinds on disk are converted block by block, never all at once.
+    """
     is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
-    return is_array and value.ndim in ndims and value.size > 0
+    on_disk = isinstance(value, np.memmap) and value.dtype.kind in "fiub"
+    return (is_array or on_disk) and value.ndim in ndims and value.size > 0
 
 
 def _is_integer(value):

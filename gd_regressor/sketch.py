@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import add
 
 import numpy as np
 from scipy.sparse import csc_array
 
-from gd_regressor.blocks import Rows
+from gd_regressor.blocks import Rows, add_each
 from gd_regressor.moments import HUGE, TINY, Moments, origin_of
 
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
@@ -41,7 +40,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
         return _products(_embedded(part, origins, height // stretches), unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
-        ones, x1, y1, xx, xy = rows.total(stretch, _add_each, stretches)
+        ones, x1, y1, xx, xy = rows.total(stretch, add_each, stretches)
         usable = _in_range(xx.diagonal(), x1, *SINGLE)
         xx *= unit
         xx *= unit[:, None]
@@ -71,7 +70,8 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
 def _embedded(rows: Rows, origins, height: int) -> list[np.ndarray]:
     """S1 (height,), SX (height, d) and Sy (height, t) for a random S, without the origins."""
     random = np.random.default_rng(rows.first)  # the same bits every time
-    as_they_are = rows.X.flags.c_contiguous and not origins[0].any()
+    ready = rows.X.flags.c_contiguous and rows.X.dtype == rows.precision
+    as_they_are = ready and not origins[0].any()
     if as_they_are:  # at once, without a copy of the rows
         everything = slice(0, rows.n_rows)
         return _added(rows, everything, origins, *_drawn(rows.n_rows, height, random))
@@ -92,7 +92,7 @@ def _drawn(n: int, height: int, random: np.random.Generator) -> tuple[np.ndarray
 
 def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
     """The sums of ones, columns and targets of some rows by the place that each is added to."""
-    x = np.ascontiguousarray(rows.X[span])
+    x = np.ascontiguousarray(rows.X[span], dtype=rows.precision)
     x = x - origins[0] if origins[0].any() else x
     y = (rows.y[span] - origins[1]).astype(x.dtype)
     if rows.weights is not None:
@@ -111,10 +111,6 @@ def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
     x = x.astype(np.float32, copy=False)
     parts = ones @ ones, x1, y.T @ ones, x.T @ x, xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
-
-
-def _add_each(a: list, b: list) -> list:
-    return list(map(add, a, b))
 
 
 def _in_range(scatter: np.ndarray, x1: np.ndarray, tiny: float, huge: float) -> bool:

@@ -53,7 +53,7 @@ class ConjugateStep:
     so it begins where residuals are of the size of y, wherever the descent is started.
     """
 
-    first: np.ndarray  # (p, t)
+    first: np.ndarray | None = None  # (p, t); None is zero
 
     def start(self, theta: np.ndarray) -> None:
         return None
@@ -61,7 +61,9 @@ class ConjugateStep:
     def next(self, state, here: Iterate, loss) -> Next:
         if state is None:
             state = np.zeros(here.theta.shape), np.full(here.theta.shape[1], np.inf)
-            return self.first, *loss.value_and_gradient(self.first), state
+            first = state[0] if self.first is None else self.first
+            if first.any() or here.theta.any():
+                return first, *loss.value_and_gradient(first), state
         last, last_slope = state
         slope = np.einsum("ij,ij->j", here.gradient, here.direction)
         direction = here.direction + _ratio(slope, last_slope) * last

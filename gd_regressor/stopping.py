@@ -11,6 +11,8 @@ import numpy as np
 from gd_regressor.doubled import EPS
 from gd_regressor.records import Records, Status
 
+LEAST_WINDOW = 2  # of updates, to extrapolate from
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -82,10 +84,40 @@ class NearMinimum:
 
 
 @dataclass(frozen=True)
+class Flattening:
+    """What updates still lower the loss by, extrapolated, is at most the threshold.
+
+    For descents of which no eigenvalue is known: of conjugate steps, the decreases from here on are
+    the distance from the minimum (Hestenes and Stiefel 1952). They are taken to go on falling as
+    from the last quarter of the updates but one to the last.
+    """
+
+    threshold: np.ndarray  # (t,)
+
+    def start(self, records: Records) -> np.ndarray:
+        return records.decreases[:0]
+
+    def look(self, records: Records, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        decreases = np.concatenate([before, records.decreases])
+        ends = [self._flat(decreases[: k + 1]) for k in range(len(before), len(decreases))]
+        return np.array(ends), decreases
+
+    def _flat(self, decreases: np.ndarray) -> bool:
+        k = len(decreases)
+        window = max(LEAST_WINDOW, k // 4)
+        if k < 2 * window:
+            return False
+        last = decreases[k - window :].sum(axis=0)
+        ratio = last / np.maximum(decreases[k - 2 * window : k - window].sum(axis=0), 1e-300)
+        left = last * ratio / np.maximum(1 - ratio, EPS)
+        return bool(((left <= self.threshold) & (last >= 0) | (last == 0)).all())
+
+
+@dataclass(frozen=True)
 class Stop:
     """A rule of convergence (None: none), the most updates, and the bounds of divergence."""
 
-    rule: Settled | AtFloor | NearMinimum | None
+    rule: Settled | AtFloor | NearMinimum | Flattening | None
     max_iter: int
     bound: np.ndarray  # (t,): a loss above this has diverged
     ceiling: float  # a loss above this belongs to predictions that nearly overflow

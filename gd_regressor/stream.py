@@ -13,7 +13,7 @@ from gd_regressor.ladder import Plan
 from gd_regressor.losses import DataLoss, Frame, MomentLoss
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
-from gd_regressor.path import Start, follow_path, follow_textbook
+from gd_regressor.path import MOMENTS_ARE_EXACT, Start, follow_path, follow_textbook
 from gd_regressor.records import Result
 from gd_regressor.root import Root
 from gd_regressor.spectrum import Spectrum, triangle_of_moments
@@ -127,6 +127,16 @@ class Stream:
         d, t = moments.xy.shape
         unknown = NullSpace(moments.origin, moments.scale, np.zeros((d + 1, 0)))
         return cls(moments, unknown, np.dtype(np.float64), 1 if t == 1 else 2)
+
+    @classmethod
+    def of_table(cls, rows, y_ndim: int) -> Stream:
+        """What the textbooks' iterates need of a table that is elsewhere."""
+        moments = Moments.of_rows(rows)
+        factor = Factor.of(moments)
+        if factor.dropped.size == 0 and factor.condition_number <= MOMENTS_ARE_EXACT:
+            return replace(cls.of_moments(moments), precision=rows.precision, y_ndim=y_ndim)
+        root = Root.of(rows, moments.column_means, factor.scale, moments.target_means)
+        return cls(root, None, rows.precision, y_ndim)
 
     @property
     def keeps(self) -> str:
