@@ -10,7 +10,7 @@ import numpy as np
 from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS, Doubled, Point, plain
 from gd_regressor.dual import RowSpace, singular_values
-from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss
+from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Diagonal, Factor
 from gd_regressor.moments import Moments, diagonal_moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
@@ -58,12 +58,17 @@ class Plan:
     unknown: float = 0.0  # relative error of the coefficients that the loss itself leaves
 
     @property
+    def doubled(self) -> bool:
+        """Whether the descent is one of points in twice the working precision."""
+        return isinstance(self.loss, (DoubledLoss, PreciseMomentLoss))
+
+    @property
     def precision(self) -> float:
         """The error of predictions, in units of y, that is worth no update.
 
         In doubled precision the coefficients are worth a condition number more.
         """
-        if isinstance(self.loss, DoubledLoss):
+        if self.doubled:
             return EPS / (4 * self.factor.condition_number)
         # With QR too the coefficients are worth more than the predictions they make
         return EPS / self.factor.condition_number if self.factor.source == "qr" else 8 * EPS
@@ -81,7 +86,7 @@ class Plan:
     def point(self, start: Start) -> Point:
         """The start in the coordinates and the precision of the loss."""
         theta = self.factor.admissible(self.loss.frame.from_raw(*start))
-        return Doubled.of(theta) if isinstance(self.loss, DoubledLoss) else theta
+        return Doubled.of(theta) if self.doubled else theta
 
     def least_norm(self, theta: Point, value: np.ndarray, variance: np.ndarray) -> Point:
         """The minimiser of least raw |w|, from one with the loss `value` (t,)."""

@@ -289,6 +289,36 @@ class MomentLoss:
 
 
 @dataclass(frozen=True)
+class PreciseMomentLoss(MomentLoss):
+    """From moments of twice the working precision, at points of it."""
+
+    def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the rows."""
+        value, gradient = MomentLoss.value_and_gradient(self, plain(theta))
+        w = theta[: len(self.frame.scale)]
+        hessian, slope = self._doubled
+        for j in range(w.shape[1]):
+            change = (hessian * w[:, j]).sum(axis=1) + slope[:, j]
+            gradient[: len(change.high), j] = 2 * plain(change)
+        return value, gradient
+
+    @cached_property
+    def _doubled(self) -> tuple[Doubled, Doubled]:
+        """Half the Hessian of the coefficients, and half the slope at zero."""
+        moments, units = self.moments, self._units
+        mean, target_mean, xx, xy = moments.doubled
+        share = units / moments.weight
+        hessian = xx * (units[:, None] * share)
+        slope = -(xy * share[:, None])
+        if not self.frame.fit_intercept:
+            means = (Doubled.of(moments.origin / moments.scale) + mean) * units
+            targets = Doubled.of(moments.target_origin) + target_mean
+            hessian = hessian + means[:, None] * means[None]
+            slope = slope - means[:, None] * targets[None]
+        return hessian, slope
+
+
+@dataclass(frozen=True)
 class KnownAtZero:
     """A loss that is known at zero coefficients from moments: no pass over the rows there."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import add
+from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import dia_array
 from sklearn.utils import check_X_y
 
-from gd_regressor.blocks import Block, Rows, add_each
+from gd_regressor.blocks import Rows, add_each
 from gd_regressor.checks import check_finite, check_targets
-from gd_regressor.doubled import EPS
-from gd_regressor.sparse import SparseColumns, gram
+from gd_regressor.doubled import EPS, Doubled, plain
+from gd_regressor.products import Products, products_of
+from gd_regressor.sparse import SparseColumns
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
@@ -28,6 +30,15 @@ WIDEST = 8e307  # differences of columns from their origins
 FAR = 1e4
 # Variances of targets between these need no look at the values
 SMALLEST_SQUARE, LARGEST_SQUARE = 1e-270, 1e290
+
+
+class Low(NamedTuple):
+    """What moments in twice the working precision have below it."""
+
+    mean: np.ndarray
+    target_mean: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,9 @@ class Moments:
         The number of rows whose weight is not zero.
     held : ndarray of shape (n_features,) or None
         Largest diagonal of `xx` before rows were removed; None where none were.
+    low : tuple of ndarray or None
+        What `mean`, `target_mean`, `xx` and `xy` have below the working precision, where they were
+        summed in twice of it.
 
     See Also
     --------
@@ -95,6 +109,7 @@ class Moments:
     yy: np.ndarray  # (t,)
     n_rows: int
     held: np.ndarray | None = None  # (d,)
+    low: Low | None = None
 
     @classmethod
     def of(cls, X, y, sample_weight=None) -> Moments:
@@ -128,20 +143,22 @@ class Moments:
                     f"sample_weight must hold {len(y)} weights >= 0, one of them above 0; got "
                     f"{sample_weight!r}."
                 )
-        return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights))
+        return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights), precise=True)
 
     @classmethod
-    def of_rows(cls, rows: Rows) -> Moments:
+    def of_rows(cls, rows: Rows, *, precise: bool = False) -> Moments:
         """The moments of a table, in one pass.
 
         Parameters
         ----------
         rows : Rows
             The validated table.
+        precise : bool, default=False
+            Whether in twice the working precision, which takes four times as long.
         """
         if rows.known is not None:
             return rows.known
-        moments = rows.total(_of_part)
+        moments = rows.total(partial(_of_part, precise=precise))
         square = moments.yy / moments.weight
         if not ((square > SMALLEST_SQUARE) & (square < LARGEST_SQUARE)).all():
             check_targets(rows.y, rows.weights)
@@ -152,9 +169,20 @@ class Moments:
         a, b = self._in_units(scale), other._in_units(scale)
         weight = a.weight + b.weight
         share, both = b.weight / weight, a.weight * b.weight / weight
-        step = (b.origin - a.origin) / scale + (b.mean - a.mean)
-        target_step = (b.target_origin - a.target_origin) + (b.target_mean - a.target_mean)
-        xx = a.xx + b.xx + np.multiply.outer(both * step, step)
+        # Of Doubled numbers where one of the two has them
+        a_mean, a_target, a_xx, a_xy = a._parts(b.low is not None)
+        b_mean, b_target, b_xx, b_xy = b._parts(a.low is not None)
+        precise = a.low is not None or b.low is not None
+        apart = Doubled.of if precise else np.add
+        step = apart(b.origin, -a.origin) * (1 / scale) + (b_mean - a_mean)
+        target_step = apart(b.target_origin, -a.target_origin) + (b_target - a_target)
+        xx = a_xx + b_xx + (step * both)[:, None] * step[None]
+        xy = a_xy + b_xy + (step * both)[:, None] * target_step[None]
+        means = a_mean + step * share, a_target + target_step * share
+        yy = a.yy + b.yy + both * plain(target_step) ** 2
+        parts = [*means, xx, xy]
+        low = Low(*(part.low for part in parts)) if precise else None
+        mean, target_mean, xx, xy = (part.high for part in parts) if precise else parts
         held = None
         if a.held is not None or b.held is not None:
             held = np.maximum(np.maximum(a.largest_held, b.largest_held), xx.diagonal())
@@ -162,15 +190,28 @@ class Moments:
             weight,
             a.origin,
             scale,
-            a.mean + share * step,
+            mean,
             a.target_origin,
-            a.target_mean + share * target_step,
+            target_mean,
             xx,
-            a.xy + b.xy + np.multiply.outer(both * step, target_step),
-            np.maximum(a.yy + b.yy + both * target_step**2, 0.0),
+            xy,
+            np.maximum(yy, 0.0),
             a.n_rows + b.n_rows,
             held,
+            low,
         )
+
+    @property
+    def doubled(self) -> tuple[Doubled, ...]:
+        """Means of columns and targets, `xx` and `xy`, in twice the working precision."""
+        return self._parts(True)
+
+    def _parts(self, precise: bool) -> tuple:
+        """Means, xx and xy, as Doubled numbers where they are some, or are wanted so."""
+        high = self.mean, self.target_mean, self.xx, self.xy
+        if self.low is not None:
+            return tuple(map(Doubled, high, self.low))
+        return tuple(map(Doubled.of, high)) if precise else high
 
     def __sub__(self, other: Moments) -> Moments:
         # Rows removed are rows of negative weight
@@ -193,6 +234,7 @@ class Moments:
             xy=self.xy * factor,
             yy=self.yy * factor,
             held=held,
+            low=self.low and self.low._replace(xx=self.low.xx * factor, xy=self.low.xy * factor),
         )
 
     @property
@@ -216,6 +258,13 @@ class Moments:
             self.yy,
             self.n_rows,
             None if self.held is None else self.held * ratio**2,
+            self.low
+            and Low(
+                self.low.mean * ratio,
+                self.low.target_mean,
+                self.low.xx * ratio * ratio[:, None],
+                self.low.xy * ratio[:, None],
+            ),
         )
 
     @property
@@ -229,9 +278,9 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
-def _of_part(rows: Rows) -> Moments | None:
+def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
-    groups = (_of_group(group) for group in rows.parts(height))
+    groups = (_of_group(group, precise) for group in rows.parts(height))
     present = (group for group in groups if group is not None)  # all weights of one may be zero
     first = next(present, None)
     return None if first is None else reduce(add, present, first)
@@ -286,21 +335,21 @@ def _blocks(rows: Rows):
     return rows.blocks()
 
 
-def _of_group(rows: Rows) -> Moments | None:
+def _of_group(rows: Rows, precise: bool) -> Moments | None:
     start = next(_blocks(rows), None)
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
         origin, target_origin = _origins(*start)
         scale = np.ones_like(origin)
-        moments = _centred(_blocks(rows), origin, target_origin, scale)
+        moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
         far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
         if isinstance(start[0], SparseColumns):  # the others stay at zero
             far &= np.isin(np.arange(len(far)), start[0].where)
         if far.any():
             # The first rows, or those of little weight, are far from the others
             origin = np.where(far, origin + moments.mean, origin)
-            moments = _centred(_blocks(rows), origin, target_origin, scale)
+            moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
     scatter = moments.xx.diagonal()
     if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
         return moments
@@ -321,7 +370,7 @@ def _of_group(rows: Rows) -> Moments | None:
     if not spread.any():  # the odd columns are constant
         return moments
     scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    return _centred(_blocks(rows), origin, target_origin, scale)
+    return _centred(_blocks(rows), origin, target_origin, scale, precise)
 
 
 def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
@@ -348,48 +397,16 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     return np.where(np.abs(near) > far * spread, near, 0.0)
 
 
-def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) -> None:
-    """Write [1, (x - centre) / scale, y - target_centre] to `out`, rows times the root of s."""
-    x, y, s = block
-    d = len(centre)
-    out[:, 0] = 1
-    if centre.any():
-        np.subtract(x, centre, out=out[:, 1 : d + 1])
-    else:
-        out[:, 1 : d + 1] = x
-    np.subtract(y, target_centre, out=out[:, d + 1 :])
-    if (scale != 1).any():
-        out[:, 1 : d + 1] /= scale
-    if s is not None:
-        out *= np.sqrt(s)[:, None]
-
-
-def _centred(blocks, origin, target_origin, scale) -> Moments:
-    d, t = len(origin), len(target_origin)
-    # A symmetric product costs half, unless the targets with each other are most of it
-    symmetric, yy = t <= d, np.zeros(t)
-    products = np.zeros((1 + d + t if symmetric else 1 + d, 1 + d + t))
-    table, n_rows = np.empty((0, 1 + d + t)), 0
-    for x, y, s in blocks:
-        n_rows += len(x)
-        sparse = isinstance(x, SparseColumns)
-        dense, where = (x.dense, x.where) if sparse else (x, slice(None))
-        if len(table) < len(x):
-            table = np.empty((len(x), 1 + dense.shape[1] + t))
-        block = table[: len(x)]
-        side_by_side(block, (dense, y, s), origin[where], target_origin, scale[where])
-        # One product holds the weight, the sums and the rest
-        if sparse:
-            products += gram(block, x, scale, s)[: len(products)]
-        else:
-            products += block[:, : len(products)].T @ block
-        if not symmetric:
-            yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
-    weight, sums = products[0, 0], products[0, 1:]
-    means = sums / weight
-    central = products[1:, 1:]
-    central -= np.multiply.outer(products[1:, 0], means)
-    yy = central.diagonal()[d:] if symmetric else yy - sums[d:] * means[d:]
+def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
+    d = len(origin)
+    products = products_of(blocks, origin, target_origin, scale, precise=precise)
+    if precise:
+        return _precisely_centred(products, origin, target_origin, scale)
+    sums = products.sums
+    weight, means = sums[0, 0], sums[0, 1:] / sums[0, 0]
+    yy = np.maximum(products.yy - sums[0, 1 + d :] * means[d:], 0.0)
+    central = sums[1:, 1:]
+    central -= np.multiply.outer(sums[1:, 0], means)
     return Moments(
         float(weight),
         origin,
@@ -399,6 +416,28 @@ def _centred(blocks, origin, target_origin, scale) -> Moments:
         means[d:],
         central[:d, :d],
         central[:d, d:],
-        np.maximum(yy, 0.0),
-        n_rows,
+        yy,
+        products.n_rows,
+    )
+
+
+def _precisely_centred(products: Products, origin, target_origin, scale) -> Moments:
+    d, sums = len(origin), products.sums
+    weight, row = float(plain(sums[0, 0])), sums[0, 1:]
+    means = Doubled.of(plain(row) / weight)
+    means = means + plain(row - means * weight) / weight
+    central = sums[1:, 1:] - row[:, None] * means[None]
+    low = central.low[:d]
+    return Moments(
+        weight,
+        origin,
+        scale,
+        means.high[:d],
+        target_origin,
+        means.high[d:],
+        central.high[:d, :d],
+        central.high[:d, d:],
+        np.maximum(central.high.diagonal()[d:], 0.0),
+        products.n_rows,
+        low=Low(means.low[:d], means.low[d:], low[:, :d], low[:, d:]),
     )

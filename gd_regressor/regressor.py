@@ -538,10 +538,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     def _chunk(self, batch):
         """The rows of a chunk, and the dimensions of its y."""
         begun = "stream_" in vars(self)
-        X, y = self._validated(batch.X, batch.y, reset=not begun)
+        if batch.names is not None and begun:
+            self._check_names(batch.names)
+        X, y = self._validated(batch.X, batch.y, reset=not begun or batch.names is not None)
         check_finite(X, "X")
         if batch.names is not None:
-            self._check_names(batch.names, begun)
+            self.feature_names_in_ = np.array(batch.names, dtype=object)
         rows = rows_of(X, y, batch.sample_weight)
         if not 1 / MOST_WEIGHT < rows.unit < MOST_WEIGHT:
             raise ValueError(
@@ -563,14 +565,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         return before.followed_by(rows)
 
-    def _check_names(self, names, begun):
+    def _check_names(self, names):
         known = list(getattr(self, "feature_names_in_", names))
-        if begun and known != list(names):
+        if known != list(names):
             other = next((n for n in [*names, *known] if (n in names) != (n in known)), names[0])
             raise ValueError(
                 f"the columns must be {known}, in this order, got {list(names)}: see {other!r}."
             )
-        self.feature_names_in_ = np.array(names, dtype=object)
 
     def _learn_stream(self) -> Result:
         return self._learn(self.stream_, self.stream_.precision, self.stream_.y_ndim)

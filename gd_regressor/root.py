@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.blocks import Rows
-from gd_regressor.moments import side_by_side
+from gd_regressor.products import side_by_side
 
 
 @dataclass(frozen=True)

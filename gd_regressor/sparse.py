@@ -128,24 +128,3 @@ class Transposed:
 def _product(matrix, right: np.ndarray) -> np.ndarray:
     # scipy's product with a vector is twice as fast as that with a matrix of one column
     return (matrix @ right[:, 0])[:, None] if right.shape[1] == 1 else matrix @ right
-
-
-def gram(table: np.ndarray, x: SparseColumns, scale: np.ndarray, s: np.ndarray | None):
-    """The products with each other of [1, columns / scale, targets].
-
-    `table` holds the ones, the dense columns and the targets, ready; `x` all columns.
-    """
-    sparse, d, k = x.sparse, x.shape[1], x.where.size
-    data = sparse.data / scale[sparse.indices] if (scale != 1).any() else sparse.data
-    if s is not None:
-        data = data * np.repeat(np.sqrt(s), np.diff(sparse.indptr))
-    sparse = csr_array((data, sparse.indices, sparse.indptr), shape=sparse.shape)
-    width = table.shape[1] - k + d
-    ready = np.concatenate([[0], 1 + x.where, np.arange(1 + d, width)])
-    products = np.zeros((width, width))
-    products[1 : d + 1, 1 : d + 1] = (sparse.T @ sparse).toarray()
-    across = sparse.T @ table
-    products[1 : d + 1, ready] += across
-    products[ready, 1 : d + 1] += across.T
-    products[np.ix_(ready, ready)] += table.T @ table
-    return products

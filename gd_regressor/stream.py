@@ -10,7 +10,7 @@ from gd_regressor.auto import follow_auto, follow_plan
 from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS
 from gd_regressor.ladder import Plan
-from gd_regressor.losses import DataLoss, Frame, MomentLoss
+from gd_regressor.losses import DataLoss, Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, Start, follow_path, follow_textbook
@@ -21,6 +21,8 @@ from gd_regressor.steps import ConstantStep
 
 # Two null spaces share what is the same to this
 SAME = 1e-12
+# Cholesky's method with pivots below this share of a column's scatter has no digit left
+SUSPECT = 1e-13
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Stream:
     @classmethod
     def of(cls, rows: Rows, y_ndim: int, *, keep: str) -> Stream:
         """That of a first chunk; `keep` is "moments" or "qr"."""
-        moments = Moments.of_rows(rows)
+        moments = Moments.of_rows(rows, precise=True)
         if keep == "moments":
             null_space = NullSpace.of(rows, moments)
             return cls(moments.times(rows.unit), null_space, rows.precision, y_ndim)
@@ -175,7 +177,7 @@ class Stream:
         if self.keeps == "qr":
             more = Root.of(rows, statistic.centre, statistic.scale, statistic.target_centre)
         else:
-            more, null_space = Moments.of_rows(rows), null_space.within(rows)
+            more, null_space = Moments.of_rows(rows, precise=True), null_space.within(rows)
         return replace(
             self,
             statistic=statistic + more.times(rows.unit),
@@ -200,7 +202,8 @@ class Stream:
             raise ValueError(
                 "A triangular factor cannot forget rows; keep moments instead (stream='moments')."
             )
-        less, weight = Moments.of_rows(rows).times(rows.unit), self.statistic.weight
+        less = Moments.of_rows(rows, precise=True).times(rows.unit)
+        weight = self.statistic.weight
         if less.weight >= weight * (1 - EPS * 1e3):
             raise ValueError(
                 f"X has rows of weight {less.weight:g} to forget, and the stream holds {weight:g}: "
@@ -239,7 +242,7 @@ class Stream:
 
     def _plan(self, fit_intercept: bool) -> Plan:
         moments = self.statistic
-        factor = Factor.of(moments, about_mean=fit_intercept)
+        factor = Factor.of(moments, about_mean=fit_intercept, suspect=SUSPECT)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         null_vectors = self.null_space.in_frame(frame)
         d = len(frame.scale)
@@ -247,14 +250,16 @@ class Stream:
         condition = factor.condition_number if resolved else np.inf
         scatter = moments.xx.diagonal()[factor.pivots]
         lost = (moments.largest_held[factor.pivots] / scatter).max(initial=1.0)
+        precise = moments.low is not None
+        rounding = EPS**2 if precise else EPS
         return Plan(
-            MomentLoss(moments, frame),
+            PreciseMomentLoss(moments, frame) if precise else MomentLoss(moments, frame),
             factor,
             null_vectors,
             condition,
             d - null_vectors.shape[1],
             moments,
-            unknown=EPS * lost * factor.condition_number**2,
+            unknown=min(rounding * lost * factor.condition_number**2, 1.0),
         )
 
 

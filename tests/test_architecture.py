@@ -21,7 +21,7 @@ LAYERS = [
     *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
     "distributed",
     *("descent", "spectrum", "steps", "metric", "dual", "penalties", "stopping", "losses"),
-    *("sketch", "root", "moments", "blocks", "sparse", "checks", "records", "doubled"),
+    *("sketch", "root", "moments", "products", "blocks", "sparse", "checks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines

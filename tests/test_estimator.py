@@ -677,7 +677,6 @@ BAD_DATA = {
     "dates in y": (X, np.arange(N).astype("datetime64[D]"), "y must be numeric"),
     "complex X": (X + 1j, y, "Complex data not supported"),
     "complex y": (X, y + 1j, "Complex data not supported"),
-    "sparse X": (sparse.csr_array(X), y, "X.*dense|dense.*X"),
     "sparse y": (X, sparse.csr_array(Y), "y.*dense|dense.*y"),
 }
 BAD_FIT_OPTIONS = [

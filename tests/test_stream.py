@@ -98,8 +98,9 @@ def test_the_textbooks_iterates_are_those_of_all_rows(keep, fit_intercept, optio
     options = {**RATE, **options, "learning_rate": 0.1, "fit_intercept": fit_intercept}
     whole = GDLinearRegressor(**options).fit(Z, Y, WEIGHTS)
     model = streamed(chunks(1, 90, 500), Z, Y, WEIGHTS, stream=keep, **options)
-    np.testing.assert_allclose(model.loss_curve_, whole.loss_curve_, rtol=1e-9)
-    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
+    rounding = 1e-15 * Y.var()
+    np.testing.assert_allclose(model.loss_curve_, whole.loss_curve_, rtol=1e-9, atol=rounding)
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-9, atol=1e-14 * Y.std())
     np.testing.assert_allclose(model.intercept_, whole.intercept_, rtol=1e-9, atol=1e-9)
     assert model.n_iter_ == whole.n_iter_
     assert model.max_learning_rate_ == pytest.approx(whole.max_learning_rate_, rel=1e-9)
@@ -221,7 +222,7 @@ def test_sliding_windows():
     window = GDLinearRegressor(tol=0).fit(X[-100:], y[-100:])
     assert distance(model, window.coef_, window.intercept_, X[-100:], y[-100:]) < 1e-11
     assert model.status_ is Status.CONVERGED
-    assert model.loss_curve_[-1] == pytest.approx(window.loss_curve_[-1], rel=1e-9)
+    assert model.loss_curve_[-1] == pytest.approx(window.loss_curve_[-1], abs=1e-14 * y.var())
 
 
 def test_weights_are_forgotten_as_they_were_learnt():
@@ -230,7 +231,7 @@ def test_weights_are_forgotten_as_they_were_learnt():
     assert distance(model, rest.coef_, rest.intercept_) < 1e-11
 
 
-@pytest.mark.parametrize("size", [1e3, 1e6])
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e14])
 def test_forgetting_costs_what_the_largest_sum_held_rounds_away(size):
     model = streamed([np.arange(300)])
     model.partial_fit(size * X[300:], y[300:])
@@ -238,11 +239,11 @@ def test_forgetting_costs_what_the_largest_sum_held_rounds_away(size):
         warnings.simplefilter("always")
         model.forget(size * X[300:], y[300:])
     rest = GDLinearRegressor(tol=0).fit(X[:300], y[:300])
-    lost = np.finfo(float).eps * size**2 * (X.var(axis=0) + X.mean(axis=0) ** 2) / X.var(axis=0)
+    square = X.var(axis=0) + X.mean(axis=0) ** 2
+    lost = np.finfo(float).eps * size**2 * (square / X.var(axis=0)).max()
     error = distance(model, rest.coef_, rest.intercept_, X[:300], y[:300])
-    assert error < 100 * lost.max() * model.condition_number_
-    assert bool(caught) == (model.status_ is Status.ILL_CONDITIONED)
-    assert size < 1e6 or model.status_ is Status.ILL_CONDITIONED
+    assert error < max(1e-10, lost)
+    assert bool(caught) == (model.status_ is Status.ILL_CONDITIONED) == (size > 1e6)
 
 
 # --- What streams refuse ---
