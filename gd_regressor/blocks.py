@@ -6,11 +6,11 @@ import operator
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -97,8 +97,10 @@ class Rows:
 
     @property
     def vector_rows(self) -> int:
+        if self.is_sparse:  # scipy's own work on a product costs more than the cache saves
+            return self.n_rows
         entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
-        return max(entries * self.n_rows // max(self.stored, 1), BLOCK_ROWS // 2)
+        return max(entries // self.width, BLOCK_ROWS // 2)
 
     def part(self, first: int, last: int) -> Rows:
         """The rows `first` to `last` (excluded)."""
@@ -144,14 +146,22 @@ class Rows:
 
         None counts nothing. On the threads at hand; few results wait to be added at any time.
         """
-        n = self.n_rows
         stretches = stretches or min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)
         if stretches == 1:
             return work(self)
-        spans = pairwise(n * i // stretches for i in range(stretches + 1))
-        done = (result for result in _worked(self, work, spans) if result is not None)
+        parts = self._stretches if self.is_sparse else self._cut(stretches)
+        done = (result for result in _worked(parts, work) if result is not None)
         first = next(done, None)
         return None if first is None else reduce(add, done, first)
+
+    def _cut(self, stretches: int) -> Iterator[Rows]:
+        cuts = (self.n_rows * i // stretches for i in range(stretches + 1))
+        return (self.part(*span) for span in pairwise(cuts))
+
+    @cached_property
+    def _stretches(self) -> list[Rows]:
+        """Of sparse columns, which take long to cut."""
+        return list(self._cut(min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)))
 
 
 def add_each(a, b) -> list:
@@ -159,15 +169,15 @@ def add_each(a, b) -> list:
     return list(map(operator.add, a, b))
 
 
-def _worked(rows: Rows, work: Callable[[Rows], Any], spans) -> Iterator[Any]:
+def _worked(parts: Iterable[Rows], work: Callable[[Rows], Any]) -> Iterator[Any]:
     with one_blas_thread() as pool:
         if pool is None:
-            yield from (work(rows.part(*span)) for span in spans)
+            yield from map(work, parts)
             return
         waiting: deque = deque()
         try:
-            for span in spans:
-                waiting.append(pool.submit(work, rows.part(*span)))
+            for part in parts:
+                waiting.append(pool.submit(work, part))
                 if len(waiting) > AHEAD:
                     yield waiting.popleft().result()
             while waiting:

@@ -51,8 +51,9 @@ class Plan:
     loss: DataLoss | DoubledLoss | MomentLoss
     factor: Factor | RowSpace
     null_vectors: np.ndarray  # (p, m): combinations of columns that vanish on the rows
-    condition_number: float  # infinite where a column was left out that does not depend on others
-    rank: int  # of the centred columns
+    # Infinite where a column was left out that does not depend on others; None where not known
+    condition_number: float | None
+    rank: int | None  # of the centred columns
     moments: Moments  # in the metric of a sketch: estimates, where columns are concerned
     step: ConstantStep | ConjugateStep = NEWTON
     unknown: float = 0.0  # relative error of the coefficients that the loss itself leaves
@@ -215,14 +216,17 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
 
 
 def by_scaling(rows: Rows, fit_intercept: bool) -> Plan:
-    """Conjugate steps on the rows, in columns scaled to deviation 1: nothing of size (d, d)."""
+    """Conjugate steps on the rows, in columns scaled to deviation 1: nothing of size (d, d).
+
+    Where the minimiser is not unique they lead to the one of least norm in these columns: that of
+    least raw |w| would take as many steps as descending without a metric.
+    """
     moments = diagonal_moments(rows)
     factor = Diagonal.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     loss = DataLoss(rows, frame, _shift_of_full(rows, frame))
     no_vectors = np.zeros((frame.n_parameters, 0))
-    rank = int((~factor.constant).sum())
-    return Plan(loss, factor, no_vectors, 1.0, rank, moments, ConjugateStep())
+    return Plan(loss, factor, no_vectors, None, None, moments, ConjugateStep())
 
 
 def _shift_of_full(rows: Rows, frame: Frame) -> np.ndarray:

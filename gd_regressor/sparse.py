@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -68,10 +69,14 @@ class SparseColumns:
             return SparseColumns(self.sparse[rows], self.dense[rows], self.where)
         # Of consecutive rows, without a copy
         first, last, _ = rows.indices(len(self))
+        if last - first == len(self):
+            return self
         sparse, indptr = self.sparse, self.sparse.indptr[first : last + 1]
         span = slice(indptr[0], indptr[-1])
-        arrays = sparse.data[span], sparse.indices[span], indptr - indptr[0]
-        part = csr_array(arrays, shape=(last - first, sparse.shape[1]))
+        part = csr_array((last - first, sparse.shape[1]), dtype=sparse.dtype)
+        # The constructor would copy what is part of something larger
+        part.data, part.indices = sparse.data[span], sparse.indices[span]
+        part.indptr = indptr - indptr[0]
         return SparseColumns(part, self.dense[rows], self.where)
 
     def astype(self, dtype) -> SparseColumns:
@@ -97,9 +102,16 @@ class SparseColumns:
     def T(self) -> Transposed:
         return Transposed(self)
 
+    @cached_property
+    def turned(self):
+        """The transpose of the sparse ones, in scipy's terms."""
+        return self.sparse.T
+
     def column_sums(self, r: np.ndarray) -> np.ndarray:
         """(d,): of the columns' squares, row by row times `r` (m,)."""
-        weights = self.sparse.data**2 * np.repeat(r, np.diff(self.sparse.indptr))
+        weights = self.sparse.data**2
+        if (r != 1).any():
+            weights *= np.repeat(r, np.diff(self.sparse.indptr))
         sums = np.bincount(self.sparse.indices, weights, minlength=self.shape[1])
         sums[self.where] = r @ self.dense**2
         return sums
@@ -119,7 +131,7 @@ class Transposed:
     columns: SparseColumns
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
-        product = _product(self.columns.sparse.T, r)
+        product = _product(self.columns.turned, r)
         if self.columns.where.size:
             product[self.columns.where] += self.columns.dense.T @ r
         return product

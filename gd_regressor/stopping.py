@@ -11,7 +11,7 @@ import numpy as np
 from gd_regressor.doubled import EPS
 from gd_regressor.records import Records, Status
 
-LEAST_WINDOW = 2  # of updates, to extrapolate from
+LEAST_WINDOW = 4  # of updates, to extrapolate from
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ class Flattening:
             return False
         last = decreases[k - window :].sum(axis=0)
         ratio = last / np.maximum(decreases[k - 2 * window : k - window].sum(axis=0), 1e-300)
-        left = last * ratio / np.maximum(1 - ratio, EPS)
+        # Not less than the last two, for a descent that is about to slow down
+        left = np.maximum(last * ratio / np.maximum(1 - ratio, EPS), decreases[k - 2 :].sum(axis=0))
         return bool(((left <= self.threshold) & (last >= 0) | (last == 0)).all())
 
 
