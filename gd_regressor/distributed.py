@@ -30,6 +30,8 @@ class DaskRows:
     dtype: Any = np.float64
     known: Moments | None = None  # from the first pass
 
+    is_sparse = False  # blocks may be; the table is none
+
     @property
     def n_rows(self) -> int:
         return self.known.n_rows

@@ -81,7 +81,7 @@ def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
             mine[span] = residual(part.columns(span), y, w, b)
 
     rows.total(of_part)
-    return replace(rows, y=target)
+    return replace(rows, y=target, known=None)
 
 
 @dataclass(frozen=True)

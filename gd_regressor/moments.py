@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from itertools import chain
 from operator import add
 from typing import NamedTuple
 
@@ -158,7 +159,8 @@ class Moments:
         """
         if rows.known is not None:
             return rows.known
-        moments = rows.total(partial(_of_part, precise=precise))
+        with np.errstate(over="ignore", invalid="ignore"):  # of targets that are seen below
+            moments = rows.total(partial(_of_part, precise=precise))
         square = moments.yy / moments.weight
         if not ((square > SMALLEST_SQUARE) & (square < LARGEST_SQUARE)).all():
             check_targets(rows.y, rows.weights)
@@ -336,13 +338,14 @@ def _blocks(rows: Rows):
 
 
 def _of_group(rows: Rows, precise: bool) -> Moments | None:
-    start = next(_blocks(rows), None)
+    blocks = _blocks(rows)
+    start = next(blocks, None)
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
         origin, target_origin = _origins(*start)
         scale = np.ones_like(origin)
-        moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
+        moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
         far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
         if isinstance(start[0], SparseColumns):  # the others stay at zero
             far &= np.isin(np.arange(len(far)), start[0].where)

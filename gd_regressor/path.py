@@ -129,10 +129,11 @@ def gd_path(
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
     with one_blas_thread(), np.errstate(under="ignore"):
+        rows, targets = _with_moments(rows, int(points.max()))
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        variance, _ = target_scales(Moments.of_rows(rows.targets_only), fit_intercept)
+        variance, _ = target_scales(targets, fit_intercept)
         bound, _ = divergence_bounds(path, X.dtype, variance)
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
@@ -163,7 +164,9 @@ def textbook_path(
     theta = frame.from_raw(*start)
     residuals = residual_rows(rows, *start) if theta.any() else rows
     if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
-        both = replace(rows, y=np.hstack([rows.y, residuals.y])) if theta.any() else rows
+        both = rows
+        if theta.any():
+            both = replace(rows, y=np.hstack([rows.y, residuals.y]), known=None)
         spectrum = Spectrum.of(_triangle(both, fit_intercept), step, theta)
         return spectrum, spectrum.curvature
     curvature = DataLoss(rows, frame).lipschitz()
@@ -172,6 +175,14 @@ def textbook_path(
         walk = Walk(DataLoss(residuals, frame), np.zeros_like(theta), metric, step)
         return Moved(walk, theta), curvature
     return Walk(DataLoss(rows, frame), theta, metric, step), curvature
+
+
+def _with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
+    """The rows, knowing their moments where these serve, and the moments of the targets."""
+    if not closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
+        return rows, Moments.of_rows(rows.targets_only)
+    moments = Moments.of_rows(rows)
+    return replace(rows, known=moments), moments
 
 
 def _triangle(rows: Rows, fit_intercept: bool) -> Triangle:
@@ -206,8 +217,8 @@ def follow_textbook(
     watch: Watch | None = None,
 ) -> Result:
     """Descend with a constant step on the raw columns until `tol`, `max_iter` or divergence."""
+    rows, targets = _with_moments(rows, max_iter)
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
-    targets = Moments.of_rows(rows.targets_only)
     options = {"fit_intercept": fit_intercept, "max_iter": max_iter, "tol": tol, "watch": watch}
     return follow_path(path, curvature, step, targets, rows.precision, **options)
 

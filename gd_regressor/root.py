@@ -28,7 +28,7 @@ class Root:
     @classmethod
     def of(cls, rows: Rows, centre, scale, target_centre) -> Root:
         """That of `rows`, block by block."""
-        width = 1 + rows.width
+        width = 1 + rows.n_columns + rows.n_targets
 
         def of_part(part):
             matrix = np.zeros((0, width))

@@ -90,8 +90,10 @@ class SparseColumns:
         array[:, self.where] = self.dense
         return array
 
-    def moved(self, shift: np.ndarray) -> SparseColumns:
-        """Without `shift` (d,), which is zero but in dense columns."""
+    def moved(self, shift: np.ndarray) -> SparseColumns | np.ndarray:
+        """Without `shift` (d,); dense, where that is not zero in sparse columns."""
+        if shift.any() and np.delete(shift, self.where).any():
+            return self.toarray() - shift
         return SparseColumns(self.sparse, self.dense - shift[self.where], self.where)
 
     def __matmul__(self, w: np.ndarray) -> np.ndarray:

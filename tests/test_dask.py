@@ -1,0 +1,211 @@
+"""Dask: the same model, bit for bit, whoever works; a worker that dies costs time only."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.distributed import DaskRows
+
+dask = pytest.importorskip("dask")
+da = pytest.importorskip("dask.array")
+
+random = np.random.default_rng(3)
+N, D = 4000, 6
+X = random.standard_normal((N, D)) * [1e-3, 1, 7, 1e4, 0.1, 2] + [0, 50, -3, 1e5, 0.2, 0]
+Y = X @ random.standard_normal((D, 2)) + random.standard_normal((N, 2))
+y = Y[:, 0]
+WEIGHTS = random.integers(0, 3, N).astype(float)
+EXACT = GDLinearRegressor(tol=0).fit(X, y)
+
+
+def arrays(*data, rows=450, columns=4):
+    """Of chunks that divide the columns too."""
+    return [da.from_array(a, chunks=(rows, columns)[: a.ndim]) for a in data]
+
+
+def test_the_model_is_that_of_the_rows_in_memory():
+    model = GDLinearRegressor().fit(*arrays(X, y))
+    np.testing.assert_allclose(model.coef_, EXACT.coef_, rtol=1e-9)
+    assert model.n_features_in_ == D
+    assert model.rank_ == D
+    assert model.status_ is Status.CONVERGED
+    several = GDLinearRegressor().fit(*arrays(X, Y, WEIGHTS))
+    expected = GDLinearRegressor(tol=0).fit(X, Y, WEIGHTS)
+    np.testing.assert_allclose(several.coef_, expected.coef_, rtol=1e-9)
+    # Chunks of other heights are made the same
+    other = GDLinearRegressor().fit(arrays(X)[0], da.from_array(y, chunks=999))
+    np.testing.assert_array_equal(other.coef_, model.coef_)
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_the_textbooks_iterates(fit_intercept):
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    options = {"learning_rate": 0.1, "momentum": 0.3, "max_iter": 30, "tol": None}
+    model = GDLinearRegressor(**options, fit_intercept=fit_intercept)
+    expected = model.fit(Z, Y, coef_init=np.ones((2, D)))
+    curve, coef = expected.loss_curve_, expected.coef_
+    model.fit(*arrays(Z, Y), coef_init=np.ones((2, D)))
+    np.testing.assert_allclose(model.loss_curve_, curve, rtol=1e-9, atol=1e-15 * Y.var())
+    np.testing.assert_allclose(model.coef_, coef, rtol=1e-9, atol=1e-14 * Y.std())
+
+
+def test_ill_conditioned_columns_are_refined_on_the_blocks():
+    Z = X.copy()
+    Z[:, 1] = Z[:, 2] + 1e-7 * random.standard_normal(N)
+    whole = GDLinearRegressor(tol=0).fit(Z, y)
+    model = GDLinearRegressor().fit(*arrays(Z, y))
+    assert model.metric_ == whole.metric_ == "qr"
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-9)
+
+
+def test_sparse_blocks():
+    S = sp.random_array((N, 40), density=0.03, format="csr", rng=random)
+    blocks = [
+        da.from_array(S[i : i + 1000], asarray=False, chunks=(1000, 40)) for i in range(0, N, 1000)
+    ]
+    model = GDLinearRegressor().fit(da.concatenate(blocks), da.from_array(y, chunks=1000))
+    expected = GDLinearRegressor(tol=0).fit(S.toarray(), y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-8)
+
+
+def test_data_frames_and_unknown_chunks():
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    names = list("abcdef")
+    frame = dd.from_pandas(pd.DataFrame(X, columns=names).assign(y=y), npartitions=7)
+    model = GDLinearRegressor().fit(frame[names], frame["y"])
+    np.testing.assert_allclose(model.coef_, EXACT.coef_, rtol=1e-9)
+    assert list(model.feature_names_in_) == names
+    unknown = frame[names].to_dask_array()
+    assert np.isnan(unknown.chunks[0]).all()
+    again = GDLinearRegressor().fit(unknown, frame["y"].to_dask_array())
+    np.testing.assert_array_equal(again.coef_, model.coef_)
+    lazy = model.predict(frame[names])
+    assert isinstance(lazy, dd.Series)
+    np.testing.assert_allclose(lazy.compute(), EXACT.predict(X), rtol=1e-9)
+
+
+def test_predictions_are_made_when_they_are_asked_for():
+    calls = []
+    blocks = arrays(X)[0].map_blocks(lambda b: calls.append(1) or b, meta=np.empty((0, 0)))
+    calls.clear()
+    lazy = EXACT.predict(blocks)
+    assert isinstance(lazy, da.Array)
+    assert lazy.shape == (N,)
+    assert not calls
+    np.testing.assert_allclose(lazy.compute(), EXACT.predict(X))
+    several = GDLinearRegressor().fit(X, Y)
+    assert several.predict(arrays(X)[0]).shape == (N, 2)
+    np.testing.assert_allclose(several.predict(arrays(X)[0]).compute(), several.predict(X))
+
+
+def test_the_graph_is_a_task_per_block_and_the_tree(monkeypatch):
+    graphs = []
+    compute = dask.compute
+    monkeypatch.setattr(dask, "compute", lambda *a, **k: graphs.append(a[0]) or compute(*a, **k))
+    blocks = arrays(X, y, rows=250, columns=D)
+    GDLinearRegressor().fit(*blocks)
+    graph = graphs[0]  # of the first pass
+    names = [str(key) for key in graph.__dask_graph__()]
+    ours = [name for name in names if "_worked" in name or "_added" in name]
+    assert len(ours) == 16 + 15
+    source = sum(len(set(block.__dask_graph__())) for block in blocks)
+    assert len(names) <= len(ours) + source
+
+
+def test_errors_name_the_block():
+    bad = X.copy()
+    bad[1000, 2] = np.nan
+    with pytest.raises(ValueError, match=r"block 2 .*NaN in row 100, column 2"):
+        GDLinearRegressor().fit(*arrays(bad, y))
+    with pytest.raises(ValueError, match="y must be a Dask collection"):
+        GDLinearRegressor().fit(arrays(X)[0], y)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        GDLinearRegressor().fit(*arrays(X, y[:-1]))
+    with pytest.raises(ValueError, match="one weight >= 0 per row"):
+        GDLinearRegressor().fit(*arrays(X, y, -WEIGHTS))
+
+
+def test_a_pass_holds_no_other_block():
+    """What is sent to the workers is as large as the parameters, not as the data."""
+    import cloudpickle
+
+    sent = []
+
+    class Spy(DaskRows):
+        def total(self, work, add=None):
+            sent.append(len(cloudpickle.dumps(work)))
+            return super().total(work, add) if add else super().total(work)
+
+    from gd_regressor.distributed import dask_rows
+    from gd_regressor.inputs import rows_of_block
+    from gd_regressor.losses import DataLoss, Frame
+
+    plain = dask_rows(*arrays(X, y), None, rows_of_block)
+    spy = Spy(*(getattr(plain, name) for name in plain.__dataclass_fields__)).after_first_pass()
+    frame = Frame(X.mean(axis=0), X.std(axis=0), np.zeros(1), True)
+    DataLoss(spy, frame).value_and_gradient(np.zeros((D + 1, 1)))
+    assert max(sent) < 20_000 < X.nbytes
+
+
+# --- Clusters of two processes ---
+
+
+def slow_block(seed):
+    time.sleep(0.1)
+    return np.random.default_rng(seed).standard_normal((500, 4))
+
+
+def recomputable(n_blocks=16):
+    blocks = [dask.delayed(slow_block)(i) for i in range(n_blocks)]
+    columns = da.concatenate([da.from_delayed(b, (500, 4), float) for b in blocks])
+    return columns, columns @ np.arange(4.0) + 1
+
+
+@pytest.fixture
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with distributed.LocalCluster(**options) as local, distributed.Client(local) as client:
+        yield client
+
+
+def test_a_cluster_makes_the_same_bits(cluster):
+    model = GDLinearRegressor().fit(*arrays(X, y))
+    with dask.config.set(scheduler="synchronous"):
+        alone = GDLinearRegressor().fit(*arrays(X, y))
+    with dask.config.set(scheduler="threads"):
+        threads = GDLinearRegressor().fit(*arrays(X, y))
+    for other in (alone, threads):
+        np.testing.assert_array_equal(model.coef_, other.coef_)
+        assert model.intercept_ == other.intercept_
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
+def test_a_killed_worker_changes_nothing_where_blocks_can_be_made_again(cluster):
+    with dask.config.set(scheduler="threads"):
+        expected = GDLinearRegressor().fit(*recomputable())
+    victim = next(iter(cluster.run(os.getpid).values()))
+    killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+    model = GDLinearRegressor().fit(*recomputable())
+    killer.join()
+    np.testing.assert_array_equal(model.coef_, expected.coef_)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
+def test_blocks_that_are_gone_end_in_an_error(cluster):
+    address, victim = next(iter(cluster.run(os.getpid).items()))
+    futures = [cluster.scatter(slow_block(i), workers=[address]) for i in range(4)]
+    blocks = [da.from_delayed(dask.delayed(f), (500, 4), float) for f in futures]
+    columns = da.concatenate(blocks)
+    os.kill(victim, signal.SIGKILL)
+    began = time.monotonic()
+    with pytest.raises(RuntimeError, match="Blocks that lived only on a worker"):
+        GDLinearRegressor().fit(columns, columns @ np.arange(4.0))
+    assert time.monotonic() - began < 60
