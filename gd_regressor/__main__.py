@@ -6,6 +6,9 @@ and in standardised units, beside other estimators on the same rows. ``--save`` 
 ``--predict`` uses it: one line per row, ``nan`` where a value is missing. What is read from a table
 is told in `gd_regressor.tables`; a plot needs the extra ``[plot]``.
 
+A folder of Parquet files, or one with more than 2^24 values, is read once, batch by batch, and
+never held; other estimators are not compared with then, because they would need the rows again.
+
 ``--standardize`` gives the columns and the target mean 0 and deviation 1 (ddof=0) before the
 descent, as textbooks do. The saved model takes and returns original units all the same.
 
@@ -30,6 +33,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.display import LossCurveDisplay
+from gd_regressor.parquet import is_large, stream_problem
 from gd_regressor.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.report import comparison, descent_of, fit_report
@@ -74,8 +78,7 @@ def _run_fit(options) -> int:
             raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
     figure = None if options.plot is None else _figure(options.plot)
-    table = diabetes() if options.table is None else read_table(options.table)
-    problem = choose(table, options.target, options.features)
+    problem = _problem(options)
     model = _fitted(options, problem)
     # Files first: a reader that closes the pipe early must not cost the model, nor a full disk
     # the report
@@ -88,9 +91,18 @@ def _run_fit(options) -> int:
         _say(fit_report(problem, model))
     if descent_of(model).status_ is Status.INTERRUPTED:
         return 130
-    if options.compare:
+    if options.compare and not problem.table.streamed:
         _say("\n" + comparison(problem, model))
     return 0
+
+
+def _problem(options) -> Problem:
+    """What to fit: rows that are held, or a few that stand for more than can be."""
+    if options.table is None:
+        return choose(diabetes(), options.target, options.features)
+    if is_large(options.table):
+        return stream_problem(options.table, options.target, options.features, sys.stderr)
+    return choose(read_table(options.table), options.target, options.features)
 
 
 def _run_predict(options) -> int:
@@ -268,7 +280,8 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate 0.1 --max-iter 60 --tol none --plot loss.png",
     )
     add = parser.add_argument
-    add("table", nargs="?", metavar="TABLE", help="CSV or (with the extra [table]) Parquet")
+    files = "CSV or (with the extra [table]) Parquet, or a folder of Parquet files"
+    add("table", nargs="?", metavar="TABLE", help=files)
     add("--target", metavar="NAME", help="the column to predict")
     features = {"nargs": "+", "action": "extend", "metavar": "NAME"}
     add("--features", **features, help="columns to use (default: all numeric)")

@@ -159,13 +159,13 @@ class Moments:
         """
         if rows.known is not None:
             return rows.known
-        with np.errstate(over="ignore", invalid="ignore"):  # of targets that are seen below
-            moments = rows.total(partial(_of_part, precise=precise))
+        moments = rows.total(partial(_of_part, precise=precise))
         square = moments.yy / moments.weight
         if not ((square > SMALLEST_SQUARE) & (square < LARGEST_SQUARE)).all():
             check_targets(rows.y, rows.weights)
         return moments
 
+    @np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
     def __add__(self, other: Moments) -> Moments:
         scale = np.maximum(self.scale, other.scale)
         a, b = self._in_units(scale), other._in_units(scale)

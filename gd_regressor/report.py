@@ -65,10 +65,11 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
 
 
 def _data(problem: Problem) -> str:
-    table, n_used = problem.table, len(problem.y)
+    table, n_used = problem.table, problem.n_used
     rows = f"{n_used:,} used, {table.n_rows - n_used:,} left out for a missing value"
+    once = ", read once and not held" if table.streamed else ""
     return _entries(
-        ("Data", f"{table.source}: {table.n_rows:,} rows, {len(table.columns):,} columns"),
+        ("Data", f"{table.source}: {table.n_rows:,} rows, {len(table.columns):,} columns{once}"),
         ("Target", problem.target),
         ("Features", f"{len(problem.names)}: {', '.join(problem.names)}"),
         ("Left out", _left_out(problem.left_out)),

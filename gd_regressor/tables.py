@@ -47,6 +47,7 @@ class Table:
     n_rows: int
     columns: dict[str, np.ndarray | str]  # float64, NaN where missing; else why it is not numeric
     target: str | None = None  # the column to predict where none is named
+    streamed: bool = False  # read once, and not held: the numeric columns are empty
 
     def column(self, name: str, role: str = "column") -> np.ndarray:
         """One numeric column; an error that says what is wrong with the name."""
@@ -71,6 +72,7 @@ class Problem:
     y: np.ndarray
     holes: str  # which used columns lack how many values, in words; empty where none does
     left_out: dict[str, str]  # columns that are not numeric, and why; "text..." where none is one
+    n_used: int  # complete rows: those of X, but where X stands for a table that is streamed
 
 
 def diabetes() -> Table:
@@ -105,20 +107,9 @@ def read_table(path: str) -> Table:
 
 def choose(table: Table, target: str | None, features: Sequence[str] | None) -> Problem:
     """The complete rows of the columns named, or of all that are numeric."""
-    reasons = {name: column for name, column in table.columns.items() if isinstance(column, str)}
-    numeric = [name for name in table.columns if name not in reasons]
-    target = target or table.target
-    if target is None:
-        raise UserError(f"name the column to predict: --target, one of {_some(numeric)}")
-    y = table.column(target, "target")
-    names = features or [name for name in numeric if name != target]
-    if not names:
-        raise UserError(f"{table.source} has no numeric column beside the target {target!r}")
-    if target in names:
-        raise UserError(f"{target!r} is the target and cannot be one of --features")
-    if len(set(names)) < len(names):
-        raise UserError("--features names a column twice")
+    target, names, left_out = chosen_names(table, target, features)
     X = np.column_stack([table.column(name) for name in names])
+    y = table.column(target)
     lacking = np.column_stack([np.isnan(X), np.isnan(y)])
     counts = zip([*names, target], lacking.sum(axis=0), strict=True)
     holes = ", ".join(f"{name} ({count})" for name, count in counts if count)
@@ -127,8 +118,30 @@ def choose(table: Table, target: str | None, features: Sequence[str] | None) -> 
         raise UserError(
             f"each row of {table.source} lacks a value: {holes}; choose other --features"
         )
-    left_out = {} if features else reasons
-    return Problem(table, target, names, X[complete], y[complete], holes, left_out)
+    X, y = X[complete], y[complete]
+    return Problem(table, target, names, X, y, holes, left_out, len(y))
+
+
+def chosen_names(
+    table: Table, target: str | None, features: Sequence[str] | None
+) -> tuple[str, Sequence[str], dict[str, str]]:
+    """The target, the features, and the columns left out with the reasons."""
+    reasons = {name: column for name, column in table.columns.items() if isinstance(column, str)}
+    numeric = [name for name in table.columns if name not in reasons]
+    target = target or table.target
+    if target is None:
+        raise UserError(f"name the column to predict: --target, one of {_some(numeric)}")
+    table.column(target, "target")
+    names = features or [name for name in numeric if name != target]
+    if not names:
+        raise UserError(f"{table.source} has no numeric column beside the target {target!r}")
+    if target in names:
+        raise UserError(f"{target!r} is the target and cannot be one of --features")
+    if len(set(names)) < len(names):
+        raise UserError("--features names a column twice")
+    for name in names:
+        table.column(name)
+    return target, names, {} if features else reasons
 
 
 def _read_csv(source: str, file: TextIO) -> Table:

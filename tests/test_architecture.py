@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent
 # Each room may import those after it. A new one fails the tests until it has its place here, and
 # with it in the design.
 LAYERS = [
-    *("__init__", "__main__", "report", "tables"),
+    *("__init__", "__main__", "report", "parquet", "tables"),
     *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
     "distributed",
     *("descent", "spectrum", "steps", "metric", "dual", "penalties", "stopping", "losses"),
