@@ -1,5 +1,6 @@
 """The command, as its user meets it: what it prints, writes and answers with."""
 
+import io
 import os
 import re
 import subprocess
@@ -591,3 +592,116 @@ def test_a_reader_that_closes_the_pipe_costs_no_model(tmp_path):
     running.stderr.close()
     assert (running.wait(timeout=120), err) == (0, "")
     assert saved.exists()
+
+
+# --- Folders of Parquet files ---
+
+
+def parquet_folder(tmp_path, n=6000, files=3):
+    random = np.random.default_rng(2)
+    table = pd.DataFrame(random.standard_normal((n, 4)) * [1, 10, 1e3, 1], columns=list("abcd"))
+    table["y"] = table @ [1.0, 2.0, 3.0, 4.0] + 7 + random.standard_normal(n)
+    table.loc[5::100, "b"] = np.nan
+    table["text"] = "x"
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for i in range(files):
+        part = table[i * n // files : (i + 1) * n // files]
+        part.to_parquet(folder / f"{i}.parquet", index=False)
+    table.to_parquet(tmp_path / "whole.parquet", index=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--no-intercept"],
+        ["--standardize", "--learning-rate", "0.1", "--max-iter", "50", "--tol", "none"],
+        ["--learning-rate", "1e-7", "--momentum", "0.5", "--max-iter", "9", "--tol", "none"],
+        ["--features", "a", "c"],
+    ],
+    ids=" ".join,
+)
+def test_a_folder_gives_the_report_of_one_file(run, tmp_path, options):
+    folder = parquet_folder(tmp_path)
+    saved = ["--save", tmp_path / "model.joblib"]
+    streamed = fit(run, folder, "--target", "y", *options, *saved)
+    model = joblib.load(tmp_path / "model.joblib")
+    args = ("--target", "y", "--no-compare", *options, *saved)
+    whole = fit(run, tmp_path / "whole.parquet", *args)
+    assert "6,000 rows, 6 columns, read once and not held" in " ".join(streamed.split())
+    assert streamed[streamed.index("Target") :] == whole[whole.index("Target") :]
+    rows = np.random.default_rng(0).standard_normal((5, len(model.feature_names_in_)))
+    again = joblib.load(tmp_path / "model.joblib")
+    np.testing.assert_allclose(model.predict(rows), again.predict(rows), rtol=1e-9)
+
+
+def test_progress_is_told(tmp_path, monkeypatch):
+    from gd_regressor import parquet
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(parquet, "EVERY", (0.0, 0.0))
+    monkeypatch.setattr(parquet, "BATCH_VALUES", 2500)
+    folder, out = parquet_folder(tmp_path), Terminal()
+    problem = parquet.stream_problem(str(folder), "y", None, out)
+    assert problem.n_used == 5940
+    assert problem.X.shape == (6, 4)
+    assert "3,000 of 6,000 rows (50%)" in out.getvalue()
+    assert out.getvalue().count("\r") > 10
+
+
+def test_what_a_folder_lacks_is_said(run, tmp_path):
+    folder = parquet_folder(tmp_path)
+    assert "has no column 'z'" in refusal(run, folder, "--target", "z")
+    assert "'text' is not numeric" in refusal(run, folder, "--target", "y", "--features", "text")
+    table = pd.read_parquet(folder / "1.parquet")
+    table.assign(a=np.inf).to_parquet(folder / "1.parquet")
+    assert "column 'a' has an infinite value" in refusal(run, folder, "--target", "y")
+    table.drop(columns="a").to_parquet(folder / "1.parquet")
+    assert "1.parquet" in refusal(run, folder, "--target", "y")
+    (folder / "1.parquet").write_bytes(b"PAR1 and no more")
+    assert "cannot read" in refusal(run, folder, "--target", "y")
+    for file in folder.iterdir():
+        file.unlink()
+    assert "a folder without Parquet files" in refusal(run, folder, "--target", "y")
+
+
+def test_a_large_file_is_streamed_too(run, tmp_path, monkeypatch):
+    from gd_regressor import parquet
+
+    monkeypatch.setattr(parquet, "LARGE", 1000)
+    parquet_folder(tmp_path)
+    report = fit(run, tmp_path / "whole.parquet", "--target", "y")
+    assert "read once and not held" in report
+
+
+PEAK = """
+import resource, sys
+from gd_regressor.__main__ import main
+main([sys.argv[1], "--target", "y"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
+def test_memory_does_not_grow_with_the_folder(tmp_path):
+    pytest.importorskip("pyarrow")
+    random, folder = np.random.default_rng(0), tmp_path / "parts"
+    folder.mkdir()
+    table = pd.DataFrame(random.standard_normal((200_000, 10)), columns=list("abcdefghiy"))
+    table.to_parquet(tmp_path / "one.parquet", index=False, row_group_size=50_000)
+    peaks = []
+    for files in (2, 30):  # 32 and 480 MB
+        for i in range(files):
+            path = folder / f"{i}.parquet"
+            if not path.exists():
+                os.link(tmp_path / "one.parquet", path)
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, folder], capture_output=True, text=True, check=True
+        )
+        peaks.append(int(done.stderr.split()[-1]) / 1024)
+    assert peaks[1] < peaks[0] + 60  # MiB
