@@ -97,8 +97,10 @@ class Plan:
             return theta
         least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
         if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
-            loss, slack = replace(loss, rows=replace(loss.rows, dtype=np.float64)), 1e-14
-            value, _ = loss.value_and_gradient(theta)
+            slack = 1e-14
+            if loss.rows.dtype != np.float64:  # losses in single precision are no measure
+                loss = replace(loss, rows=replace(loss.rows, dtype=np.float64))
+                value, _ = loss.value_and_gradient(theta)
         # The way there can be so long that the rounding of a null vector shows in the loss; an
         # update or two takes that back, unless the columns' units are too far apart
         for _ in range(3):
