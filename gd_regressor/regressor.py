@@ -117,9 +117,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         that is more, ``64 eps condition_number_``) times the norm of the combination's
         coefficients, in columns scaled to about deviation 1. With at least as many columns as
         rows: the singular values above ``eps n_features`` times the largest.
-    metric_ : {"moments", "sketch", "qr", "dual"}
+    metric_ : {"moments", "sketch", "qr", "dual", "scaled"}
         Where the metric came from: products of the columns, those of a sketch of them, the rows,
-        or the space that fewer rows than columns span. What is chosen when, and its cost, is
+        the space that fewer rows than columns span, or the variances of very many sparse columns
+        (the two attributes above are not known then). What is chosen when, and its cost, is
         tabulated in the documentation of the automatic mode.
     stream_ : Stream
         What is known of a stream's rows, a few arrays of shape (n_features, n_features); its
@@ -209,8 +210,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Columns, in any units. Not modified.
+        X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features)
+            Columns, in any units. Not modified, and not copied; an `np.memmap` is read in blocks.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; several descend independently.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -436,7 +437,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features)
             Columns in the units and order of `fit`.
 
         Returns
