@@ -131,6 +131,8 @@ class Plan:
 def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
     """The cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
     first, plan = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, tol), None
+    if first == "sketch" and rows.on_disk:
+        first = "moments"
     if rows.is_sparse and rung is None and rows.size > SMALL:
         first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
     if first == "scaled":

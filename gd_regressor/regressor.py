@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 import warnings
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -493,11 +494,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             if hasattr(X, "columns"):
                 self.feature_names_in_ = np.array(X.columns, dtype=object)
             return rows, y.ndim
+        on_disk = isinstance(X, np.memmap)
         X, y = self._validated(X, y)
         seen = sample_weight is None and self._passes_over_all(*X.shape)
         if issparse(X) or not seen:
             check_finite(X, "X")
-        return rows_of(X, y, sample_weight, seen=seen), y.ndim
+        rows = rows_of(X, y, sample_weight, seen=seen)
+        return (replace(rows, on_disk=True) if on_disk else rows), y.ndim
 
     def _passes_over_all(self, n, d):
         """Whether a large table is first passed over in full, by what looks at the values too."""

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from gd_regressor import GDLinearRegressor
+from gd_regressor import GDLinearRegressor, ladder
 from gd_regressor.blocks import Rows
 
 random = np.random.default_rng(5)
@@ -70,11 +70,19 @@ def test_what_is_not_finite_is_seen_in_the_pass(files, tmp_path):
         GDLinearRegressor().fit(files[0], y)
 
 
+def test_a_file_is_not_sketched(files, monkeypatch):
+    """A sketch takes many passes, which are cheap in memory only."""
+    X, y = files
+    monkeypatch.setattr(ladder, "best_sketch", lambda *sizes: (12 * D, 0.0))
+    assert GDLinearRegressor().fit(np.array(X), np.array(y)).metric_ == "sketch"
+    assert GDLinearRegressor().fit(X, y).metric_ == "moments"
+
+
 LIMITED = """
 import resource, sys
 import numpy as np
 import joblib, sklearn.linear_model
-from gd_regressor import GDLinearRegressor
+from gd_regressor import GDLinearRegressor, ladder
 GDLinearRegressor().fit(np.random.default_rng(0).standard_normal((70_000, 20)), np.ones(70_000))
 path, n, d = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with open("/proc/self/status") as status:
