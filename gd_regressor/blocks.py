@@ -42,6 +42,7 @@ class Rows:
     weights: np.ndarray | None = None
     dtype: Any = np.float64  # of the columns in blocks: what products are made in
     unit: float = 1.0  # what the weights were divided by, a power of two
+    kept: np.dtype | None = None  # the precision of what is learnt, where X has another
     on_disk: bool = False  # where reading the rows again takes longer than what is done with them
     known: Any = None  # the moments, where a first pass has made them
     first: int = 0  # the number of the first row, in the table that this is a part of
@@ -76,6 +77,8 @@ class Rows:
     @property
     def precision(self) -> np.dtype:
         """Of what is learnt from X: single where X is, else double."""
+        if self.kept is not None:
+            return self.kept
         return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
 
     @property

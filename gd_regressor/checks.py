@@ -17,7 +17,8 @@ def check_finite(array: np.ndarray, name: str, first: int = 0) -> None:
     `first` is the number of the first row, in the table that this is a part of.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        total = array.sum()
+        # scipy's own sum of a sparse matrix would add its duplicates up, in place
+        total = array.data.sum() if issparse(array) else array.sum()
     if math.isfinite(total):
         return
     if issparse(array):

@@ -73,7 +73,10 @@ class DaskRows:
 
     def after_first_pass(self) -> DaskRows:
         """With the moments of all blocks."""
-        return replace(self, known=self.total(Moments.of_rows))
+        known = self.total(Moments.of_rows)
+        if known is None:
+            raise ValueError("X has no row in any of its blocks, or none of a weight above zero.")
+        return replace(self, known=known)
 
 
 def _worked(work, rows_of_block, number: int, X, y, weights) -> Any:
@@ -150,7 +153,7 @@ def predicted(X, predict: Callable, n_targets: int, y_ndim: int):
         import pandas
 
         def of_partition(frame):
-            values = predict(frame)
+            values = predict(frame) if len(frame) else np.zeros((0, n_targets)[:y_ndim])
             make = pandas.Series if values.ndim == 1 else pandas.DataFrame
             return make(values, index=frame.index)
 
@@ -158,7 +161,11 @@ def predicted(X, predict: Callable, n_targets: int, y_ndim: int):
         return X.map_partitions(of_partition, meta=meta)
     whole = X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
     dtype = np.float32 if X.dtype == np.float32 else np.float64
+
+    def of_block(block):
+        return predict(block) if block.shape[0] else np.zeros((0, n_targets)[:y_ndim], dtype)
+
     if y_ndim == 1:
-        return whole.map_blocks(predict, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype))
+        return whole.map_blocks(of_block, drop_axis=1, dtype=dtype, meta=np.empty(0, dtype))
     chunks = (whole.chunks[0], (n_targets,))
-    return whole.map_blocks(predict, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype))
+    return whole.map_blocks(of_block, chunks=chunks, dtype=dtype, meta=np.empty((0, 0), dtype))

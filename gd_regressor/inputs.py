@@ -14,6 +14,8 @@ from gd_regressor.blocks import Rows
 from gd_regressor.checks import check_finite, check_targets
 from gd_regressor.sparse import SparseColumns
 
+MOST_WEIGHT = 1e100  # of rows that are added up in parts
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -30,7 +32,7 @@ class Batch:
         """Say in an error which batch it was."""
         try:
             yield
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             raise ValueError(f"batch {self.number}: {error}") from error
 
 
@@ -45,13 +47,13 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
     while True:
         number += 1
         try:
-            batch = next(source, None)
+            batch = next(source)
+        except StopIteration:
+            return
         except Exception as error:
             raise RuntimeError(
                 f"batch {number}: reading it raised {type(error).__name__}: {error}"
             ) from error
-        if batch is None:
-            return
         if target is not None:
             yield _of_table(batch, number, target, sample_weight)
         elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
@@ -67,6 +69,8 @@ def _tables_of(source) -> Iterator:
     """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
     import pyarrow
 
+    if type(source).__module__.startswith("pandas."):  # an index is no column
+        source = source.reset_index(drop=True)
     if hasattr(source, "__arrow_c_stream__"):
         source = pyarrow.RecordBatchReader.from_stream(source)
     elif hasattr(source, "to_batches"):  # a dataset
@@ -134,13 +138,12 @@ def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
 
     The moments of all rows look at the targets too: where they are `seen` there, not here.
     """
-    if issparse(X):
-        X = SparseColumns.of(X)
     if issparse(y):
         raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
     weights, unit = checked_weights(sample_weight, len(y))
+    X = SparseColumns.of(X, weights) if issparse(X) else X
     if not seen:
         check_targets(y, weights)
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
@@ -148,12 +151,11 @@ def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
 
 def rows_of_block(X, y, sample_weight) -> Rows | None:
     """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
-    arrays = [a if a is None or issparse(a) else np.asarray(a) for a in (X, y, sample_weight)]
+    arrays = [None if a is None else _numeric(a) for a in (X, y, sample_weight)]
     for name, array in zip(("X", "y", "sample_weight"), arrays, strict=True):
         if array is not None and array.dtype.kind not in "fiub":
             raise ValueError(f"{name} must be numeric, got dtype {array.dtype}; encode it first.")
     X, y, weights = arrays
-    X = SparseColumns.of(X) if issparse(X) else X
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
     if not y.shape[0]:
@@ -165,7 +167,24 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
             raise ValueError("sample_weight must hold one weight >= 0 per row.")
         if not weights.any():
             return None
+        if not 1 / MOST_WEIGHT < weights.max() < MOST_WEIGHT:
+            raise ValueError(
+                f"sample_weight has weights up to {weights.max():.3g}, too far from 1 to add "
+                "blocks up; multiply all weights."
+            )
+    X = SparseColumns.of(X, weights) if issparse(X) else X
     return Rows(X, y.reshape(len(y), -1), weights)
+
+
+def _numeric(block):
+    """One of Dask's blocks as an array; of floats where a data frame has several kinds of them."""
+    if issparse(block):
+        return block
+    array = np.asarray(block)
+    try:
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (TypeError, ValueError):
+        return array
 
 
 def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:

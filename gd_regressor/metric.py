@@ -115,7 +115,8 @@ class Factor:
             scatter += np.multiply.outer(mean, mean)
         variance = scatter.diagonal()
         if moments.held is not None:  # and what is left is rounding of what was removed
-            gone = variance <= REMOVED * EPS * moments.held / moments.weight
+            rounding = EPS if moments.low is None else EPS**2
+            gone = variance <= REMOVED * rounding * moments.held[: len(variance)] / moments.weight
             variance = np.where(gone, 0.0, variance)
         unit = _power_of_two(variance)
         scale = unit * moments.scale
@@ -156,6 +157,11 @@ class Factor:
     def triangle(self) -> np.ndarray:
         """(r, r): R in the pivots' order, laid out for LAPACK."""
         return np.asfortranarray(self.root if self.in_order else self.root[:, self.pivots])
+
+    @property
+    def constant_columns(self) -> np.ndarray:
+        """(d,): whether each column is constant."""
+        return np.isin(np.arange(len(self.scale)), self.constant)
 
     @cached_property
     def in_order(self) -> bool:

@@ -77,8 +77,8 @@ class Moments:
         Sums of the squares of the targets about their means.
     n_rows : int
         The number of rows whose weight is not zero.
-    held : ndarray of shape (n_features,) or None
-        Largest diagonal of `xx` before rows were removed; None where none were.
+    held : ndarray of shape (n_features + n_targets,) or None
+        Largest diagonal of `xx`, and largest `yy`, before rows were removed; None where none were.
     low : tuple of ndarray or None
         What `mean`, `target_mean`, `xx` and `xy` have below the working precision, where they were
         summed in twice of it.
@@ -109,7 +109,7 @@ class Moments:
     xy: np.ndarray  # (d, t)
     yy: np.ndarray  # (t,)
     n_rows: int
-    held: np.ndarray | None = None  # (d,)
+    held: np.ndarray | None = None  # (d + t,)
     low: Low | None = None
 
     @classmethod
@@ -187,7 +187,8 @@ class Moments:
         mean, target_mean, xx, xy = (part.high for part in parts) if precise else parts
         held = None
         if a.held is not None or b.held is not None:
-            held = np.maximum(np.maximum(a.largest_held, b.largest_held), xx.diagonal())
+            now = np.concatenate([xx.diagonal(), yy])
+            held = np.maximum(np.maximum(a.largest_held, b.largest_held), now)
         return Moments(
             weight,
             a.origin,
@@ -241,8 +242,10 @@ class Moments:
 
     @property
     def largest_held(self) -> np.ndarray:
-        """(d,): the largest scatter of each column that was ever held."""
-        return self.xx.diagonal() if self.held is None else self.held
+        """(d + t,): the largest scatter of each column and target that was ever held."""
+        if self.held is not None:
+            return self.held
+        return np.concatenate([self.xx.diagonal(), self.yy])
 
     def _in_units(self, scale: np.ndarray) -> Moments:
         if np.array_equal(scale, self.scale):
@@ -259,7 +262,9 @@ class Moments:
             self.xy * ratio[:, None],
             self.yy,
             self.n_rows,
-            None if self.held is None else self.held * ratio**2,
+            None
+            if self.held is None
+            else self.held * np.concatenate([ratio**2, np.ones(len(self.yy))]),
             self.low
             and Low(
                 self.low.mean * ratio,

@@ -81,6 +81,11 @@ def _exact(table: np.ndarray | _Sparse, m: int) -> Doubled:
     return Doubled(*two_sum(leading.T @ leading, across + across.T + rest.T @ rest))
 
 
+def exact_product(matrix: np.ndarray) -> Doubled:
+    """A'A in twice the working precision."""
+    return _exact(matrix, len(matrix))
+
+
 def _leading(table, bits: int):
     """Each entry rounded to `bits` bits below the largest of its column."""
     if isinstance(table, _Sparse):

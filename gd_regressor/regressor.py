@@ -19,6 +19,7 @@ from gd_regressor.blocks import one_blas_thread
 from gd_regressor.checks import check_finite
 from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
 from gd_regressor.inputs import (
+    MOST_WEIGHT,
     Batch,
     batches_of,
     checked_start,
@@ -45,7 +46,6 @@ from gd_regressor.steps import (
 from gd_regressor.stream import Stream
 
 PREDICT_ROWS, TINY = 1 << 14, 1 << 12
-MOST_WEIGHT = 1e100  # of the rows of a stream
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -322,7 +322,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         before, failure = dict(vars(self)), None
-        for name in [name for name in before if name.endswith("_")]:
+        start = ("coef_", "intercept_") if self.warm_start else ()
+        for name in [name for name in before if name.endswith("_") and name not in start]:
             delattr(self, name)
         try:
             for batch in batches_of(batches, target, sample_weight):
@@ -330,11 +331,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                     self.stream_ = self._with_chunk(batch)
         except BaseException as error:
             failure = error
-        if "stream_" not in vars(self):
+        try:
+            if "stream_" not in vars(self):
+                raise failure or ValueError("batches is empty; give at least one batch of rows.")
+            result = self._learn_stream()
+        except BaseException:
             vars(self).clear()
             vars(self).update(before)
-            raise failure or ValueError("batches is empty; give at least one batch of rows.")
-        result = self._learn_stream()
+            raise
         self._warn(result)
         if failure is not None:
             raise failure
@@ -491,7 +495,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
             self.n_features_in_ = rows.n_columns
             vars(self).pop("feature_names_in_", None)
-            if hasattr(X, "columns"):
+            if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
                 self.feature_names_in_ = np.array(X.columns, dtype=object)
             return rows, y.ndim
         on_disk = isinstance(X, np.memmap)

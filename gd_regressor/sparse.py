@@ -27,14 +27,18 @@ class SparseColumns:
     where: np.ndarray  # (k,)
 
     @classmethod
-    def of(cls, X) -> SparseColumns:
+    def of(cls, X, weights: np.ndarray | None = None) -> SparseColumns:
         """Any of scipy's sparse matrices; without a copy where it is CSR and has no full column."""
         X = csr_array(X)
         if not X.has_canonical_format:
-            X = X.copy() if X.data.base is None else csr_array(X, copy=True)
+            X = csr_array(X, copy=True)
             X.sum_duplicates()
         counts = np.bincount(X.indices, minlength=X.shape[1])
-        where = np.flatnonzero(counts >= FULL * X.shape[0])
+        full = counts >= FULL * X.shape[0]
+        if weights is not None:
+            share = np.repeat(weights, np.diff(X.indptr))
+            full |= np.bincount(X.indices, share, X.shape[1]) >= FULL * weights.sum()
+        where = np.flatnonzero(full)
         dense = np.zeros((X.shape[0], where.size), dtype=X.dtype)
         if where.size:
             place = np.full(X.shape[1], -1)

@@ -6,15 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gd_regressor.auto import follow_auto, follow_plan
+from gd_regressor.auto import WORTH_SAYING, follow_auto, follow_plan
 from gd_regressor.blocks import Rows
-from gd_regressor.doubled import EPS
+from gd_regressor.doubled import EPS, plain
 from gd_regressor.ladder import Plan
 from gd_regressor.losses import DataLoss, Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, Start, follow_path, follow_textbook
-from gd_regressor.records import Result
+from gd_regressor.products import exact_product
+from gd_regressor.records import Result, Status
 from gd_regressor.root import Root
 from gd_regressor.spectrum import Spectrum, triangle_of_moments
 from gd_regressor.steps import ConstantStep
@@ -34,8 +35,9 @@ class NullSpace:
     """
 
     centre: np.ndarray  # (d,)
-    scale: np.ndarray  # (d,)
+    spread: np.ndarray  # (d,): the largest root mean square of x - centre in any chunk
     vectors: np.ndarray  # (d + 1, r): orthonormal; the last row is c
+    slack: float  # how many times more than rounding the vectors of the first chunk are wrong by
 
     @classmethod
     def of(cls, rows: Rows, moments: Moments) -> NullSpace:
@@ -44,62 +46,91 @@ class NullSpace:
         frame = Frame.of(moments, factor.scale, fit_intercept=True)
         vectors, _ = factor.null_vectors(DataLoss(rows, frame))
         constant = np.eye(len(vectors))[:, factor.constant]
+        spread = np.where(factor.constant_columns, 0.0, factor.scale)
         vectors = _orthonormal(np.hstack([vectors, constant]))
-        return cls(frame.centre, frame.scale, vectors)
+        return cls(frame.centre, spread, vectors, factor.condition_number)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(d,): powers of two near the spread, 1 for columns that were constant so far."""
+        return np.where(self.spread > 0, np.ldexp(1.0, np.frexp(self.spread)[1]), 1.0)
 
     def within(self, rows: Rows) -> NullSpace:
         """What these rows leave of it."""
-        r = self.vectors.shape[1]
-        if not r:
+        if not self.vectors.shape[1]:
             return self
+        centre = self.centre
+
+        def squares(part):
+            return sum(((x - centre) ** 2).sum(axis=0) for x, _, _ in part.blocks())
+
+        with np.errstate(over="ignore"):
+            seen = np.sqrt(rows.total(squares) / rows.n_rows)
+        seen = np.where(np.isfinite(seen), seen, self.spread)
+        wider = self._in(np.maximum(self.spread, seen))
+        scale, vectors = wider.scale, wider.vectors
 
         def of_part(part):
-            root, size, count = np.zeros((0, r)), 0.0, 0
+            root, count = np.zeros((0, vectors.shape[1])), 0
             for x, _, _ in part.blocks():
-                x = (x - self.centre) / self.scale
-                product = x @ self.vectors[:-1] + self.vectors[-1]
-                root = np.linalg.qr(np.vstack([root, product]), mode="r")
-                size, count = size + np.einsum("ij,ij->", x, x), count + len(x)
-            return root, size, count
+                product = ((x - centre) / scale) @ vectors[:-1] + vectors[-1]
+                root, count = np.linalg.qr(np.vstack([root, product]), mode="r"), count + len(x)
+            return root, count
 
-        root, size, count = rows.total(of_part, _stacked)
+        root, count = rows.total(of_part, _stacked)
         _, values, combinations = np.linalg.svd(root)
-        noise = 6 * EPS * np.sqrt(1 + len(self.scale)) * np.sqrt(max(1.0, size / count))
-        seen = int((values > noise * np.sqrt(count)).sum())
-        return replace(self, vectors=self.vectors @ combinations[seen:].T)
+        noise = 6 * EPS * np.sqrt(1 + len(scale)) * self.slack
+        varied = int((values > noise * np.sqrt(count)).sum())
+        return replace(wider, vectors=vectors @ combinations[varied:].T)
+
+    def _in(self, spread: np.ndarray, centre: np.ndarray | None = None) -> NullSpace:
+        """The same about another centre, in columns of another spread."""
+        centre = self.centre if centre is None else centre
+        other = NullSpace(centre, spread, self.vectors, self.slack)
+        raw = self.vectors[:-1] / self.scale[:, None]
+        constants = self.vectors[-1] + (centre - self.centre) @ raw
+        moved = np.vstack([raw * other.scale[:, None], constants])
+        return replace(other, vectors=_orthonormal(moved))
 
     def __and__(self, other: NullSpace) -> NullSpace:
         """The combinations in both."""
-        moved = other.vectors.copy()
-        moved[:-1] /= other.scale[:, None]
-        moved[-1] += (self.centre - other.centre) @ moved[:-1]
-        moved[:-1] *= self.scale[:, None]
-        mine, theirs = self.vectors, _orthonormal(moved)
+        spread = np.maximum(self.spread, other.spread)
+        mine, theirs = self._in(spread), other._in(spread, self.centre)
         # What is in both is in the first, and loses nothing by projection on the second
-        rest = mine - theirs @ (theirs.T @ mine)
+        rest = mine.vectors - theirs.vectors @ (theirs.vectors.T @ mine.vectors)
         _, values, combinations = np.linalg.svd(rest, full_matrices=True)
-        seen = int((values > SAME).sum())
-        return replace(self, vectors=mine @ combinations[seen:].T)
+        slack = max(self.slack, other.slack)
+        apart = int((values > SAME * slack).sum())
+        return replace(mine, vectors=mine.vectors @ combinations[apart:].T, slack=slack)
 
-    def in_frame(self, frame: Frame) -> np.ndarray:
-        """(p, r): the same in the coordinates of `frame`, about zero for one without intercept."""
-        d, vectors = len(self.scale), self.vectors
-        if not frame.fit_intercept:  # combinations that are zero, not only constant
-            constant = vectors[d] - (self.centre / self.scale) @ vectors[:d]
-            size = np.abs(constant).max(initial=0.0)
-            if size > SAME * np.abs(self.centre / self.scale).max(initial=1.0):
-                vectors = vectors @ np.linalg.svd(constant[None])[2][1:].T
+    def in_frame(self, frame: Frame, constant: np.ndarray) -> np.ndarray:
+        """(p, r): the same in the coordinates of `frame`, and the columns known to be `constant`.
+
+        For a frame without intercept those combinations that are zero, not only constant.
+        """
+        d, vectors = len(self.spread), self._in(np.maximum(self.spread, frame.scale)).vectors
+        scale = np.maximum(self.scale, frame.scale)
+        if not frame.fit_intercept:
+            offset = self.centre / scale
+            left = vectors[d] - offset @ vectors[:d]
+            if np.abs(left).max(initial=0.0) > SAME * np.abs(offset).max(initial=1.0):
+                vectors = vectors @ np.linalg.svd(left[None])[2][1:].T
+        elif constant.any():
+            vectors = np.hstack([vectors, np.eye(d + 1)[:, np.flatnonzero(constant)]])
+            left, values, _ = np.linalg.svd(vectors, full_matrices=False)
+            vectors = left[:, values > np.sqrt(SAME)]
         moved = np.zeros((frame.n_parameters, vectors.shape[1]))
-        moved[:d] = vectors[:d] * (frame.scale / self.scale)[:, None]
+        moved[:d] = vectors[:d] * (frame.scale / scale)[:, None]
         return moved
 
 
 def _orthonormal(vectors: np.ndarray) -> np.ndarray:
-    return np.linalg.qr(vectors / np.linalg.norm(vectors, axis=0))[0] if vectors.size else vectors
+    sizes = np.linalg.norm(vectors, axis=0)
+    return np.linalg.qr(vectors / np.where(sizes > 0, sizes, 1.0))[0] if vectors.size else vectors
 
 
 def _stacked(a, b):
-    return np.linalg.qr(np.vstack([a[0], b[0]]), mode="r"), a[1] + b[1], a[2] + b[2]
+    return np.linalg.qr(np.vstack([a[0], b[0]]), mode="r"), a[1] + b[1]
 
 
 @dataclass(frozen=True)
@@ -127,7 +158,7 @@ class Stream:
     def of_moments(cls, moments: Moments) -> Stream:
         """That of rows of which no more is known than their moments."""
         d, t = moments.xy.shape
-        unknown = NullSpace(moments.origin, moments.scale, np.zeros((d + 1, 0)))
+        unknown = NullSpace(moments.origin, np.zeros(d), np.zeros((d + 1, 0)), 1.0)
         return cls(moments, unknown, np.dtype(np.float64), 1 if t == 1 else 2)
 
     @classmethod
@@ -219,39 +250,51 @@ class Stream:
         rows, centre, target_centre = equivalent_rows(self.statistic)
         w, b = start
         if not options["fit_intercept"]:  # about zero, the distance from it belongs to the columns
-            rows = Rows(rows.X + centre, rows.y + target_centre)
+            rows = Rows(rows.X + centre, rows.y + target_centre, kept=self.precision)
             centre, target_centre = 0 * centre, 0 * target_centre
+        rows = replace(rows, kept=self.precision)
         result = follow_auto(rows, (w, b - target_centre + centre @ w), **options)
-        return replace(result, intercept=result.intercept + target_centre - result.coef @ centre)
+        with np.errstate(over="ignore"):  # the intercept that suits the coefficients as kept
+            kept = result.coef.astype(self.precision).astype(np.float64)
+        error = max(result.coef_error, self.statistic.noise * result.condition_number)
+        result = replace(
+            result, intercept=result.intercept + target_centre - kept @ centre, coef_error=error
+        )
+        return _lost(result) if error > WORTH_SAYING else result
 
     def follow_textbook(self, step: ConstantStep, start: Start, **options) -> Result:
         """Descend with a constant step: the iterates of all rows."""
         moments, fit_intercept = self.statistic, options["fit_intercept"]
         if isinstance(moments, Root):
             rows, centre, target_centre = equivalent_rows(moments)
-            return follow_textbook(
-                Rows(rows.X + centre, rows.y + target_centre), step, start, **options
-            )
-        matrix, responses, rest = triangle_of_moments(moments, Factor.of(moments), fit_intercept)
+            raw = Rows(rows.X + centre, rows.y + target_centre, kept=self.precision)
+            return follow_textbook(raw, step, start, **options)
+        factor = Factor.of(moments, suspect=SUSPECT)
+        if moments.low is not None:
+            factor = refined(factor, moments)
+        matrix, responses, rest = triangle_of_moments(moments, factor, fit_intercept)
         theta = np.vstack([start[0], start[1]]) if fit_intercept else start[0]
         if theta.any():
             responses = np.hstack([responses, responses - matrix @ theta])
             rest = np.concatenate([rest, rest])
         path = Spectrum.of((matrix, responses, rest), step, theta)
-        return follow_path(path, path.curvature, step, moments, self.precision, **options)
+        result = follow_path(path, path.curvature, step, moments, self.precision, **options)
+        known = self.null_space.in_frame(
+            Frame.of(moments, factor.scale, fit_intercept=True), factor.constant_columns
+        )
+        if known.shape[1] == len(factor.scale) - len(factor.pivots):
+            return result
+        return _lost(replace(result, condition_number=np.inf, coef_error=np.inf))
 
     def _plan(self, fit_intercept: bool) -> Plan:
         moments = self.statistic
         factor = Factor.of(moments, about_mean=fit_intercept, suspect=SUSPECT)
         frame = Frame.of(moments, factor.scale, fit_intercept)
-        null_vectors = self.null_space.in_frame(frame)
+        null_vectors = self.null_space.in_frame(frame, factor.constant_columns)
         d = len(frame.scale)
         resolved = null_vectors.shape[1] == d - len(factor.pivots)
         condition = factor.condition_number if resolved else np.inf
-        scatter = moments.xx.diagonal()[factor.pivots]
-        lost = (moments.largest_held[factor.pivots] / scatter).max(initial=1.0)
         precise = moments.low is not None
-        rounding = EPS**2 if precise else EPS
         return Plan(
             PreciseMomentLoss(moments, frame) if precise else MomentLoss(moments, frame),
             factor,
@@ -259,15 +302,53 @@ class Stream:
             condition,
             d - null_vectors.shape[1],
             moments,
-            unknown=min(rounding * lost * factor.condition_number**2, 1.0),
+            unknown=self._unknown(factor),
         )
+
+    def _unknown(self, factor: Factor) -> float:
+        """The relative error of the coefficients that the moments leave.
+
+        Rows are rounded as those of a QR factorisation, products of them once or twice; what
+        rounding was in rows that have been removed is left behind.
+        """
+        moments, condition = self.statistic, factor.condition_number
+        if moments.held is None:
+            rounding = EPS if moments.low is None else EPS**2
+            return min(rounding * condition**2 + EPS * condition, 1.0)
+        now = np.concatenate([moments.xx.diagonal(), moments.yy])
+        lost = moments.held / np.where(now > 0, now, np.inf)
+        lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
+        return min(EPS * condition * max(condition * lost_x, np.sqrt(lost_x * lost_y), 1.0), 1.0)
+
+
+def _lost(result: Result) -> Result:
+    converged = result.status is Status.CONVERGED
+    return replace(result, status=Status.ILL_CONDITIONED) if converged else result
+
+
+def refined(factor: Factor, moments: Moments) -> Factor:
+    """R'R as right as moments in twice the working precision are, not to the root of it.
+
+    A step of Newton's method for the factor: R + upper(R^-T (M - R'R) R^-1) R, with half of the
+    diagonal.
+    """
+    if not factor.in_order:
+        return factor
+    share = moments.scale / factor.scale / np.sqrt(moments.weight)
+    _, _, xx, _ = moments.doubled
+    square = exact_product(factor.root)
+    error = plain(xx * np.multiply.outer(share, share) - square)
+    turned = factor.solve(factor.solve(error, transposed=True).T, transposed=True)
+    upper = np.triu(turned) - np.diag(turned.diagonal() / 2)
+    return replace(factor, root=factor.root + upper @ factor.root)
 
 
 def equivalent_rows(root: Root) -> tuple[Rows, np.ndarray, np.ndarray]:
     """A small table with the same least-squares problem, and what its columns and targets lack.
 
     The rows of R, turned so that they all have the same share in the column of ones: QR of any
-    table whose first column is constant could have begun with this one.
+    table whose first column is constant could have begun with this one. Columns that depend on
+    others up to the rounding of R do so exactly here.
     """
     matrix = root.mean_square
     m, d = len(matrix), len(root.centre)
@@ -276,8 +357,11 @@ def equivalent_rows(root: Root) -> tuple[Rows, np.ndarray, np.ndarray]:
     normal = np.full(m, 1 / np.sqrt(m))
     normal[0] -= np.sign(matrix[0, 0])
     size = normal @ normal
+    turned = matrix
     if size > 0:
-        matrix = matrix - np.multiply.outer(2 / size * normal, normal @ matrix)
-    matrix = matrix * np.sqrt(m)
-    rows = Rows(matrix[:, 1 : d + 1] * root.scale, matrix[:, d + 1 :])
-    return rows, root.centre, root.target_centre
+        turned = matrix - np.multiply.outer(2 / size * normal, normal @ matrix)
+    turned = turned * np.sqrt(m)
+    x, means = turned[:, 1 : d + 1], matrix[0, 1 : d + 1] / matrix[0, 0]
+    for column, others, combination in root.dependences:
+        x[:, column] = means[column] + (x[:, others] - means[others]) @ combination
+    return Rows(x * root.scale, turned[:, d + 1 :]), root.centre, root.target_centre
