@@ -59,7 +59,7 @@ def follow_plan(
     theta = plan.least_norm(path.at(end.k), end.losses[-1], variance)
     w, b = plan.loss.frame.to_raw(theta)
     if precision == np.float32:  # the intercept that suits the coefficients as they are kept
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             b = b + plan.loss.frame.centre @ (w - w.astype(np.float32))
     error = plan.coefficient_error(path.here.direction, path.here.theta, variance)
     known = {

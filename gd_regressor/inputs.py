@@ -69,7 +69,7 @@ def _tables_of(source) -> Iterator:
     """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
     import pyarrow
 
-    if type(source).__module__.startswith("pandas."):  # an index is no column
+    if type(source).__module__.split(".")[0] == "pandas":  # an index is no column
         source = source.reset_index(drop=True)
     if hasattr(source, "__arrow_c_stream__"):
         source = pyarrow.RecordBatchReader.from_stream(source)

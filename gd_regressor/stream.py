@@ -79,7 +79,7 @@ class NullSpace:
 
         root, count = rows.total(of_part, _stacked)
         _, values, combinations = np.linalg.svd(root)
-        noise = 6 * EPS * np.sqrt(1 + len(scale)) * self.slack
+        noise = 32 * EPS * np.sqrt(1 + len(scale)) * self.slack
         varied = int((values > noise * np.sqrt(count)).sum())
         return replace(wider, vectors=vectors @ combinations[varied:].T)
 
@@ -254,7 +254,9 @@ class Stream:
             centre, target_centre = 0 * centre, 0 * target_centre
         rows = replace(rows, kept=self.precision)
         result = follow_auto(rows, (w, b - target_centre + centre @ w), **options)
-        with np.errstate(over="ignore"):  # the intercept that suits the coefficients as kept
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # the intercept that suits the coefficients as kept
             kept = result.coef.astype(self.precision).astype(np.float64)
         error = max(result.coef_error, self.statistic.noise * result.condition_number)
         result = replace(
@@ -316,7 +318,8 @@ class Stream:
             rounding = EPS if moments.low is None else EPS**2
             return min(rounding * condition**2 + EPS * condition, 1.0)
         now = np.concatenate([moments.xx.diagonal(), moments.yy])
-        lost = moments.held / np.where(now > 0, now, np.inf)
+        held = np.where(moments.held > 0, moments.held, 1e-300)
+        lost = held / np.maximum(now, 1e-300)
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
         return min(EPS * condition * max(condition * lost_x, np.sqrt(lost_x * lost_y), 1.0), 1.0)
 

@@ -209,3 +209,27 @@ def test_blocks_that_are_gone_end_in_an_error(cluster):
     with pytest.raises(RuntimeError, match="Blocks that lived only on a worker"):
         GDLinearRegressor().fit(columns, columns @ np.arange(4.0))
     assert time.monotonic() - began < 60
+
+
+def test_blocks_without_rows_and_frames_of_several_kinds():
+    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
+    columns = arrays(X, columns=D)[0]
+    some = columns[columns[:, 0] > columns[:450, 0].max()]  # nothing of the first block
+    np.testing.assert_allclose(EXACT.predict(some).compute(), EXACT.predict(some.compute()))
+    frame = pd.DataFrame({"a": X[:, 1], "b": X[:, 2] > -3, "c": np.arange(N)})
+    lazy = dd.from_pandas(frame, npartitions=3)
+    model = GDLinearRegressor().fit(lazy, dd.from_pandas(pd.Series(y), npartitions=3))
+    expected = GDLinearRegressor(tol=0).fit(frame, y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-7)
+    few = lazy[lazy["c"] > 3 * N // 4]
+    np.testing.assert_allclose(
+        model.predict(few).compute(), expected.predict(few.compute()), rtol=1e-7
+    )
+    numbers = dd.from_pandas(pd.DataFrame(X), npartitions=3)
+    plain = GDLinearRegressor().fit(numbers, dd.from_pandas(pd.Series(y), npartitions=3))
+    assert not hasattr(plain, "feature_names_in_")
+    nothing = columns[columns[:, 0] > 1e9]
+    with pytest.raises(ValueError, match="no row in any of its blocks"):
+        GDLinearRegressor().fit(nothing, nothing[:, 0])
+    with pytest.raises(ValueError, match="too far from 1"):
+        GDLinearRegressor().fit(*arrays(X, y, 1e200 * WEIGHTS))

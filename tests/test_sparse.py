@@ -174,3 +174,29 @@ def test_products_with_full_columns():
     assert SparseColumns.of(S).sparse.data is S.data or np.shares_memory(
         SparseColumns.of(S).sparse.data, S.data
     )
+
+
+@pytest.mark.parametrize("rung", ["moments", "scaled"])
+@pytest.mark.parametrize("weight", [0.0, 1e-30])
+def test_rows_that_do_not_count_do_not_make_a_column_sparse(rung, weight, monkeypatch):
+    n = 8000
+    S = table(n, 40, 0.03, full=False).toarray()
+    S[:, 0] = 1e8 + random.standard_normal(n)
+    S[:2000, 0] = 0
+    y = S[:, 0] - 1e8 + random.standard_normal(n)
+    weights = np.where(np.arange(n) < 2000, weight, 1.0)
+    monkeypatch.setattr(ladder, "FEW_SPARSE", 2000 if rung == "moments" else 2)
+    monkeypatch.setattr(ladder, "SMALL", 100)
+    model = GDLinearRegressor(tol=1e-16).fit(sp.csr_array(S), y, weights)
+    expected = GDLinearRegressor(tol=0).fit(S[2000:], y[2000:])
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)
+
+
+def test_duplicates_are_added_up_in_a_copy():
+    X = sp.coo_array((np.ones(4), ([0, 0, 1, 2], [0, 0, 0, 0])), shape=(3, 1))
+    GDLinearRegressor().fit(X, [1.0, 2, 3])
+    assert X.nnz == 4
+    frozen = SMALL.copy()
+    for array in (frozen.data, frozen.indices, frozen.indptr):
+        array.flags.writeable = False
+    GDLinearRegressor().fit(frozen, TARGETS["small"])

@@ -500,3 +500,133 @@ def test_a_killed_process_loses_only_what_came_after_the_last_save(tmp_path):
         Z = rng.standard_normal((50, 3))
         fitted.partial_fit(Z, Z @ [1.0, 2.0, 3.0] + rng.standard_normal(50))
     np.testing.assert_array_equal(model.coef_, straight.coef_)
+
+
+# --- What a hostile reader found ---
+
+
+def quiet(parts, Z, target, weights=None, **parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return streamed(parts, Z, target, weights, **parameters)
+
+
+@pytest.mark.parametrize("n", [500, 20_000, 200_000])
+@pytest.mark.parametrize("height", [1, 100, 10**6])
+def test_a_factor_takes_no_rounding_for_a_direction(n, height):
+    if n // height > 600:
+        return
+    Z = np.eye(4)[random.integers(0, 4, n)]
+    target = Z[:, 0] + random.standard_normal(n)
+    model = quiet(chunks(*range(height, n, height), n=n), Z, target, stream="qr")
+    means = [target[Z[:, j] > 0].mean() for j in range(4)]
+    np.testing.assert_allclose(model.predict(np.eye(4)), means, atol=1e-10)
+    assert model.rank_ == 3
+
+
+def test_rows_forgotten_in_other_chunks_leave_their_rounding_and_it_is_said():
+    Z = random.standard_normal((80, 3))
+    Z[:, 1] = Z[:, 0] + Z[:, 1] / 100
+    Z[40:] = 1e5 * (random.standard_normal((40, 3)) + 5)
+    target = (Z[:, 1] - Z[:, 0]) * 100 + random.standard_normal(80)
+    target[40:] = random.standard_normal(40)
+    model = streamed([np.arange(80)], Z, target)
+    with pytest.warns(ConvergenceWarning, match="digits"):
+        for first in range(40, 80, 10):
+            model.forget(Z[first : first + 10], target[first : first + 10])
+    model = streamed(
+        [np.arange(80)], Z[:40].repeat(2, axis=0), np.r_[target[:40], 1e15 * target[:40]]
+    )
+    with pytest.warns(ConvergenceWarning, match="digits"):
+        model.forget(Z[:40].repeat(2, axis=0)[40:], 1e15 * target[:40])
+
+
+def test_the_textbooks_iterates_need_all_directions():
+    z = random.standard_normal((50, 2))
+    Z, target = np.c_[z[:, 0], z[:, 0] + 1e-5 * z[:, 1]], z.sum(axis=1)
+    options = {"learning_rate": 0.2, "max_iter": 10**6}
+    with pytest.warns(ConvergenceWarning, match="updates"):
+        whole = GDLinearRegressor(**options).fit(Z, target)
+    with pytest.warns(ConvergenceWarning, match="updates"):
+        model = streamed(chunks(20, n=50), Z, target, **options)
+    assert model.n_iter_ == whole.n_iter_
+    np.testing.assert_allclose(model.predict(Z), whole.predict(Z), atol=1e-9)
+
+
+UNITS = {
+    "a row first, in units far apart": (
+        random.standard_normal((60, 2)) * [1e-9, 1e9],
+        [1, *range(2, 60)],
+    ),
+    "a small column begins late": (
+        np.where(np.arange(60)[:, None] < 20, 0, 1e-16 * random.standard_normal((60, 1))),
+        [20],
+    ),
+    "a first chunk that conditions badly": (
+        (lambda a, b: np.c_[a, b, a + b])(
+            np.arange(60.0) ** 2, np.arange(60.0) ** 2 + np.arange(60) % 7
+        ),
+        [10],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNITS)
+def test_null_spaces_know_units(case):
+    Z, cuts = UNITS[case]
+    target = Z @ (1 / Z.std(axis=0)) + random.standard_normal(60)
+    model = quiet(chunks(*cuts, n=60), Z, target)
+    whole = GDLinearRegressor(tol=0).fit(Z, target)
+    np.testing.assert_allclose(model.predict(Z), whole.predict(Z), atol=1e-9)
+    assert model.rank_ == whole.rank_
+
+
+def test_a_category_that_slides_out_needs_no_warning():
+    level = np.r_[np.zeros(20, int), random.integers(1, 3, 60)]
+    Z = np.c_[np.eye(3)[level], random.standard_normal(80)]
+    target = Z[:, 1] + random.standard_normal(80)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = streamed([np.arange(80)], Z, target).forget(Z[:20], target[:20])
+        constant = np.c_[np.arange(9.0) % 4, np.full(9, 7.0)]
+        GDLinearRegressor().fit_moments(Moments.of(constant, constant[:, 0]))
+        GDLinearRegressor(fit_intercept=False).partial_fit(constant, constant[:, 0])
+    whole = GDLinearRegressor(tol=0).fit(Z[20:], target[20:])
+    assert model.rank_ == whole.rank_
+    np.testing.assert_allclose(model.predict(Z[20:]), whole.predict(Z[20:]), atol=1e-12)
+
+
+@kept
+def test_single_precision_is_that_of_the_chunks(keep):
+    Z = (random.standard_normal((60, 2)) + 1e6).astype(np.float32)
+    target = Z.astype(float) @ [1, 2.0] + random.standard_normal(60)
+    model = streamed([np.arange(60)], Z, target, stream=keep)
+    assert model.coef_.dtype == np.float32
+    whole = GDLinearRegressor().fit(Z, target)
+    np.testing.assert_allclose(model.predict(Z), whole.predict(Z), rtol=1e-6)
+    assert abs((model.predict(Z.astype(float)) - target).mean()) < 1
+
+
+def test_the_index_of_a_frame_is_no_column():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": [1.0, 2, 3, 4, 5, 6], "y": [1.0, 3, 2, 5, 4, 6]})
+    model = GDLinearRegressor().fit_batches(frame[frame.a != 3], target="y")
+    assert list(model.feature_names_in_) == ["a"]
+
+
+def test_learning_that_fails_after_the_batches_leaves_the_model_before():
+    single = X.astype(np.float32)
+    model = GDLinearRegressor().fit(single, y)
+    before = model.coef_.copy()
+    with pytest.raises(ValueError, match="float32"):
+        model.fit_batches([(single, 1e60 * y)])
+    np.testing.assert_array_equal(model.coef_, before)
+    with pytest.raises(ValueError, match="batch 2: must be"):
+        model.fit_batches([(X, y), None, (X, y)])
+
+
+def test_a_warm_start_of_batches():
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = GDLinearRegressor(0.01, 5, None, warm_start=True).fit(Z, y)
+    again = copy.deepcopy(model).fit(Z, y)
+    np.testing.assert_allclose(model.fit_batches([(Z, y)]).coef_, again.coef_, rtol=1e-9)
