@@ -254,9 +254,7 @@ class Stream:
             centre, target_centre = 0 * centre, 0 * target_centre
         rows = replace(rows, kept=self.precision)
         result = follow_auto(rows, (w, b - target_centre + centre @ w), **options)
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # the intercept that suits the coefficients as kept
+        with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
             kept = result.coef.astype(self.precision).astype(np.float64)
         error = max(result.coef_error, self.statistic.noise * result.condition_number)
         result = replace(

@@ -114,8 +114,9 @@ def test_units_and_offsets_of_any_size(keep, cuts, seed, data):
     scales = 10.0 ** np.array(data.draw(st.lists(exponent, min_size=D, max_size=D)))
     shifts = np.array(data.draw(st.lists(st.floats(-1e6, 1e6), min_size=D, max_size=D)))
     Z = (X - X.mean(axis=0)) / X.std(axis=0) + shifts
-    order = np.random.default_rng(seed).permutation(N)
-    target = Z @ np.ones(D) + random.standard_normal(N)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(N)
+    target = Z @ np.ones(D) + rng.standard_normal(N)
     plain = GDLinearRegressor(tol=0).fit(Z, target)
     model = streamed(
         [order[part] for part in chunks(*sorted(cuts))], Z * scales, target, stream=keep
@@ -542,7 +543,7 @@ def test_rows_forgotten_in_other_chunks_leave_their_rounding_and_it_is_said():
 
 
 def test_the_textbooks_iterates_need_all_directions():
-    z = random.standard_normal((50, 2))
+    z = np.random.default_rng(3).standard_normal((50, 2))
     Z, target = np.c_[z[:, 0], z[:, 0] + 1e-5 * z[:, 1]], z.sum(axis=1)
     options = {"learning_rate": 0.2, "max_iter": 10**6}
     with pytest.warns(ConvergenceWarning, match="updates"):
