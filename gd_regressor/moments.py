@@ -161,7 +161,7 @@ class Moments:
             return rows.known
         moments = rows.total(partial(_of_part, precise=precise))
         square = moments.yy / moments.weight
-        if not ((square > SMALLEST_SQUARE) & (square < LARGEST_SQUARE)).all():
+        if not (square.min() > SMALLEST_SQUARE and square.max() < LARGEST_SQUARE):
             check_targets(rows.y, rows.weights)
         return moments
 
@@ -351,15 +351,16 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
         origin, target_origin = _origins(*start)
         scale = np.ones_like(origin)
         moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
-        far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
+        scatter = moments.xx.diagonal()
+        far = moments.weight * moments.mean**2 > FAR * scatter
         if isinstance(start[0], SparseColumns):  # the others stay at zero
             far &= np.isin(np.arange(len(far)), start[0].where)
         if far.any():
             # The first rows, or those of little weight, are far from the others
             origin = np.where(far, origin + moments.mean, origin)
             moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
-    scatter = moments.xx.diagonal()
-    if scatter.min(initial=1.0) > TINY and scatter.max(initial=1.0) < HUGE:
+            scatter = moments.xx.diagonal()
+    if not scatter.size or (scatter.min() > TINY and scatter.max() < HUGE):
         return moments
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     spread = np.zeros(odd.size)

@@ -294,8 +294,8 @@ def divergence_bounds(
     factor, ceiling = (1e20, 1e37) if dtype == np.float32 else (1e100, 1e290)
     with np.errstate(over="ignore", invalid="ignore"):
         first = path.losses(0, 0)[0]
-        bound = np.minimum(factor * np.maximum(first, variance), ceiling)
-    if not (first <= ceiling).all():
+    bound = factor * np.minimum(np.maximum(first, variance), ceiling / factor)
+    if not first.max() <= ceiling:
         raise ValueError(
             "The loss overflows at the start; divide y, or write a smaller coef_init and "
             "intercept_init."

@@ -503,6 +503,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         seen = sample_weight is None and self._passes_over_all(*X.shape)
         if issparse(X) or not seen:
             check_finite(X, "X")
+        # "auto" has moments of the targets in any case
+        seen = seen or (sample_weight is None and self.learning_rate == "auto")
         rows = rows_of(X, y, sample_weight, seen=seen)
         return (replace(rows, on_disk=True) if on_disk else rows), y.ndim
 
@@ -564,14 +566,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         rows, y_ndim = self._chunk(batch)
         before = vars(self).get("stream_")
         if before is None:
-            return Stream.of(rows, y_ndim, keep=self.stream)
+            with one_blas_thread():
+                return Stream.of(rows, y_ndim, keep=self.stream)
         before.check_like(rows, "y", y_ndim)
         if before.keeps != self.stream:
             raise ValueError(
                 f"stream={self.stream!r}, but this stream was begun with {before.keeps!r}; call "
                 "fit_batches to begin another."
             )
-        return before.followed_by(rows)
+        with one_blas_thread():  # once for all passes over the chunk
+            return before.followed_by(rows)
 
     def _check_names(self, names):
         known = list(getattr(self, "feature_names_in_", names))

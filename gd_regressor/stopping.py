@@ -64,7 +64,8 @@ class AtFloor:
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         before, met = state
         gaps = records.gaps
-        there = (gaps <= self.floor) | (gaps > np.concatenate((before[None], gaps[:-1])) / 2)
+        last = before[None] if len(gaps) == 1 else np.concatenate((before[None], gaps[:-1]))
+        there = (gaps <= self.floor) | (gaps > last / 2)
         met = met | np.logical_or.accumulate(there, axis=0)
         return met.all(axis=1), (gaps[-1], met[-1])
 

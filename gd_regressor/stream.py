@@ -146,7 +146,7 @@ class Stream:
     @classmethod
     def of(cls, rows: Rows, y_ndim: int, *, keep: str) -> Stream:
         """That of a first chunk; `keep` is "moments" or "qr"."""
-        moments = Moments.of_rows(rows, precise=True)
+        moments = Moments.of_rows(rows, precise=keep == "moments")
         if keep == "moments":
             null_space = NullSpace.of(rows, moments)
             return cls(moments.times(rows.unit), null_space, rows.precision, y_ndim)
