@@ -27,6 +27,8 @@ DENSER = 10
 # other columns must neither overflow nor vanish
 TINY, HUGE = 1e-120, 1e120
 WIDEST = 8e307  # differences of columns from their origins
+# Rows to find an origin from
+SAMPLED = 256
 # An origin whose square is this many variances from the mean costs four digits
 FAR = 1e4
 # Variances of targets between these need no look at the values
@@ -385,7 +387,8 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
 def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
     """(d,) and (t,): values near the means, zero for sparse columns."""
     if not isinstance(x, SparseColumns):
-        near, d = origin_of(x, y, s, far=0.5), x.shape[1]
+        far = 0.0 if len(x) <= SAMPLED else 0.5  # of few rows, subtracting costs less than asking
+        near, d = origin_of(x, y, s, far), x.shape[1]
         return near[:d], near[d:]
     near, origin = origin_of(x.dense, y, s, far=0.5), np.zeros(x.shape[1])
     origin[x.where] = near[: x.where.size]
@@ -398,11 +401,14 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     Zero for those that have it within `far` times their range: there is little to gain, and where
     all columns do there is nothing to subtract.
     """
-    some = slice(None, None, -(-len(x) // 256))
+    some = slice(None, None, -(-len(x) // SAMPLED))
     rows = np.concatenate((x[some], y[some]), axis=1)
     apart = rows - rows[0]
     step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
-    near, spread = rows[0] + step, np.abs(apart).max(axis=0)
+    near = rows[0] + step
+    if not far:
+        return near
+    spread = np.abs(apart).max(axis=0)
     return np.where(np.abs(near) > far * spread, near, 0.0)
 
 

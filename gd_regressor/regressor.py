@@ -482,7 +482,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"tol must be a finite number >= 0 or None, got {self.tol!r}.")
         if not (isinstance(self.init, str) and self.init in ("zeros", "random")):
             raise ValueError(f'init must be "zeros" or "random", got {self.init!r}.')
-        if not isinstance(self.verbose, numbers.Integral) or self.verbose < 0:
+        if not isinstance(self.verbose, (int, numbers.Integral)) or self.verbose < 0:
             raise ValueError(f"verbose must be an integer >= 0, got {self.verbose!r}.")
         if not (isinstance(self.stream, str) and self.stream in ("moments", "qr")):
             raise ValueError(f'stream must be "moments" or "qr", got {self.stream!r}.')
@@ -739,4 +739,5 @@ def _is_ready(value, ndims):
 
 
 def _is_integer(value):
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    known = isinstance(value, (int, numbers.Integral))
+    return known and not isinstance(value, bool)
