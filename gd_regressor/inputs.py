@@ -43,6 +43,11 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
             "sample_weight names a column of a table; write target too, or give (X, y, "
             "sample_weight) as batches."
         )
+    if target is None and (_is_table(batches) or not hasattr(batches, "__iter__")):
+        raise ValueError(
+            f"batches must be an iterable of (X, y), got {type(batches).__name__}; for a table "
+            "with named columns write target=..."
+        )
     number, source = 0, iter(_tables_of(batches) if target is not None else batches)
     while True:
         number += 1
@@ -59,28 +64,47 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
         elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
             yield Batch(*batch, number=number)
         else:
+            length = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
             raise ValueError(
                 f"batch {number}: must be (X, y) or (X, y, sample_weight), got "
-                f"{type(batch).__name__}; for tables with named columns write target=..."
+                f"{type(batch).__name__}{length}; write [(X, y)] for a single batch, and "
+                "target=... for tables with named columns."
             )
 
 
 def _tables_of(source) -> Iterator:
     """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
+    if _is_table(source):
+        yield from _record_batches(source)
+        return
+    if isinstance(source, (str, bytes, dict, np.ndarray)) or not hasattr(source, "__iter__"):
+        raise TypeError(
+            f"with target=, batches must be a table with named columns or an iterable of such, got "
+            f"{type(source).__name__}"
+        )
+    for table in source:
+        if not _is_table(table):
+            raise TypeError(
+                f"with target=, a batch must be a table with named columns (of pyarrow, pandas, "
+                f"polars, duckdb), got {type(table).__name__}"
+            )
+        yield from _record_batches(table)
+
+
+def _is_table(source) -> bool:
+    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "to_batches")
+
+
+def _record_batches(table) -> Iterator:
     import pyarrow
 
-    if type(source).__module__.split(".")[0] == "pandas":  # an index is no column
-        source = source.reset_index(drop=True)
-    if hasattr(source, "__arrow_c_stream__"):
-        source = pyarrow.RecordBatchReader.from_stream(source)
-    elif hasattr(source, "to_batches"):  # a dataset
-        source = source.to_batches()
-    for table in source:
-        if isinstance(table, pyarrow.RecordBatch):
-            if table.num_rows:
-                yield table
-        else:
-            yield from _tables_of(table)
+    if hasattr(table, "reset_index"):  # of pandas, whose index is no column
+        table = table.reset_index(drop=True)
+    if hasattr(table, "__arrow_c_stream__"):
+        parts = pyarrow.RecordBatchReader.from_stream(table)
+    else:
+        parts = table.to_batches()
+    yield from (part for part in parts if part.num_rows)
 
 
 def _of_table(table, number: int, target, sample_weight) -> Batch:
@@ -127,8 +151,8 @@ def _numbers(table, name: str, number: int) -> np.ndarray:
     if not np.isfinite(values).all():
         row = int(np.argmin(np.isfinite(values)))
         raise ValueError(
-            f"batch {number}: column {name!r} has {values[row]} or no value in row {row} of the "
-            "batch (NaN or infinity); fill it or leave the row out."
+            f"batch {number}: column {name!r} has no finite value in row {row} of the batch "
+            "(NaN, null or infinity); fill it or leave the row out."
         )
     return values
 

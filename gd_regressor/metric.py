@@ -220,6 +220,15 @@ class Factor:
         """Of the centred columns, of which these combinations vanish."""
         return len(self.pivots) + len(self.dropped) - null_vectors.shape[1]
 
+    def combinations(self, n_parameters: int) -> np.ndarray:
+        """(p, m): each dropped column less what makes it least of the pivots."""
+        m = len(self.dropped)
+        vectors = np.zeros((n_parameters, m))
+        if m:
+            vectors[self.dropped, np.arange(m)] = 1.0
+            vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
+        return vectors
+
     def null_vectors(self, loss, *, together: bool = False) -> tuple[np.ndarray, float]:
         """(p, m): combinations of scaled columns that vanish on the rows, and the condition.
 
@@ -230,11 +239,9 @@ class Factor:
         tries first whether a random combination of all of them vanishes, in one pass.
         """
         m, d = len(self.dropped), len(self.scale)
-        vectors = np.zeros((loss.frame.n_parameters, m))
+        vectors = self.combinations(loss.frame.n_parameters)
         if not m:
             return vectors, self.condition_number
-        vectors[self.dropped, np.arange(m)] = 1.0
-        vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
         if together and self._span_vanishes(vectors, loss):
             return vectors, self.condition_number
         if self.source == "sketch":  # has no more digits to find out

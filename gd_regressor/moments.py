@@ -9,7 +9,7 @@ from operator import add
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import dia_array
+from scipy.sparse import dia_array, issparse
 from sklearn.utils import check_X_y
 
 from gd_regressor.blocks import Rows, add_each
@@ -44,7 +44,7 @@ class Low(NamedTuple):
     xy: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Total weight, means, and weighted sums of centred products of columns and targets.
 
@@ -95,7 +95,7 @@ class Moments:
     >>> from gd_regressor import GDLinearRegressor, Moments
     >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
     >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
-    >>> moments = Moments.of(X[:2], y[:2]) + Moments.of(X[2:], y[2:])
+    >>> moments = sum([Moments.of(X[:2], y[:2]), Moments.of(X[2:], y[2:])])
     >>> model = GDLinearRegressor().fit_moments(moments)
     >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
     0.60000 2.20000
@@ -120,7 +120,7 @@ class Moments:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Columns, in any units.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
@@ -137,7 +137,8 @@ class Moments:
         ValueError
             If X, y or a weight is not finite, or the lengths differ.
         """
-        X, y = check_X_y(X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True)
+        kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+        X, y = check_X_y(X, y, **kinds, multi_output=True, y_numeric=True)
         weights = None
         if sample_weight is not None:
             weights = np.asarray(sample_weight, dtype=np.float64)
@@ -146,6 +147,7 @@ class Moments:
                     f"sample_weight must hold {len(y)} weights >= 0, one of them above 0; got "
                     f"{sample_weight!r}."
                 )
+        X = SparseColumns.of(X, weights) if issparse(X) else X
         return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights), precise=True)
 
     @classmethod
@@ -217,6 +219,10 @@ class Moments:
         if self.low is not None:
             return tuple(map(Doubled, high, self.low))
         return tuple(map(Doubled.of, high)) if precise else high
+
+    def __radd__(self, other) -> Moments:
+        first_of_a_sum = isinstance(other, int) and other == 0
+        return self if first_of_a_sum else NotImplemented
 
     def __sub__(self, other: Moments) -> Moments:
         # Rows removed are rows of negative weight

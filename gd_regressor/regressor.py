@@ -88,8 +88,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Write every `verbose`-th loss to the standard output; 0 writes nothing.
     stream : {"moments", "qr"}, default="moments"
         What is kept of rows that come once. Their moments are cheap and can be taken away again
-        (`forget`), but know the columns to the root of the working precision only. A triangular
-        factor, "qr", costs several times as much and keeps all digits. For `fit`, which can read
+        (`forget`), but cannot tell columns that are within about 3e-7 of their deviations from
+        dependent ones. A triangular factor, "qr", costs one to three times as much and keeps the
+        digits of a QR factorisation. For `fit`, which can read
         the rows again, it is without meaning.
 
     Attributes
@@ -672,15 +673,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             category = DivergenceWarning
             text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         elif result.status is Status.ILL_CONDITIONED:
-            category = ConvergenceWarning
-            digits = int(max(0.0, -np.log10(result.coef_error)))
-            text = (
-                f"The condition number of the scaled columns is {result.condition_number:.1e}: "
-                f"about {digits} digits of the coefficients are left. Drop or combine columns "
-                "that nearly depend on each other"
-            )
-            once = "stream_" in vars(self) and self.stream_.keeps == "moments"
-            text += ', or keep a triangular factor of the stream (stream="qr").' if once else "."
+            category, text = ConvergenceWarning, self._lost_digits(result)
         elif result.status is Status.DIVERGED:
             category = ConvergenceWarning
             text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
@@ -702,6 +695,24 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         else:
             return
         warnings.warn(text, category, stacklevel=3)
+
+    def _lost_digits(self, result: Result) -> str:
+        digits = int(max(0.0, -np.log10(result.coef_error)))
+        left = f"about {digits} digits of the coefficients are left"
+        stream = vars(self).get("stream_")
+        if stream is not None and stream.has_forgotten and result.condition_number < np.inf:
+            return (
+                f"What was forgotten was so much larger than what is left that {left}; begin "
+                "another stream with the rows that are left."
+            )
+        text = (
+            f"The condition number of the scaled columns is {result.condition_number:.1e}: {left}. "
+            "Drop or combine columns that nearly depend on each other"
+        )
+        once = stream is not None and stream.keeps == "moments"
+        return text + (
+            ', or keep a triangular factor of the stream (stream="qr").' if once else "."
+        )
 
     def _distance_left(self, result: Result) -> str:
         least = "" if result.gap_is_exact else "at least "

@@ -22,6 +22,9 @@ from gd_regressor.steps import ConstantStep
 
 # Two null spaces share what is the same to this
 SAME = 1e-12
+# Of the largest scatter that was ever held: below zero by more is no rounding
+NEGATIVE = 1e-9
+MOST_COLUMNS = 20_000  # 3 GB for one matrix
 # Cholesky's method with pivots below this share of a column's scatter has no digit left
 SUSPECT = 1e-13
 
@@ -146,6 +149,11 @@ class Stream:
     @classmethod
     def of(cls, rows: Rows, y_ndim: int, *, keep: str) -> Stream:
         """That of a first chunk; `keep` is "moments" or "qr"."""
+        if rows.n_columns > MOST_COLUMNS:
+            raise ValueError(
+                f"X has {rows.n_columns} columns: a stream keeps matrices with a row and a column "
+                f"for each, of up to {MOST_COLUMNS}; call fit, or hash to fewer columns."
+            )
         moments = Moments.of_rows(rows, precise=keep == "moments")
         if keep == "moments":
             null_space = NullSpace.of(rows, moments)
@@ -174,6 +182,10 @@ class Stream:
     @property
     def keeps(self) -> str:
         return "moments" if isinstance(self.statistic, Moments) else "qr"
+
+    @property
+    def has_forgotten(self) -> bool:
+        return self.keeps == "moments" and self.statistic.held is not None
 
     @property
     def n_columns(self) -> int:
@@ -240,7 +252,13 @@ class Stream:
                 f"X has rows of weight {less.weight:g} to forget, and the stream holds {weight:g}: "
                 "none would be left."
             )
-        return replace(self, statistic=self.statistic - less)
+        rest = self.statistic - less
+        if (rest.xx.diagonal() < -NEGATIVE * rest.largest_held[: self.n_columns]).any():
+            raise ValueError(
+                "X has rows to forget that were not learnt: what would be left of the squares is "
+                "below zero."
+            )
+        return replace(self, statistic=rest)
 
     def follow_auto(self, start: Start, **options) -> Result:
         """Descend with "auto"."""
@@ -293,6 +311,8 @@ class Stream:
         null_vectors = self.null_space.in_frame(frame, factor.constant_columns)
         d = len(frame.scale)
         resolved = null_vectors.shape[1] == d - len(factor.pivots)
+        if not resolved:  # what the moments take for dependent, and say so
+            null_vectors = factor.combinations(frame.n_parameters)
         condition = factor.condition_number if resolved else np.inf
         precise = moments.low is not None
         return Plan(
@@ -300,7 +320,7 @@ class Stream:
             factor,
             null_vectors,
             condition,
-            d - null_vectors.shape[1],
+            len(factor.pivots),
             moments,
             unknown=self._unknown(factor),
         )
@@ -319,7 +339,8 @@ class Stream:
         held = np.where(moments.held > 0, moments.held, 1e-300)
         lost = held / np.maximum(now, 1e-300)
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
-        return min(EPS * condition * max(condition * lost_x, np.sqrt(lost_x * lost_y), 1.0), 1.0)
+        lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
+        return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
 
 
 def _lost(result: Result) -> Result:

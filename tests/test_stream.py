@@ -631,3 +631,60 @@ def test_a_warm_start_of_batches():
     model = GDLinearRegressor(0.01, 5, None, warm_start=True).fit(Z, y)
     again = copy.deepcopy(model).fit(Z, y)
     np.testing.assert_allclose(model.fit_batches([(Z, y)]).coef_, again.coef_, rtol=1e-9)
+
+
+# --- What a stranger tripped over ---
+
+
+def test_rows_that_were_not_learnt_cannot_be_forgotten():
+    model = streamed([np.arange(100)])
+    with pytest.raises(ValueError, match="were not learnt"):
+        model.forget(100 * X[200:250], y[200:250])
+    assert distance(model, *(lambda m: (m.coef_, m.intercept_))(streamed([np.arange(100)]))) == 0
+
+
+def test_what_forgetting_costs_is_not_blamed_on_the_columns():
+    model = streamed([np.arange(300)])
+    model.partial_fit(1e8 * X[300:], y[300:])
+    with pytest.warns(ConvergenceWarning, match="What was forgotten was so much larger"):
+        model.forget(1e8 * X[300:], y[300:])
+
+
+def test_bare_moments_of_dependent_columns_have_the_least_norm_and_the_rank():
+    Z = dependent()
+    with pytest.warns(ConvergenceWarning, match="digits"):
+        model = GDLinearRegressor().fit_moments(Moments.of(Z, y))
+    whole = GDLinearRegressor(tol=0).fit(Z, y)
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-6, atol=1e-9)
+    assert model.rank_ == whole.rank_
+
+
+def test_chunks_of_a_file_and_inputs_that_are_none(tmp_path):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(y=y)
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    reader = pd.read_csv(tmp_path / "table.csv", chunksize=100)
+    model = GDLinearRegressor().fit_batches(reader, target="y")
+    assert model.stream_.n_batches == 6
+    for batches, target, words in (
+        ("folder/", "y", "table with named columns .* got str"),
+        ({"y": y}, "y", "got dict"),
+        ([X, X], "y", "a batch must be a table .* got ndarray"),
+        (frame, None, "DataFrame; for a table with named columns write target"),
+        ((X, y), None, r"write \[\(X, y\)\] for a single batch"),
+        ([(X, y, y, y)], None, "got tuple of length 4"),
+    ):
+        with pytest.raises((ValueError, RuntimeError), match=words):
+            GDLinearRegressor().fit_batches(batches, target=target)
+
+
+def test_moments_add_up_by_sum_and_may_be_sparse():
+    import scipy.sparse as sp
+
+    S = sp.random_array((200, 30), density=0.05, format="csr", rng=random)
+    parts = [Moments.of(S[i : i + 50], y[i : i + 50]) for i in range(0, 200, 50)]
+    total, dense = sum(parts), Moments.of(S.toarray(), y[:200])
+    np.testing.assert_allclose(total.xx, dense.xx, atol=1e-13)
+    assert total.n_rows == 200
+    with pytest.raises(ValueError, match="30000 columns"):
+        GDLinearRegressor().partial_fit(sp.csr_array((9, 30_000)), np.ones(9))
