@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import mpmath
 import numpy as np
+from scipy import sparse
 
 mpmath.mp.dps = 50
 extended = np.vectorize(mpmath.mpf, otypes=[object])
@@ -24,6 +25,13 @@ def naive_descent(X, y, rate, n_updates, *, weights=None, momentum=0.0, start=No
         step = momentum * step + rate * (2 / s.sum()) * (A.T @ (s * residual))
         theta = theta + step
     return thetas, losses
+
+
+def sparse_normal(random, n, d, density):
+    """A CSR array of about `density` normal entries, anywhere."""
+    count = int(n * d * density)
+    places = random.integers(0, n, count), random.integers(0, d, count)
+    return sparse.csr_array((random.standard_normal(count), places), shape=(n, d))
 
 
 def reduced(M):

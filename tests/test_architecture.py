@@ -20,7 +20,17 @@ LAYERS = [
     *("__init__", "__main__", "report", "parquet", "tables"),
     *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
     "distributed",
-    *("descent", "spectrum", "steps", "metric", "dual", "penalties", "stopping", "losses"),
+    *(
+        "descent",
+        "spectrum",
+        "steps",
+        "nullspace",
+        "metric",
+        "dual",
+        "penalties",
+        "stopping",
+        "losses",
+    ),
     *("sketch", "root", "moments", "products", "blocks", "sparse", "checks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}

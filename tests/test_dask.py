@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
+from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.distributed import DaskRows
@@ -65,7 +65,7 @@ def test_ill_conditioned_columns_are_refined_on_the_blocks():
 
 
 def test_sparse_blocks():
-    S = sp.random_array((N, 40), density=0.03, format="csr", rng=random)
+    S = sparse_normal(random, N, 40, 0.03)
     blocks = [
         da.from_array(S[i : i + 1000], asarray=False, chunks=(1000, 40)) for i in range(0, N, 1000)
     ]

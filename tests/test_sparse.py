@@ -8,6 +8,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status, ladder
 from gd_regressor.sparse import SparseColumns
@@ -18,8 +19,7 @@ FORMATS = ["csr", "csc", "coo"]
 
 def table(n, d, density, *, full=True):
     """Sparse columns and, on request, some that are stored in full: far from zero, constant."""
-    S = sp.random_array((n, d), density=density, format="csr", rng=random)
-    S.data = random.standard_normal(len(S.data))
+    S = sparse_normal(random, n, d, density)
     if full:
         far = 1e8 + random.standard_normal((n, 1))
         S = sp.hstack([S, sp.csr_array(far), sp.csr_array(np.full((n, 1), 3.0))]).tocsr()

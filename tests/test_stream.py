@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import exact_least_squares
+from reference import exact_least_squares, sparse_normal
 from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor import GDLinearRegressor, Moments, Status
@@ -681,7 +681,7 @@ def test_chunks_of_a_file_and_inputs_that_are_none(tmp_path):
 def test_moments_add_up_by_sum_and_may_be_sparse():
     import scipy.sparse as sp
 
-    S = sp.random_array((200, 30), density=0.05, format="csr", rng=random)
+    S = sparse_normal(random, 200, 30, 0.05)
     parts = [Moments.of(S[i : i + 50], y[i : i + 50]) for i in range(0, 200, 50)]
     total, dense = sum(parts), Moments.of(S.toarray(), y[:200])
     np.testing.assert_allclose(total.xx, dense.xx, atol=1e-13)
