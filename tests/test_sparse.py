@@ -170,7 +170,7 @@ def test_products_with_full_columns():
     right, left = random.standard_normal((14, 3)), random.standard_normal((400, 2))
     np.testing.assert_allclose(mixed @ right, SMALL @ right)
     np.testing.assert_allclose(mixed[50:90].T @ left[50:90], SMALL[50:90].T @ left[50:90])
-    np.testing.assert_allclose(mixed.largest(), abs(SMALL).max(axis=0).toarray())
+    np.testing.assert_allclose(mixed.largest(), np.abs(SMALL.toarray()).max(axis=0))
     assert SparseColumns.of(S).sparse.data is S.data or np.shares_memory(
         SparseColumns.of(S).sparse.data, S.data
     )
