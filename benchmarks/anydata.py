@@ -123,7 +123,7 @@ def measure_sparse(options) -> str:
         "met",
     ]
     return (
-        f"## Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median of "
+        f"### Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median of "
         "three fits, interleaved, each solver at the loosest `tol` (of half powers of ten) that "
         "reaches the excess loss, relative to y's variance; in parentheses that `tol` and the "
         "excess reached.\n\n" + table(header, lines, "lrrrrrc")
@@ -195,7 +195,7 @@ def measure_files(options) -> str:
         ],
     ]
     return (
-        f"## Memory maps\n\n{rows:,} rows of {d} columns and the target in one file. Medians, "
+        f"### Memory maps\n\n{rows:,} rows of {d} columns and the target in one file. Medians, "
         "interleaved.\n\n" + table(["file", "fit", "beside", "ratio", "asked"], lines, "lrrrr")
     )
 
@@ -262,7 +262,7 @@ def measure_scaling(options) -> str:
         for d in (20, 200, 1000)
     )
     return (
-        f"## Streams\n\n`fit_batches` on batches of {height:,} rows of {d} columns, drawn "
+        f"### Streams\n\n`fit_batches` on batches of {height:,} rows of {d} columns, drawn "
         "beforehand. What is kept, and what travels between machines, does not depend on the rows: "
         f"pickled moments take {sizes} columns.\n\n" + table(["rows", *fits], lines, "rrr")
     )
