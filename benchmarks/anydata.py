@@ -123,8 +123,8 @@ def measure_sparse(options) -> str:
         "met",
     ]
     return (
-        f"### Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median of "
-        "three fits, interleaved, each solver at the loosest `tol` (of half powers of ten) that "
+        f"### Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median "
+        "of three fits, interleaved, each solver at the loosest `tol` (of half powers of ten) that "
         "reaches the excess loss, relative to y's variance; in parentheses that `tol` and the "
         "excess reached.\n\n" + table(header, lines, "lrrrrrc")
     )
