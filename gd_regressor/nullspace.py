@@ -98,8 +98,8 @@ class NullSpace:
 
         For a frame without intercept those combinations that are zero, not only constant.
         """
-        d, vectors = len(self.spread), self._in(np.maximum(self.spread, frame.scale)).vectors
-        scale = np.maximum(self.scale, frame.scale)
+        wider = self._in(np.maximum(self.spread, frame.scale))
+        d, vectors, scale = len(self.spread), wider.vectors, wider.scale
         if not frame.fit_intercept:
             offset = self.centre / scale
             left = vectors[d] - offset @ vectors[:d]

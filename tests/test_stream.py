@@ -167,6 +167,17 @@ def test_dependent_columns_need_no_warning(keep, cuts):
     np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-6, atol=1e-9)  # of least norm
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_the_least_norm_in_any_units(seed):
+    rng = np.random.default_rng(seed)
+    A = rng.standard_normal((300, 3)) * 2.0 ** rng.uniform(-3, 3, 3) + rng.standard_normal(3)
+    Z = np.c_[A, A[:, 0] - 2 * A[:, 1] + 1, A[:, 2]]
+    target = A.sum(axis=1) + rng.standard_normal(300)
+    model = streamed(chunks(rng.integers(1, 200), n=300), Z, target)
+    whole = GDLinearRegressor(tol=0).fit(Z, target)
+    np.testing.assert_allclose(model.coef_, whole.coef_, rtol=1e-6, atol=1e-9)
+
+
 def test_null_spaces_survive_a_merge():
     Z = dependent()
     a, b = streamed([np.arange(250)], Z), streamed([np.arange(250, 252), np.arange(252, N)], Z)
