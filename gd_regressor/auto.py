@@ -18,24 +18,15 @@ from gd_regressor.stopping import Stop
 WORTH_SAYING = 1e-6
 
 
-def follow_auto(
-    rows: Rows,
-    start: Start,
-    *,
-    fit_intercept: bool,
-    max_iter: int,
-    tol: float | None,
-    watch: Watch | None = None,
-    rung: str | None = None,
-) -> Result:
+def follow_auto(rows: Rows, start: Start, *, rung: str | None = None, **options) -> Result:
     """Descend in centred and scaled columns, with P = (2 R'R)^-1 for a factor R of the columns.
 
     With an exact R a step of 1 would arrive at once, and what R rounds away is put right by the
     gradients from the rows, down to the rounding floor. With R from a sketch it takes conjugate
     steps, as many as `tol` asks for. `rung` is the one of the ladder to try first; None chooses.
+    The `options` are those of `follow_plan`.
     """
-    plan = plan_for(rows, fit_intercept, tol, rung)
-    options = {"fit_intercept": fit_intercept, "max_iter": max_iter, "tol": tol, "watch": watch}
+    plan = plan_for(rows, options["fit_intercept"], options["tol"], rung)
     return follow_plan(plan, start, rows.precision, **options)
 
 
@@ -47,7 +38,7 @@ def follow_plan(
     fit_intercept: bool,
     max_iter: int,
     tol: float | None,
-    watch: Watch | None,
+    watch: Watch | None = None,
 ) -> Result:
     """Descend as planned, for coefficients to be kept in this `precision`."""
     variance, square = target_scales(plan.moments, fit_intercept)

@@ -150,13 +150,17 @@ class Rows:
 
         None counts nothing. On the threads at hand; few results wait to be added at any time.
         """
-        stretches = stretches or min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)
+        stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)
         parts = self._stretches if self.is_sparse else self._cut(stretches)
         done = (result for result in _worked(parts, work) if result is not None)
         first = next(done, None)
         return None if first is None else reduce(add, done, first)
+
+    @property
+    def _n_stretches(self) -> int:
+        return min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)
 
     def _cut(self, stretches: int) -> Iterator[Rows]:
         cuts = (self.n_rows * i // stretches for i in range(stretches + 1))
@@ -165,7 +169,7 @@ class Rows:
     @cached_property
     def _stretches(self) -> list[Rows]:
         """Of sparse columns, which take long to cut."""
-        return list(self._cut(min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)))
+        return list(self._cut(self._n_stretches))
 
 
 def add_each(a, b) -> list:

@@ -191,13 +191,18 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
             raise ValueError("sample_weight must hold one weight >= 0 per row.")
         if not weights.any():
             return None
-        if not 1 / MOST_WEIGHT < weights.max() < MOST_WEIGHT:
-            raise ValueError(
-                f"sample_weight has weights up to {weights.max():.3g}, too far from 1 to add "
-                "blocks up; multiply all weights."
-            )
+        check_addable(weights.max())
     X = SparseColumns.of(X, weights) if issparse(X) else X
     return Rows(X, y.reshape(len(y), -1), weights)
+
+
+def check_addable(largest: float) -> None:
+    """Refuse weights whose sums over parts of a table would leave the range of floats."""
+    if not 1 / MOST_WEIGHT < largest < MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight has weights up to {largest:.3g}, too far from 1 to add parts of a table"
+            " up; multiply all weights."
+        )
 
 
 def _numeric(block):

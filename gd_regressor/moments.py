@@ -259,28 +259,19 @@ class Moments:
         if np.array_equal(scale, self.scale):
             return self
         ratio = self.scale / scale  # a power of two: exact
-        return Moments(
-            self.weight,
-            self.origin,
-            scale,
-            self.mean * ratio,
-            self.target_origin,
-            self.target_mean,
-            self.xx * ratio * ratio[:, None],
-            self.xy * ratio[:, None],
-            self.yy,
-            self.n_rows,
-            None
-            if self.held is None
-            else self.held * np.concatenate([ratio**2, np.ones(len(self.yy))]),
-            self.low
-            and Low(
-                self.low.mean * ratio,
-                self.low.target_mean,
-                self.low.xx * ratio * ratio[:, None],
-                self.low.xy * ratio[:, None],
-            ),
+        squares = np.concatenate([ratio**2, np.ones(len(self.yy))])
+        changed = {
+            "mean": self.mean * ratio,
+            "xx": self.xx * ratio * ratio[:, None],
+            "xy": self.xy * ratio[:, None],
+        }
+        held = None if self.held is None else self.held * squares
+        low = self.low and self.low._replace(
+            mean=self.low.mean * ratio,
+            xx=self.low.xx * ratio * ratio[:, None],
+            xy=self.low.xy * ratio[:, None],
         )
+        return replace(self, scale=scale, held=held, low=low, **changed)
 
     @property
     def column_means(self) -> np.ndarray:

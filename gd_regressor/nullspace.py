@@ -11,6 +11,7 @@ from gd_regressor.doubled import EPS
 from gd_regressor.losses import DataLoss, Frame
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
+from gd_regressor.root import merged
 
 # Two null spaces share what is the same to this
 SAME = 1e-12
@@ -64,7 +65,7 @@ class NullSpace:
             root, count = np.zeros((0, vectors.shape[1])), 0
             for x, _, _ in part.blocks():
                 product = ((x - centre) / scale) @ vectors[:-1] + vectors[-1]
-                root, count = np.linalg.qr(np.vstack([root, product]), mode="r"), count + len(x)
+                root, count = merged(root, product), count + len(x)
             return root, count
 
         root, count = rows.total(of_part, _stacked)
@@ -120,4 +121,4 @@ def _orthonormal(vectors: np.ndarray) -> np.ndarray:
 
 
 def _stacked(a, b):
-    return np.linalg.qr(np.vstack([a[0], b[0]]), mode="r"), a[1] + b[1]
+    return merged(a[0], b[0]), a[1] + b[1]

@@ -61,9 +61,8 @@ def stream_problem(
     words = ", ".join(f"{n} ({count})" for n, count in zip(used, holes, strict=True) if count)
     if stream is None:
         raise UserError(f"each row of {path} lacks a value: {words}; choose other --features")
-    rows, centre, target_centre = equivalent_rows(stream.statistic)
-    X, y = rows.X + centre, rows.y[:, 0] + target_centre
-    return Problem(table, target, names, X, y, words, left_out, n_used)
+    rows, _, _ = equivalent_rows(stream.statistic, raw=True)
+    return Problem(table, target, names, rows.X, rows.y[:, 0], words, left_out, n_used)
 
 
 def _dataset(path: str):

@@ -207,19 +207,12 @@ def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
 
 
 def follow_textbook(
-    rows: Rows,
-    step: ConstantStep,
-    start: Start,
-    *,
-    fit_intercept: bool,
-    max_iter: int,
-    tol: float | None,
-    watch: Watch | None = None,
+    rows: Rows, step: ConstantStep, start: Start, *, fit_intercept: bool, max_iter: int, **options
 ) -> Result:
-    """Descend with a constant step on the raw columns until `tol`, `max_iter` or divergence."""
+    """Descend with a constant step on the raw columns; the `options` are those of `follow_path`."""
     rows, targets = _with_moments(rows, max_iter)
     path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
-    options = {"fit_intercept": fit_intercept, "max_iter": max_iter, "tol": tol, "watch": watch}
+    options |= {"fit_intercept": fit_intercept, "max_iter": max_iter}
     return follow_path(path, curvature, step, targets, rows.precision, **options)
 
 
@@ -233,7 +226,7 @@ def follow_path(
     fit_intercept: bool,
     max_iter: int,
     tol: float | None,
-    watch: Watch | None,
+    watch: Watch | None = None,
 ) -> Result:
     """Follow the path of `step` on the raw columns until `tol`, `max_iter` or divergence."""
     variance, square = target_scales(targets, fit_intercept)

@@ -19,9 +19,9 @@ from gd_regressor.blocks import one_blas_thread
 from gd_regressor.checks import check_finite
 from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
 from gd_regressor.inputs import (
-    MOST_WEIGHT,
     Batch,
     batches_of,
+    check_addable,
     checked_start,
     rows_of,
     rows_of_block,
@@ -277,8 +277,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         with _unchanged_on_error(self):
-            self.stream_ = self._with_chunk(Batch(X, y, sample_weight))
-            result = self._learn_stream()
+            result = self._learn_stream(self._with_chunk(Batch(X, y, sample_weight)))
         self._warn(result)
         return self
 
@@ -322,24 +321,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         2.000000 1.000000 10
         """
         self._check_parameters()
-        before, failure = dict(vars(self)), None
-        start = ("coef_", "intercept_") if self.warm_start else ()
-        for name in [name for name in before if name.endswith("_") and name not in start]:
-            delattr(self, name)
-        try:
-            for batch in batches_of(batches, target, sample_weight):
-                with batch.named():
-                    self.stream_ = self._with_chunk(batch)
-        except BaseException as error:
-            failure = error
-        try:
+        failure, start = None, ("coef_", "intercept_") if self.warm_start else ()
+        with _unchanged_on_error(self):
+            for name in [n for n in vars(self) if n.endswith("_") and n not in start]:
+                delattr(self, name)
+            try:
+                for batch in batches_of(batches, target, sample_weight):
+                    with batch.named():
+                        self.stream_ = self._with_chunk(batch)
+            except BaseException as error:
+                failure = error
             if "stream_" not in vars(self):
                 raise failure or ValueError("batches is empty; give at least one batch of rows.")
-            result = self._learn_stream()
-        except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
-            raise
+            result = self._learn_stream(self.stream_)
         self._warn(result)
         if failure is not None:
             raise failure
@@ -363,9 +357,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"moments must be Moments, got {type(moments).__name__}.")
         with _unchanged_on_error(self):
             vars(self).pop("feature_names_in_", None)
-            self.stream_ = Stream.of_moments(moments)
-            self.n_features_in_ = self.stream_.n_columns
-            result = self._learn_stream()
+            stream = Stream.of_moments(moments)
+            self.n_features_in_ = stream.n_columns
+            result = self._learn_stream(stream)
         self._warn(result)
         return self
 
@@ -397,8 +391,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"other has other columns: {list(theirs)}, not {list(mine)}.")
         self.stream_.check_like(other.stream_, "other")
         with _unchanged_on_error(self):
-            self.stream_ = self.stream_ + other.stream_
-            result = self._learn_stream()
+            result = self._learn_stream(self.stream_ + other.stream_)
         self._warn(result)
         return self
 
@@ -433,8 +426,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with _unchanged_on_error(self):
             rows, y_ndim = self._chunk(Batch(X, y, sample_weight))
             self.stream_.check_like(rows, "y", y_ndim)
-            self.stream_ = self.stream_.without(rows)
-            result = self._learn_stream()
+            result = self._learn_stream(self.stream_.without(rows))
         self._warn(result)
         return self
 
@@ -556,11 +548,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if batch.names is not None:
             self.feature_names_in_ = np.array(batch.names, dtype=object)
         rows = rows_of(X, y, batch.sample_weight)
-        if not 1 / MOST_WEIGHT < rows.unit < MOST_WEIGHT:
-            raise ValueError(
-                f"sample_weight has weights up to {rows.unit:.3g}, too far from 1 to add chunks up;"
-                " multiply all weights of the stream."
-            )
+        check_addable(rows.unit)
         return rows, y.ndim
 
     def _with_chunk(self, batch) -> Stream:
@@ -586,8 +574,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"the columns must be {known}, in this order, got {list(names)}: see {other!r}."
             )
 
-    def _learn_stream(self) -> Result:
-        return self._learn(self.stream_, self.stream_.precision, self.stream_.y_ndim)
+    def _learn_stream(self, stream: Stream) -> Result:
+        self.stream_ = stream
+        return self._learn(stream, stream.precision, stream.y_ndim)
 
     def _learn(self, data, precision, y_ndim, coef_init=None, intercept_init=None) -> Result:
         """Descend on rows or a stream, and write what was found."""

@@ -44,7 +44,7 @@ class Root:
             return matrix, merges
 
         def add(a, b):
-            return _merged(a[0], b[0]), a[1] + b[1] + 1
+            return merged(a[0], b[0]), a[1] + b[1] + 1
 
         matrix, merges = rows.total(of_part, add)
         weight = rows.total_weight
@@ -57,7 +57,7 @@ class Root:
         moved[:, 1 : d + 1] *= other.scale / self.scale
         moved[:, 1 : d + 1] += ones * ((other.centre - self.centre) / self.scale)
         moved[:, d + 1 :] += ones * (other.target_centre - self.target_centre)
-        matrix = _merged(self.matrix, moved)
+        matrix = merged(self.matrix, moved)
         return replace(
             self,
             weight=self.weight + other.weight,
@@ -105,5 +105,6 @@ class Root:
         return self.matrix / np.sqrt(self.weight)
 
 
-def _merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """R of the rows of two of them."""
     return np.linalg.qr(np.vstack([a, b]), mode="r")

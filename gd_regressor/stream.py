@@ -157,12 +157,10 @@ class Stream:
         if isinstance(self.statistic, Moments):
             plan = self._plan(options["fit_intercept"])
             return follow_plan(plan, start, self.precision, **options)
-        rows, centre, target_centre = equivalent_rows(self.statistic)
         w, b = start
-        if not options["fit_intercept"]:  # about zero, the distance from it belongs to the columns
-            rows = Rows(rows.X + centre, rows.y + target_centre, kept=self.precision)
-            centre, target_centre = 0 * centre, 0 * target_centre
-        rows = replace(rows, kept=self.precision)
+        rows, centre, target_centre = equivalent_rows(
+            self.statistic, self.precision, raw=not options["fit_intercept"]
+        )
         result = follow_auto(rows, (w, b - target_centre + centre @ w), **options)
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
             kept = result.coef.astype(self.precision).astype(np.float64)
@@ -176,9 +174,8 @@ class Stream:
         """Descend with a constant step: the iterates of all rows."""
         moments, fit_intercept = self.statistic, options["fit_intercept"]
         if isinstance(moments, Root):
-            rows, centre, target_centre = equivalent_rows(moments)
-            raw = Rows(rows.X + centre, rows.y + target_centre, kept=self.precision)
-            return follow_textbook(raw, step, start, **options)
+            rows, _, _ = equivalent_rows(moments, self.precision, raw=True)
+            return follow_textbook(rows, step, start, **options)
         factor = Factor.of(moments, suspect=SUSPECT)
         if moments.low is not None:
             factor = refined(factor, moments)
@@ -189,10 +186,8 @@ class Stream:
             rest = np.concatenate([rest, rest])
         path = Spectrum.of((matrix, responses, rest), step, theta)
         result = follow_path(path, path.curvature, step, moments, self.precision, **options)
-        known = self.null_space.in_frame(
-            Frame.of(moments, factor.scale, fit_intercept=True), factor.constant_columns
-        )
-        if known.shape[1] == len(factor.scale) - len(factor.pivots):
+        _, resolved = self._null_vectors(factor, Frame.of(moments, factor.scale, True))
+        if resolved:
             return result
         return _lost(replace(result, condition_number=np.inf, coef_error=np.inf))
 
@@ -200,9 +195,7 @@ class Stream:
         moments = self.statistic
         factor = Factor.of(moments, about_mean=fit_intercept, suspect=SUSPECT)
         frame = Frame.of(moments, factor.scale, fit_intercept)
-        null_vectors = self.null_space.in_frame(frame, factor.constant_columns)
-        d = len(frame.scale)
-        resolved = null_vectors.shape[1] == d - len(factor.pivots)
+        null_vectors, resolved = self._null_vectors(factor, frame)
         if not resolved:  # what the moments take for dependent, and say so
             null_vectors = factor.combinations(frame.n_parameters)
         condition = factor.condition_number if resolved else np.inf
@@ -216,6 +209,11 @@ class Stream:
             moments,
             unknown=self._unknown(factor),
         )
+
+    def _null_vectors(self, factor: Factor, frame: Frame) -> tuple[np.ndarray, bool]:
+        """What the rows vanished on; whether that is all that the moments take for dependent."""
+        vectors = self.null_space.in_frame(frame, factor.constant_columns)
+        return vectors, vectors.shape[1] == len(frame.scale) - len(factor.pivots)
 
     def _unknown(self, factor: Factor) -> float:
         """The relative error of the coefficients that the moments leave.
@@ -257,8 +255,13 @@ def refined(factor: Factor, moments: Moments) -> Factor:
     return replace(factor, root=factor.root + upper @ factor.root)
 
 
-def equivalent_rows(root: Root) -> tuple[Rows, np.ndarray, np.ndarray]:
+def equivalent_rows(
+    root: Root, precision: np.dtype | None = None, *, raw: bool
+) -> tuple[Rows, np.ndarray, np.ndarray]:
     """A small table with the same least-squares problem, and what its columns and targets lack.
+
+    That is nothing in `raw` columns, where their distance from zero belongs to the problem; it
+    costs the digits that it has.
 
     The rows of R, turned so that they all have the same share in the column of ones: QR of any
     table whose first column is constant could have begun with this one. Columns that depend on
@@ -278,4 +281,9 @@ def equivalent_rows(root: Root) -> tuple[Rows, np.ndarray, np.ndarray]:
     x, means = turned[:, 1 : d + 1], matrix[0, 1 : d + 1] / matrix[0, 0]
     for column, others, combination in root.dependences:
         x[:, column] = means[column] + (x[:, others] - means[others]) @ combination
-    return Rows(x * root.scale, turned[:, d + 1 :]), root.centre, root.target_centre
+    x, y = x * root.scale, turned[:, d + 1 :]
+    centre, target_centre = root.centre, root.target_centre
+    if raw:
+        x, y = x + centre, y + target_centre
+        centre, target_centre = 0 * centre, 0 * target_centre
+    return Rows(x, y, kept=precision), centre, target_centre
