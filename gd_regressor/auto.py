@@ -26,7 +26,8 @@ def follow_auto(rows: Rows, start: Start, *, rung: str | None = None, **options)
     steps, as many as `tol` asks for. `rung` is the one of the ladder to try first; None chooses.
     The `options` are those of `follow_plan`.
     """
-    plan = plan_for(rows, options["fit_intercept"], options["tol"], rung)
+    sizes = {name: options[name] for name in ("fit_intercept", "tol", "max_iter")}
+    plan = plan_for(rows, rung=rung, **sizes)
     return follow_plan(plan, start, rows.precision, **options)
 
 
@@ -47,7 +48,10 @@ def follow_plan(
     rule = plan.rule(tol, variance, square)
     stop = Stop(rule, max_iter, *divergence_bounds(path, np.float64, variance))
     end = path.first(stop, watch)
-    theta = plan.least_norm(path.at(end.k), end.losses[-1], variance)
+    theta, least = path.at(end.k), plan.least_norm(path.at(end.k), end.losses[-1], variance, tol)
+    if least is None:
+        end = replace(end, status=Status.MAX_ITER)
+    theta = theta if least is None else least
     w, b = plan.loss.frame.to_raw(theta)
     if precision == np.float32:  # the intercept that suits the coefficients as they are kept
         with np.errstate(over="ignore", invalid="ignore"):
@@ -59,15 +63,18 @@ def follow_plan(
         "rank": plan.rank,
         "metric": plan.factor.source,
     }
-    if plan.factor.source != "scaled":  # where gaps are no estimates
-        end = _judged(end, path, tol, variance, error)
+    end = _judged(end, path, plan, tol, variance, error)
     return result_of(path, end, w, b, variance, **known)
 
 
-def _judged(end: End, path: Walk, tol: float | None, variance: np.ndarray, error: float) -> End:
+def _judged(
+    end: End, path: Walk, plan: Plan, tol: float | None, variance: np.ndarray, error: float
+) -> End:
     """The end with the status that it deserves."""
-    status = end.status
-    if status is Status.MAX_ITER and tol is not None:
+    status, scaled = end.status, plan.factor.source == "scaled"
+    if status is Status.CONVERGED and plan.vanishing and not plan.vanishing.known:
+        status = Status.MAX_ITER  # too few to find out how the columns depend on each other
+    if status is Status.MAX_ITER and tol is not None and not scaled:  # where gaps are no estimates
         gaps = path.records(end.k, end.k).gaps[0]
         near = (gaps <= tol * variance).all()
         status = Status.CONVERGED if near else status  # the floor was yet to come

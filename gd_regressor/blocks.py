@@ -26,6 +26,8 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
+# Entries of sparse columns that a stretch has for each column, for its sum to be worth adding
+SPARSEST = 32
 # So many of them are begun before the first is waited for
 AHEAD = 4
 
@@ -160,7 +162,9 @@ class Rows:
 
     @property
     def _n_stretches(self) -> int:
-        return min(max(self.stored // BLOCK_ENTRIES, 1), STRETCHES)
+        # What a stretch of sparse rows gives is as long as the columns are many
+        least = max(BLOCK_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
+        return min(max(self.stored // least, 1), STRETCHES)
 
     def _cut(self, stretches: int) -> Iterator[Rows]:
         cuts = (self.n_rows * i // stretches for i in range(stretches + 1))

@@ -14,6 +14,7 @@ from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss, Precis
 from gd_regressor.metric import Diagonal, Factor
 from gd_regressor.moments import Moments, diagonal_moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
+from gd_regressor.probe import Vanishing
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
 from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
@@ -30,9 +31,12 @@ SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
 # heavy rows collide 4: the loss may be that much further from its minimum than it seems
 SKETCH_SAFETY = 4.0
-# With more columns than FEW_SPARSE, sparse ones are descended on as they are. The distance from the
-# minimum is extrapolated there: FLAT_SAFETY allows for that
-FEW_SPARSE, FLAT_SAFETY = 2000, 4.0
+# With more columns than FEW_SPARSE, sparse ones are descended on as they are. Whoever asks for a
+# loss no nearer to its minimum than ROUGH asks for few digits of the coefficients: then how the
+# columns depend on each other is not found out, and the distance from the minimum is extrapolated
+FEW_SPARSE, ROUGH = 2000, 1e-10
+# What allows for extrapolating, and for an eigenvalue seen as an average
+SCALED_SAFETY = 16.0
 # Heights of a sketch that are considered, in columns
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 # The space of the rows is known to eps times the condition number of the raw columns
@@ -57,6 +61,7 @@ class Plan:
     moments: Moments  # in the metric of a sketch: estimates, where columns are concerned
     step: ConstantStep | ConjugateStep = NEWTON
     unknown: float = 0.0  # relative error of the coefficients that the loss itself leaves
+    vanishing: Vanishing | None = None  # combinations of columns of which nothing is factored
 
     @property
     def doubled(self) -> bool:
@@ -79,9 +84,14 @@ class Plan:
         if tol is None:
             return None
         if isinstance(self.step, ConjugateStep):
-            if self.factor.source == "scaled":
-                return Flattening(tol / FLAT_SAFETY * variance)
-            return NearMinimum(tol / SKETCH_SAFETY * variance)
+            if self.factor.source == "sketch":
+                return NearMinimum(tol / SKETCH_SAFETY * variance)
+            if self.vanishing is None or not self.vanishing.known:
+                return Flattening(tol / SCALED_SAFETY * variance)
+            # The distance is at most what it seems, divided by the least eigenvalue of P H
+            least = tol * self.vanishing.smallest / SCALED_SAFETY * variance
+            rounding = (2 * EPS) ** 2 * len(self.factor.scale) * variance
+            return NearMinimum(np.maximum(least, rounding))
         return AtFloor(self.precision**2 * square)
 
     def point(self, start: Start) -> Point:
@@ -89,10 +99,15 @@ class Plan:
         theta = self.factor.admissible(self.loss.frame.from_raw(*start))
         return Doubled.of(theta) if self.doubled else theta
 
-    def least_norm(self, theta: Point, value: np.ndarray, variance: np.ndarray) -> Point:
-        """The minimiser of least raw |w|, from one with the loss `value` (t,)."""
+    def least_norm(
+        self, theta: Point, value: np.ndarray, variance: np.ndarray, tol: float | None
+    ) -> Point | None:
+        """The minimiser of least raw |w|, from one with the loss `value` (t,), or None."""
         if isinstance(self.factor, RowSpace):  # what rounding has left beside it of a start
             return theta + (self.factor.admissible(plain(theta)) - plain(theta))
+        if self.vanishing and self.vanishing.any:
+            tol = tol or 0.0
+            return self.vanishing.least_norm(theta, tol, tol * variance / SCALED_SAFETY)
         if not self.null_vectors.size:
             return theta
         least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
@@ -121,6 +136,9 @@ class Plan:
         """
         if self.condition_number == np.inf:
             return np.inf
+        if self.vanishing:  # the gradient's rounding along the least eigenvector
+            size = np.maximum(self.factor.square(theta), variance)
+            return float(np.sqrt(variance / size).max() * 4 * EPS / self.vanishing.smallest)
         if isinstance(self.step, ConjugateStep):  # what is left is the tolerance's, not rounding
             return 0.0
         d = len(self.factor.scale)
@@ -128,7 +146,9 @@ class Plan:
         return max(self.unknown, float(np.sqrt(step / np.maximum(size, variance)).max()))
 
 
-def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | None = None) -> Plan:
+def plan_for(
+    rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int, rung: str | None = None
+) -> Plan:
     """The cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
     first, plan = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, tol), None
     if first == "sketch" and rows.on_disk:
@@ -136,7 +156,7 @@ def plan_for(rows: Rows, fit_intercept: bool, tol: float | None, rung: str | Non
     if rows.is_sparse and rung is None and rows.size > SMALL:
         first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
     if first == "scaled":
-        return by_scaling(rows, fit_intercept)
+        return by_scaling(rows, fit_intercept, tol, max_iter)
     if first == "dual":
         plan = by_dual(rows, fit_intercept)
     elif first == "sketch":
@@ -219,18 +239,22 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
 
 
-def by_scaling(rows: Rows, fit_intercept: bool) -> Plan:
-    """Conjugate steps on the rows, in columns scaled to deviation 1: nothing of size (d, d).
-
-    Where the minimiser is not unique they lead to the one of least norm in these columns: that of
-    least raw |w| would take as many steps as descending without a metric.
-    """
+def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
+    """Conjugate steps on the rows, in columns scaled to deviation 1: nothing of size (d, d)."""
     moments = diagonal_moments(rows)
     factor = Diagonal.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     loss = DataLoss(rows, frame, _shift_of_full(rows, frame))
-    no_vectors = np.zeros((frame.n_parameters, 0))
-    return Plan(loss, factor, no_vectors, None, None, moments, ConjugateStep())
+    plan = Plan(
+        loss, factor, np.zeros((frame.n_parameters, 0)), None, None, moments, ConjugateStep()
+    )
+    if tol is not None and tol > ROUGH:
+        return plan
+    vanishing = Vanishing.of(loss, factor, max_iter)
+    condition = vanishing.condition_number if vanishing.known else None
+    full = vanishing.known and not vanishing.any
+    rank = int((~factor.constant).sum()) if full else None
+    return replace(plan, condition_number=condition, rank=rank, vanishing=vanishing)
 
 
 def _shift_of_full(rows: Rows, frame: Frame) -> np.ndarray:

@@ -74,6 +74,23 @@ class Diagonal:
         theta[: len(self.scale)][self.constant] = 0.0
         return theta
 
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(m,): a' P^-1 b / 2 for each column of `a` and `b` (p, m)."""
+        d = len(self.scale)
+        product = np.einsum("ij,i,ij->j", a[:d], self.curvature, b[:d])
+        return product + np.einsum("ij,ij->j", a[d:], b[d:])
+
+    def square(self, vectors: np.ndarray) -> np.ndarray:
+        """(m,): the squares of `vectors` (p, m) in this product."""
+        return self.product(vectors, vectors)
+
+    def random(self, n_parameters: int) -> np.ndarray:
+        """(p, 1): normal, of variance 1 in every direction of the columns in this product."""
+        vector, moving = np.zeros((n_parameters, 1)), ~self.constant
+        normal = np.random.default_rng(0).standard_normal(int(moving.sum()))
+        vector[: len(self.scale)][moving, 0] = normal / np.sqrt(self.curvature[moving])
+        return vector
+
 
 def _power_of_two(variance: np.ndarray) -> np.ndarray:
     """The nearest to the deviation: numbers keep their bits in such units."""

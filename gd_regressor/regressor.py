@@ -666,6 +666,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         elif result.status is Status.DIVERGED:
             category = ConvergenceWarning
             text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
+        elif result.status is Status.MAX_ITER and result.n_iter < self.max_iter:
+            category = ConvergenceWarning
+            text = (
+                f"After {result.n_iter} updates the loss has settled, but max_iter={self.max_iter} "
+                "steps were too few to find out how the columns depend on each other: the loss may "
+                "be above its minimum, or the coefficients not those of least norm. Raise max_iter."
+            )
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning
             left = self._distance_left(result)

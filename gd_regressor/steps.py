@@ -11,6 +11,8 @@ import numpy as np
 from gd_regressor.doubled import Point
 from gd_regressor.records import Iterate
 
+# A slope below this share of that of the last gradient from the rows asks for another one
+WORN = 1e-12
 # The next point, its loss and gradient, and the state of the rule
 Next = tuple[Point, np.ndarray, np.ndarray, Any]
 
@@ -48,9 +50,11 @@ class ConjugateStep:
     The method of Hestenes and Stiefel (1952): where the eigenvalues of P H lie between a and b,
     two steps lower the distance from the minimum at least by ((sqrt(b) - sqrt(a)) / (sqrt(b) +
     sqrt(a)))^4. On a quadratic the loss and gradient of the next point follow from the Hessian's
-    product with the direction, so that a step costs one pass too. The state is the last direction
-    and the slope <g, Pg> there. What follows from each other keeps the rounding of where it began,
-    so it begins where residuals are of the size of y, wherever the descent is started.
+    product with the direction, so that a step costs one pass too. The state is the last direction,
+    the slope <g, Pg> there, and that where the gradient was last computed from the rows. What
+    follows from each other keeps the rounding of where it began: so it begins where residuals are
+    of the size of y, wherever the descent is started, and anew where the slope is WORN times what
+    it was (van der Vorst and Ye 2000).
     """
 
     first: np.ndarray | None = None  # (p, t); None is zero
@@ -60,25 +64,25 @@ class ConjugateStep:
 
     def next(self, state, here: Iterate, loss) -> Next:
         if state is None:
-            state = np.zeros(here.theta.shape), np.full(here.theta.shape[1], np.inf)
+            infinite = np.full(here.theta.shape[1], np.inf)
+            state = np.zeros(here.theta.shape), infinite, infinite
             first = state[0] if self.first is None else self.first
             if first.any() or here.theta.any():
                 return first, *loss.value_and_gradient(first), state
-        last, last_slope = state
+        last, last_slope, fresh = state
         slope = np.einsum("ij,ij->j", here.gradient, here.direction)
+        if fresh is None:  # where rounding shows, start anew: another gradient would show it again
+            shows = slope > last_slope
+            last_slope, fresh = np.where(shows, np.inf, last_slope), np.where(shows, 0.0, slope)
         direction = here.direction + _ratio(slope, last_slope) * last
         product = loss.hessian_product(direction)
         rate = _ratio(slope, np.einsum("ij,ij->j", direction, product))
+        theta = here.theta - rate * direction
+        fresh = np.where(np.isinf(fresh), slope, fresh)
+        if (slope < WORN * fresh).any():
+            return theta, *loss.value_and_gradient(theta), (direction, slope, None)
         value = np.maximum(here.loss - rate * slope / 2, 0.0)
-        return (
-            here.theta - rate * direction,
-            value,
-            here.gradient - rate * product,
-            (
-                direction,
-                slope,
-            ),
-        )
+        return theta, value, here.gradient - rate * product, (direction, slope, fresh)
 
 
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ LAYERS = [
     *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
     "distributed",
     *(
+        "probe",
         "descent",
         "spectrum",
         "steps",
