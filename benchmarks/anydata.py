@@ -25,9 +25,10 @@ from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor, Moments
 
 ROWS, COLUMNS, PER_ROW = 200_000, 50_000, 50
-EXCESSES = (1e-6, 1e-10)
+EXCESSES = (1e-6, 1e-10, 1e-12)
 TOLERANCES = 10.0 ** np.arange(-1, -12.5, -0.5)
 ASKED_SPARSE = {"uniform": 1.0, "tf-idf": 2.0, "one-hot": 2.0}
+ASKED_DOWN_TO = 1e-10
 ASKED_COLD, ASKED_WARM = 0.8, 0.9
 READ_AT_ONCE = 8 << 20
 
@@ -109,8 +110,8 @@ def measure_sparse(options) -> str:
                     f"{duration(mine)} (tol {tol:.0e}, {excess(reached)})",
                     f"{duration(other)} (tol {their_tol:.0e}, {excess(their_excess)})",
                     f"{other / mine:.2f}",
-                    f"{asked:g}",
-                    verdict(other >= asked * mine),
+                    f"{asked:g}" if target >= ASKED_DOWN_TO else "-",
+                    verdict(other >= asked * mine) if target >= ASKED_DOWN_TO else "-",
                 ]
             )
     header = [
@@ -126,7 +127,9 @@ def measure_sparse(options) -> str:
         f"### Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median "
         "of three fits, interleaved, each solver at the loosest `tol` (of half powers of ten) that "
         "reaches the excess loss, relative to y's variance; in parentheses that `tol` and the "
-        "excess reached.\n\n" + table(header, lines, "lrrrrrc")
+        "excess reached. Up to 1e-10 `GDLinearRegressor` finds out too how the columns depend on "
+        "each other, and of several minimisers the one of least norm.\n\n"
+        + table(header, lines, "lrrrrrc")
     )
 
 

@@ -111,19 +111,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     condition_number_ : float
         Condition number of the centred columns, each scaled to about deviation 1 and without
         those that depend on others; above 128 columns estimated from below, mostly to a third,
-        and that of the sketch where it is the metric. Only with "auto", like the next two.
+        and that of the sketch where it is the metric. Only with "auto", like the next two; absent
+        for very many sparse columns where ``tol > 1e-10``.
     rank_ : int
         Number of centred columns that do not depend on others. A column depends on others when
         the root mean square, over the rows, of its difference from the nearest combination of
         them is at most ``6 eps sqrt(1 + n_features)`` (in tables of more than 2^20 entries, if
         that is more, ``64 eps condition_number_``) times the norm of the combination's
         coefficients, in columns scaled to about deviation 1. With at least as many columns as
-        rows: the singular values above ``eps n_features`` times the largest.
+        rows: the singular values above ``eps n_features`` times the largest. Of very many sparse
+        columns: only where none depends on others (else absent).
     metric_ : {"moments", "sketch", "qr", "dual", "scaled"}
         Where the metric came from: products of the columns, those of a sketch of them, the rows,
-        the space that fewer rows than columns span, or the variances of very many sparse columns
-        (the two attributes above are not known then). What is chosen when, and its cost, is
-        tabulated in the documentation of the automatic mode.
+        the space that fewer rows than columns span, or the variances of very many (more than
+        2,000) sparse columns. What is chosen when, and its cost, is tabulated in the documentation
+        of the automatic mode.
     stream_ : Stream
         What is known of a stream's rows, a few arrays of shape (n_features, n_features); its
         ``statistic`` is the `Moments` of all rows so far, its ``n_batches`` their number of chunks.
