@@ -48,15 +48,17 @@ def follow_plan(
     rule = plan.rule(tol, variance, square)
     stop = Stop(rule, max_iter, *divergence_bounds(path, np.float64, variance))
     end = path.first(stop, watch)
-    theta, least = path.at(end.k), plan.least_norm(path.at(end.k), end.losses[-1], variance, tol)
-    if least is None:
-        end = replace(end, status=Status.MAX_ITER)
-    theta = theta if least is None else least
+    theta = path.at(end.k)
+    if end.status is not Status.INTERRUPTED:
+        least = plan.least_norm(theta, end.losses[-1], variance, tol)
+        if least is None:
+            end, least = replace(end, status=Status.MAX_ITER), theta
+        theta = least
     w, b = plan.loss.frame.to_raw(theta)
     if precision == np.float32:  # the intercept that suits the coefficients as they are kept
         with np.errstate(over="ignore", invalid="ignore"):
             b = b + plan.loss.frame.centre @ (w - w.astype(np.float32))
-    error = plan.coefficient_error(path.here.direction, path.here.theta, variance)
+    error = plan.coefficient_error(path.here.direction, path.here.theta, end.losses[-1], variance)
     known = {
         "condition_number": plan.condition_number,
         "coef_error": error,

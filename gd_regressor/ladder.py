@@ -14,7 +14,7 @@ from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss, Precis
 from gd_regressor.metric import Diagonal, Factor
 from gd_regressor.moments import Moments, diagonal_moments
 from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
-from gd_regressor.probe import Vanishing
+from gd_regressor.probe import LeastNorm, Vanishing
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
 from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
@@ -88,10 +88,11 @@ class Plan:
                 return NearMinimum(tol / SKETCH_SAFETY * variance)
             if self.vanishing is None or not self.vanishing.known:
                 return Flattening(tol / SCALED_SAFETY * variance)
-            # The distance is at most what it seems, divided by the least eigenvalue of P H
-            least = tol * self.vanishing.smallest / SCALED_SAFETY * variance
-            rounding = (2 * EPS) ** 2 * len(self.factor.scale) * variance
-            return NearMinimum(np.maximum(least, rounding))
+            # The distance is at most what it seems, divided by the least eigenvalue of P H; what
+            # is left of the coefficients is its root, divided by that eigenvalue once more
+            smallest = self.vanishing.smallest
+            least = tol * smallest * min(smallest, 1 / SCALED_SAFETY) * variance
+            return NearMinimum(least)
         return AtFloor(self.precision**2 * square)
 
     def point(self, start: Start) -> Point:
@@ -105,9 +106,8 @@ class Plan:
         """The minimiser of least raw |w|, from one with the loss `value` (t,), or None."""
         if isinstance(self.factor, RowSpace):  # what rounding has left beside it of a start
             return theta + (self.factor.admissible(plain(theta)) - plain(theta))
-        if self.vanishing and self.vanishing.any:
-            tol = tol or 0.0
-            return self.vanishing.least_norm(theta, tol, tol * variance / SCALED_SAFETY)
+        if self.vanishing:
+            return self._scaled_least_norm(theta, value, variance, tol or 0.0)
         if not self.null_vectors.size:
             return theta
         least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
@@ -129,16 +129,40 @@ class Plan:
         )
         return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
 
-    def coefficient_error(self, direction: np.ndarray, theta: Point, variance: np.ndarray) -> float:
+    def _scaled_least_norm(self, theta, value, variance, tol: float) -> np.ndarray | None:
+        least = theta
+        if self.vanishing.any:
+            with np.errstate(all="ignore"):  # what overflows is seen by the loss
+                unit, worth = np.sqrt(variance), tol / SCALED_SAFETY
+                least = LeastNorm.of(self.vanishing, tol, worth)(theta / unit)
+                least = None if least is None else least * unit
+        if least is None:
+            return None
+        # What evaluating the predictions rounds away shows in the loss
+        rounding = (64 * EPS) ** 2 * self.factor.square(theta)
+        rounding += 2 * np.sqrt(rounding) * np.sqrt(value)
+        slack = max(tol, 1e-14) * variance + np.minimum(rounding, 1e-6 * variance)
+        reached, _ = self.loss.value_and_gradient(least)
+        return least if (reached - value <= slack).all() else None
+
+    def coefficient_error(
+        self, direction: np.ndarray, theta: Point, value: np.ndarray, variance: np.ndarray
+    ) -> float:
         """Estimated relative error of the coefficients: the next step, which rounding makes too.
 
         In units of the coefficients, or of y's deviation where they are smaller.
         """
         if self.condition_number == np.inf:
             return np.inf
-        if self.vanishing:  # the gradient's rounding along the least eigenvector
-            size = np.maximum(self.factor.square(theta), variance)
-            return float(np.sqrt(variance / size).max() * 4 * EPS / self.vanishing.smallest)
+        if self.vanishing and self.vanishing.lost:
+            return np.inf
+        if self.vanishing:  # what rounding leaves of the gradient along the least eigenvector
+            smallest, size = (
+                self.vanishing.smallest,
+                np.maximum(self.factor.square(theta), variance),
+            )
+            noise = np.sqrt(value) + np.sqrt(smallest * variance)
+            return float((4 * EPS * noise / smallest / np.sqrt(size)).max())
         if isinstance(self.step, ConjugateStep):  # what is left is the tolerance's, not rounding
             return 0.0
         d = len(self.factor.scale)
@@ -252,7 +276,7 @@ def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int
         return plan
     vanishing = Vanishing.of(loss, factor, max_iter)
     condition = vanishing.condition_number if vanishing.known else None
-    full = vanishing.known and not vanishing.any
+    full = vanishing.known and not vanishing.any and not vanishing.lost
     rank = int((~factor.constant).sum()) if full else None
     return replace(plan, condition_number=condition, rank=rank, vanishing=vanishing)
 

@@ -12,18 +12,24 @@ from gd_regressor.doubled import EPS
 from gd_regressor.losses import DataLoss
 from gd_regressor.metric import Diagonal
 from gd_regressor.records import Iterate
-from gd_regressor.steps import ConjugateStep
+from gd_regressor.steps import ConjugateStep, quotient
 
 # The square that a random vector has along a given direction is chi-squared: below this in one case
-# of a thousand
-FAINT = 1e-6
+# of a hundred thousand
+FAINT = 1e-10
+# Combinations that vary by no more than this, relative to their columns, vanish
+VANISHED = 4e-13
 # From slopes below this on, rounding makes up eigenvalues in the wake of those that are zero
 WAKE = 1e-14
 # The square of a norm is right to this many times the tolerance of the loss, at best to
 # LEAST_EXCESS
 NORM_EXCESS, LEAST_EXCESS = 100.0, 1e-14
 # Steps in that space that are tried before the way in raw coordinates, and after it
-PROJECTIONS = 4, 40
+FIRST_PROJECTIONS, MOST_PROJECTIONS = 4, 40
+# What a step's length may be wrong by, which the next one puts right
+ROUGHLY = 1e-3
+# A random combination of this size or less in a column is one without it
+ABSENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,35 +72,41 @@ class Vanishing:
     largest: float
     known: bool  # whether the steps were enough to tell
     any: bool  # whether there are such combinations
+    involved: np.ndarray  # (d,): in which columns
     max_iter: int  # steps down at most
 
     @classmethod
     def of(cls, loss: DataLoss, metric: Diagonal, max_iter: int) -> Vanishing:
         """Send a random vector down, for up to `max_iter` steps."""
         variation, start = Variation(loss), metric.random(loss.frame.n_parameters)
-        noise = (6 * EPS) ** 2 * len(start)
-        least, ritz, before, level, any_ = 1.0, Ritz(), None, noise, False
+        noise = max((6 * EPS) ** 2 * len(start), VANISHED**2)
+        least, ritz, before, level = 1.0, Ritz(), None, noise
         for here in variation.lowered(start, metric):
-            size, slope = metric.square(here.theta)[0], _slope(here)[0]
-            if before is not None:
-                step = before.theta - here.theta
-                weight = metric.product(step, before.theta + here.theta)[0]
-                if weight > FAINT:  # which this step took away, and from v'Hv / 2 along with it:
-                    energy = np.sum(step * (before.gradient + here.gradient)) / 2
-                    least = min(least, energy / weight)
+            size, slope, left = metric.square(here.theta)[0], _slope(here)[0], np.inf
+            ended = before is not None and here.gradient is before.gradient
+            if before is not None and here.theta is not before.theta:
+                least = min(least, _steepness(before, here, metric))
             if slope > WAKE * size:
                 ritz.see(here)
             faint = size <= FAINT
-            if not faint and slope <= level * size:
-                value, _ = variation.value_and_gradient(here.theta)
-                any_, level = bool(value[0] <= noise * size), level / 1e4
-            if faint or any_ or here.k > max_iter:
+            if not faint and (slope <= level * size or ended):
+                left, level = variation.value_and_gradient(here.theta)[0][0] / size, level / 1e4
+            if faint or ended or left <= noise or here.k > max_iter:
                 break
             before = here
-        values = ritz.values
-        smallest = min(least, values[values > 100 * WAKE].min(initial=1.0))
-        largest = values.max(initial=1.0)
-        return cls(variation, metric, smallest, largest, faint or any_, any_, max_iter)
+        values, any_ = ritz.values, bool(left <= noise)
+        if ended and not any_:  # at rounding, and what is left varies
+            least = 0.0
+        smallest = max(min(least, values[values > 100 * WAKE].min(initial=1.0)), EPS**2)
+        known = faint or ended or any_
+        size = np.abs(here.theta[: len(metric.scale), 0]) * np.sqrt(metric.curvature)
+        largest, involved = values.max(initial=1.0), any_ & (size > ABSENT)
+        return cls(variation, metric, smallest, largest, known, any_, involved, max_iter)
+
+    @property
+    def lost(self) -> bool:
+        """Whether columns depend on each other so nearly that rounding hides how."""
+        return self.smallest <= EPS**2
 
     @property
     def condition_number(self) -> float:
@@ -107,76 +119,106 @@ class Vanishing:
         """The part of each of the `vectors` (p, m) that vanishes, the orthogonal one in `metric`.
 
         With a relative `error`, or zero where its square is below what is `worth` anything. None
-        where that takes too many steps.
+        where that takes too many steps, or rounding leads astray.
         """
+        metric, before = metric or self.metric, None
         worth = np.maximum(worth, EPS**2 * self.metric.square(vectors))
-        for here in self.variation.lowered(vectors, metric or self.metric):
+        bound = metric.square(vectors) * (1 + 1e-9)
+        for here in self.variation.lowered(vectors, metric):
             size = self.metric.square(here.theta)
             direction = self.metric.apply(here.gradient)
             slope = np.einsum("ij,ij->j", here.gradient, direction)
             there = slope <= (error * self.smallest) ** 2 * size
+            if here.k > self.max_iter or (metric.square(here.theta) > bound).any():
+                return None
             if (there | (size <= worth)).all():
                 return here.theta
-            if here.k > self.max_iter:
-                return None
+            if here.gradient is before:  # at rounding
+                return here.theta if metric is self.metric else None
+            before = here.gradient
 
-    def least_norm(self, theta: np.ndarray, tol: float, worth: np.ndarray) -> np.ndarray | None:
-        """The point (p, t) of least raw |w| that differs from `theta` by what vanishes.
 
-        |w|^2 is right to NORM_EXCESS times `tol`, and the loss higher by no more than is `worth`
-        anything. None where that is not done after `max_iter` steps.
-        """
-        scale, constant = self.metric.scale, self.metric.constant
-        # In units of the smallest scale: what underflows counts as nothing beside the largest
-        weight = np.where(constant, 0.0, (scale.min() / scale) ** 2)
-        raw, coefficients = replace(self.metric, curvature=weight), theta.copy()
-        coefficients[len(scale) :] = 0.0
-        moved, excess = None, max(NORM_EXCESS * tol, LEAST_EXCESS)
-        for projections in PROJECTIONS:
-            moved = self._towards_zero(coefficients, raw, excess, projections)
-            if moved is not None:
-                break
-            error = self._error(coefficients, worth)
-            moved = self.part_of(coefficients, error, metric=raw)
-            if moved is not None:
-                return theta - moved
-        moved = None if moved is None else self.part_of(moved, self._error(moved, worth))
-        return None if moved is None else theta - moved
+@dataclass(frozen=True)
+class LeastNorm:
+    """Of all points that differ by what vanishes, the one of least raw |w|.
 
-    def _error(self, vectors: np.ndarray, worth: np.ndarray) -> np.ndarray:
-        """(t,): relative to `vectors`, of what raises the loss by what is `worth` anything."""
-        square = self.largest * self.metric.square(vectors)
-        return np.maximum(np.sqrt(worth / np.where(square > 0, square, 1.0)), 64 * EPS)
+    Where A is `ratio`, |w|^2 is theta'A theta in the product of the metric, and is least where the
+    projection of A theta vanishes; a projection r shows an excess of up to r^2 / min A.
+    """
 
-    def _towards_zero(
-        self, theta: np.ndarray, raw: Diagonal, excess: float, projections: int
-    ) -> np.ndarray | None:
-        """The part of `theta` to take away, by conjugate steps along vectors that are projected.
+    vanishing: Vanishing
+    raw: Diagonal  # raw coordinates, of the columns that take part
+    ratio: np.ndarray  # (p, 1)
+    excess: float  # share of |w|^2 that is worth nothing
+    worth: float  # of the loss, that is worth nothing
 
-        They end where |w|^2 is above its least value by no more than the share `excess`, of what
-        is least visible too: where the ratio of the two metrics is smallest.
-        """
-        ratio, curvature = np.zeros((len(theta), 1)), self.metric.curvature
-        ratio[: len(curvature), 0] = raw.curvature / np.where(raw.constant, 1, curvature)
-        seen = ratio[ratio > 0]
-        excess = excess * float(seen.min() / seen.max())
-        norm, error = raw.square(theta), max(np.sqrt(excess), 64 * EPS)
-        moved = last = np.zeros_like(theta)
-        last_square, rate = np.full(len(norm), np.inf), np.full(len(norm), np.inf)
+    @classmethod
+    def of(cls, vanishing: Vanishing, tol: float, worth: float) -> LeastNorm:
+        """For |w|^2 to be right to NORM_EXCESS times `tol`."""
+        metric, part = vanishing.metric, vanishing.involved
+        # In units of the smallest scale
+        weight = np.where(part, (metric.scale[part].min() / metric.scale) ** 2, 0.0)
+        ratio = np.zeros((vanishing.variation.loss.frame.n_parameters, 1))
+        ratio[: len(part), 0] = weight / np.where(part, metric.curvature, 1.0)
+        raw = replace(metric, curvature=weight)
+        return cls(vanishing, raw, ratio, max(NORM_EXCESS * tol, LEAST_EXCESS), worth)
+
+    def __call__(self, theta: np.ndarray) -> np.ndarray | None:
+        """The point for `theta` (p, t); None where it is not found in `max_iter` steps."""
+        ways = (
+            lambda theta: self._by_steps(theta, FIRST_PROJECTIONS),
+            self._in_raw_coordinates,
+            lambda theta: self._by_steps(theta, MOST_PROJECTIONS),
+        )
+        found = (way(theta) for way in ways)
+        return next((least for least in found if least is not None), None)
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        """The smallest and the largest ratio."""
+        ratios = self.ratio[self.ratio > 0]
+        return float(ratios.min()), float(ratios.max())
+
+    def _by_steps(self, theta: np.ndarray, projections: int) -> np.ndarray | None:
+        """By conjugate steps along vectors that vanish."""
+        metric, (low, high) = self.vanishing.metric, self._bounds
+        error = max(np.sqrt(self.excess) * low / high, 64 * EPS)
+        last, last_square, start = np.zeros_like(theta), np.full(theta.shape[1], np.inf), theta
         for _ in range(projections):
-            rest = self.part_of(ratio * (theta - moved), error, excess * norm / rate)
+            enough = self._enough(theta)
+            rest = self.vanishing.part_of(self.ratio * theta, error, enough)
             if rest is None:
                 return None
-            square = self.metric.square(rest)
-            if (rate * square <= 2 * excess * norm).all():
-                return moved
-            direction = rest + square / last_square * last
-            image = self.part_of(ratio * direction, error)
+            square = metric.square(rest)
+            if (square <= enough).all():
+                return theta if self._vanishes(start - theta) else None
+            last, last_square = rest + quotient(square, last_square) * last, square
+            image = self.vanishing.part_of(self.ratio * last, ROUGHLY)
             if image is None:
                 return None
-            rate = self.metric.product(direction, rest) / self.metric.product(direction, image)
-            moved, last, last_square = moved + rate * direction, direction, square
+            rate = quotient(*(metric.product(last, vectors) for vectors in (rest, image)))
+            theta = theta - rate * last
         return None
+
+    def _in_raw_coordinates(self, theta: np.ndarray) -> np.ndarray | None:
+        """By projecting it there: as many steps as a descent without a metric."""
+        metric, coefficients = self.vanishing.metric, theta * (self.ratio > 0)
+        square = self.vanishing.largest * metric.square(coefficients)
+        error = np.sqrt(self.worth / np.where(square > 0, square, 1.0))
+        error = np.maximum(error, 64 * EPS)
+        moved = self.vanishing.part_of(coefficients, error, metric=self.raw)
+        if moved is None or not self._vanishes(moved):
+            return None
+        return self._by_steps(theta - moved, 1)
+
+    def _enough(self, theta: np.ndarray) -> np.ndarray:
+        """(t,): the square of a projection that shows the norm to be least."""
+        return self.excess * self._bounds[0] * self.raw.square(theta)
+
+    def _vanishes(self, vectors: np.ndarray) -> bool:
+        value, _ = self.vanishing.variation.value_and_gradient(vectors)
+        rounding = (64 * EPS) ** 2 * self.vanishing.metric.square(vectors)
+        return bool((value <= self.worth + rounding).all())
 
 
 class Ritz:
@@ -187,9 +229,12 @@ class Ritz:
 
     def see(self, here: Iterate) -> None:
         slope = _slope(here)[0]
-        if self._before is not None:
+        if self._before is not None and self._before.theta is not here.theta:
             step = self._before.theta - here.theta
-            self._rates.append(np.sum(step * self._before.gradient) / self._slopes[-1])
+            rate = np.sum(step * self._before.gradient) / self._slopes[-1]
+            if not rate > 0:  # rounding
+                return
+            self._rates.append(rate)
         self._slopes.append(slope)
         self._before = here
 
@@ -202,6 +247,15 @@ class Ritz:
         root = np.diag(1 / np.sqrt(rates))
         root += np.diag(np.sqrt(slopes[1:-1] / slopes[:-2] / rates[:-1]), 1)
         return np.linalg.svd(root, compute_uv=False) ** 2 / 2
+
+
+def _steepness(before: Iterate, here: Iterate, metric: Diagonal) -> float:
+    """What a step took from v'Hv / 2 for what it took from the square of v, if that was much."""
+    step = before.theta - here.theta
+    weight = metric.product(step, before.theta + here.theta)[0]
+    if weight <= FAINT:
+        return np.inf
+    return max(float(np.sum(step * (before.gradient + here.gradient)) / 2 / weight), 0.0)
 
 
 def _slope(here: Iterate) -> np.ndarray:

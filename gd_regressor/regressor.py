@@ -673,7 +673,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text = (
                 f"After {result.n_iter} updates the loss has settled, but max_iter={self.max_iter} "
                 "steps were too few to find out how the columns depend on each other: the loss may "
-                "be above its minimum, or the coefficients not those of least norm. Raise max_iter."
+                "be above its minimum, or the coefficients not those of least norm. Raise "
+                "max_iter, and bring columns of very different units closer to each other."
             )
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning

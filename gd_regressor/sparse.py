@@ -118,7 +118,8 @@ class SparseColumns:
         weights = self.sparse.data**2
         if (r != 1).any():
             weights *= np.repeat(r, np.diff(self.sparse.indptr))
-        sums = np.bincount(self.sparse.indices, weights, minlength=self.shape[1])
+        sums = np.zeros(self.shape[1])  # of nothing, bincount makes integers
+        sums += np.bincount(self.sparse.indices, weights, minlength=self.shape[1])
         sums[self.where] = r @ self.dense**2
         return sums
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gd_regressor.doubled import Point
+from gd_regressor.doubled import EPS, Point
 from gd_regressor.records import Iterate
 
 # A slope below this share of that of the last gradient from the rows asks for another one
@@ -51,10 +51,11 @@ class ConjugateStep:
     two steps lower the distance from the minimum at least by ((sqrt(b) - sqrt(a)) / (sqrt(b) +
     sqrt(a)))^4. On a quadratic the loss and gradient of the next point follow from the Hessian's
     product with the direction, so that a step costs one pass too. The state is the last direction,
-    the slope <g, Pg> there, and that where the gradient was last computed from the rows. What
-    follows from each other keeps the rounding of where it began: so it begins where residuals are
-    of the size of y, wherever the descent is started, and anew where the slope is WORN times what
-    it was (van der Vorst and Ye 2000).
+    the slope <g, Pg> there, and of where the gradient was last computed from the rows the slope
+    times WORN and the loss. What follows from each other keeps the rounding of where it began: so
+    it begins where residuals are of the size of y, wherever the descent is started, and anew where
+    the slope is WORN (van der Vorst and Ye 2000). It ends where nothing but rounding is left of a
+    gradient: that may lead where the loss has no curvature.
     """
 
     first: np.ndarray | None = None  # (p, t); None is zero
@@ -64,28 +65,35 @@ class ConjugateStep:
 
     def next(self, state, here: Iterate, loss) -> Next:
         if state is None:
-            infinite = np.full(here.theta.shape[1], np.inf)
-            state = np.zeros(here.theta.shape), infinite, infinite
+            state = np.zeros(here.theta.shape), np.full(here.theta.shape[1], np.inf), None
             first = state[0] if self.first is None else self.first
             if first.any() or here.theta.any():
                 return first, *loss.value_and_gradient(first), state
-        last, last_slope, fresh = state
+        last, last_slope, since = state
         slope = np.einsum("ij,ij->j", here.gradient, here.direction)
-        if fresh is None:  # where rounding shows, start anew: another gradient would show it again
+        if since is None:  # where rounding shows, start anew: another gradient would show it again
             shows = slope > last_slope
-            last_slope, fresh = np.where(shows, np.inf, last_slope), np.where(shows, 0.0, slope)
-        direction = here.direction + _ratio(slope, last_slope) * last
+            last_slope = np.where(shows, np.inf, last_slope)
+            since = np.where(shows, 0.0, WORN * slope), here.loss
+        worn, loss_then = since
+        moving = slope > (4 * EPS) ** 2 * len(here.theta) * loss_then
+        if not moving.any():
+            if (worn > 0).any():  # but not before a last gradient from the rows has been seen
+                value, gradient = loss.value_and_gradient(here.theta)
+                anew = last, np.full_like(slope, np.inf), (0 * worn, value)
+                return here.theta, value, gradient, anew
+            return here.theta, here.loss, here.gradient, (last, last_slope, since)
+        direction = here.direction + quotient(slope, last_slope) * last
         product = loss.hessian_product(direction)
-        rate = _ratio(slope, np.einsum("ij,ij->j", direction, product))
+        rate = moving * quotient(slope, np.einsum("ij,ij->j", direction, product))
         theta = here.theta - rate * direction
-        fresh = np.where(np.isinf(fresh), slope, fresh)
-        if (slope < WORN * fresh).any():
+        if (slope < worn).any():
             return theta, *loss.value_and_gradient(theta), (direction, slope, None)
         value = np.maximum(here.loss - rate * slope / 2, 0.0)
-        return theta, value, here.gradient - rate * product, (direction, slope, fresh)
+        return theta, value, here.gradient - rate * product, (direction, slope, since)
 
 
-def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The quotient, and 0 where nothing is left to divide by."""
     return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
 

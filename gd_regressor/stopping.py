@@ -72,16 +72,24 @@ class AtFloor:
 
 @dataclass(frozen=True)
 class NearMinimum:
-    """The estimated distance from the minimum is at most the threshold, once for every target."""
+    """The estimated distance from the minimum is at most the threshold, once for every target.
+
+    Or two updates have moved nothing: what is left is rounding.
+    """
 
     threshold: np.ndarray  # (t,)
 
-    def start(self, records: Records) -> np.ndarray:
-        return np.zeros(len(self.threshold), dtype=bool)
+    def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
+        no = np.zeros(len(self.threshold), dtype=bool)
+        return no, no
 
-    def look(self, records: Records, met: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        met = met | np.logical_or.accumulate(records.gaps <= self.threshold, axis=0)
-        return met.all(axis=1), met[-1]
+    def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
+        met, still = state
+        none = records.decreases == 0
+        there = none & np.concatenate((still[None], none[:-1]))
+        there |= records.gaps <= self.threshold
+        met = met | np.logical_or.accumulate(there, axis=0)
+        return met.all(axis=1), (met[-1], none[-1])
 
 
 @dataclass(frozen=True)
