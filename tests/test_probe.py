@@ -145,3 +145,69 @@ def test_columns_that_depend_and_columns_that_nearly_do():
     assert np.abs(model.predict(S) - S @ exact - float(intercept)).max() < 1e-6 * y.std()
     np.testing.assert_allclose(model.coef_, exact, atol=1e-6 * np.abs(exact).max())
     assert not hasattr(model, "rank_")
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("near", [1e-4, 1e-6, 1e-8])
+@pytest.mark.parametrize("tol", [1e-12, 0.0])
+def test_nothing_is_silently_wrong_where_columns_depend_and_nearly_do(seed, near, tol):
+    draw = np.random.default_rng(seed)
+    levels = np.hstack([np.eye(k)[draw.integers(0, k, 60)] for k in (4, 3)])
+    few = (draw.random((60, 3)) < 0.3) * draw.standard_normal((60, 3))
+    X = np.hstack([levels, few, few[:, [0]] + near * (draw.random((60, 1)) < 0.3)])
+    y = levels[:, 0] + draw.standard_normal(60)
+    model = fitted(sp.csr_array(X), y, quiet=False, tol=tol)
+    exact, intercept = exact_least_squares(X, y)
+    exact = np.array(exact, dtype=float)
+    slack = 8 * np.finfo(float).eps * np.abs(X * exact).sum(axis=1).max()
+    assert np.abs(model.predict(X) - X @ exact - float(intercept)).max() < 5e-6 * y.std() + slack
+    loss = np.mean((y - model.predict(X)) ** 2)
+    np.testing.assert_allclose(model.loss_curve_[-1], loss, rtol=1e-6)
+    if model.status_ is Status.CONVERGED:
+        np.testing.assert_allclose(model.coef_, exact, atol=1e-5 * np.abs(exact).max())
+
+
+def test_updates_beyond_the_rounding_floor_change_nothing():
+    X = TABLES["categories"]
+    y = X[:, 0] + random.standard_normal(N)
+    model = fitted(sp.csr_array(X), y, tol=None, max_iter=300)
+    assert model.n_iter_ == 300
+    exact, intercept = exact_least_squares(X, y)
+    expected = X @ np.array(exact, dtype=float) + float(intercept)
+    assert np.abs(model.predict(X) - expected).max() < 1e-12 * np.abs(y).max()
+    np.testing.assert_allclose(model.loss_curve_[-1], np.mean((y - expected) ** 2), rtol=1e-12)
+
+
+def test_a_target_that_is_fitted_exactly_is_no_cause_to_warn():
+    S = sp.hstack([BASE, BASE[:, [0]] + 1e-6 * OTHER]).tocsr()
+    for y in (2 * BASE[:, [1]].toarray()[:, 0], np.full(N, 3.0)):
+        model = fitted(S, y)
+        np.testing.assert_allclose(model.predict(S), y, atol=1e-9)
+
+
+def test_columns_that_are_all_stored_in_full():
+    X = random.random((200, 12)) * 0.1
+    model = fitted(sp.csr_array(X), X[:, 0])
+    assert model.rank_ == 12
+    np.testing.assert_allclose(model.coef_, np.eye(12)[0], atol=1e-6)
+
+
+def test_a_duplicate_that_the_random_vector_hardly_sees():
+    # Of the normal numbers that are drawn, the two nearest each other
+    drawn = np.random.default_rng(0).standard_normal(80)
+    order = np.argsort(drawn)
+    i, j = order[(nearest := np.argmin(np.diff(drawn[order])))], order[nearest + 1]
+    X = sparse_normal(random, 500, 80, 0.1).toarray()
+    X[:, j] = 4 * X[:, i]
+    model = fitted(sp.csr_array(X), X @ random.standard_normal(80) + random.standard_normal(500))
+    assert not hasattr(model, "rank_")
+    np.testing.assert_allclose(model.coef_[j], 4 * model.coef_[i], rtol=1e-5)
+
+
+def test_scaling_all_columns_scales_the_coefficients():
+    X = np.column_stack([TABLES["categories"], np.zeros(N)])
+    y = X[:, 0] + random.standard_normal(N)
+    model = fitted(sp.csr_array(X), y)
+    for unit in (1e-100, 1e60):
+        other = fitted(sp.csr_array(X * unit), y)
+        np.testing.assert_allclose(other.coef_ * unit, model.coef_, rtol=1e-5, atol=1e-9)
