@@ -318,6 +318,7 @@ def diagonal_moments(rows: Rows) -> Moments:
         scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
         finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
     if not finite.all():
+        check_targets(rows.y, rows.weights)
         check_finite(rows.X.sparse.data, "X: what is stored")
         check_finite(rows.X.dense, "X: the columns stored in full")
         raise ValueError(

@@ -26,6 +26,8 @@ WAKE = 1e-14
 NORM_EXCESS, LEAST_EXCESS = 100.0, 1e-14
 # Steps in that space that are tried before the way in raw coordinates, and after it
 FIRST_PROJECTIONS, MOST_PROJECTIONS = 4, 40
+# How many times max_iter the steps of all projections may be
+LENGTH = 4
 # What a step's length may be wrong by, which the next one puts right
 ROUGHLY = 1e-3
 # A random combination of this size or less in a column is one without it
@@ -114,17 +116,22 @@ class Vanishing:
         return float(np.sqrt(self.largest / self.smallest))
 
     def part_of(
-        self, vectors: np.ndarray, error, worth=0.0, metric: Diagonal | None = None
+        self,
+        vectors: np.ndarray,
+        error,
+        budget: Iterator,
+        worth=0.0,
+        metric: Diagonal | None = None,
     ) -> np.ndarray | None:
         """The part of each of the `vectors` (p, m) that vanishes, the orthogonal one in `metric`.
 
         With a relative `error`, or zero where its square is below what is `worth` anything. None
-        where that takes too many steps, or rounding leads astray.
+        where that takes more than `max_iter` steps or the `budget`, or rounding leads astray.
         """
         metric, before = metric or self.metric, None
         worth = np.maximum(worth, EPS**2 * self.metric.square(vectors))
         bound = metric.square(vectors) * (1 + 1e-9)
-        for here in self.variation.lowered(vectors, metric):
+        for here, _ in zip(self.variation.lowered(vectors, metric), budget, strict=False):
             size = self.metric.square(here.theta)
             direction = self.metric.apply(here.gradient)
             slope = np.einsum("ij,ij->j", here.gradient, direction)
@@ -136,6 +143,7 @@ class Vanishing:
             if here.gradient is before:  # at rounding
                 return here.theta if metric is self.metric else None
             before = here.gradient
+        return None
 
 
 @dataclass(frozen=True)
@@ -151,6 +159,7 @@ class LeastNorm:
     ratio: np.ndarray  # (p, 1)
     excess: float  # share of |w|^2 that is worth nothing
     worth: float  # of the loss, that is worth nothing
+    budget: Iterator  # one item for each step that may be made
 
     @classmethod
     def of(cls, vanishing: Vanishing, tol: float, worth: float) -> LeastNorm:
@@ -161,10 +170,14 @@ class LeastNorm:
         ratio = np.zeros((vanishing.variation.loss.frame.n_parameters, 1))
         ratio[: len(part), 0] = weight / np.where(part, metric.curvature, 1.0)
         raw = replace(metric, curvature=weight)
-        return cls(vanishing, raw, ratio, max(NORM_EXCESS * tol, LEAST_EXCESS), worth)
+        excess, budget = (
+            max(NORM_EXCESS * tol, LEAST_EXCESS),
+            iter(range(LENGTH * vanishing.max_iter)),
+        )
+        return cls(vanishing, raw, ratio, excess, worth, budget)
 
     def __call__(self, theta: np.ndarray) -> np.ndarray | None:
-        """The point for `theta` (p, t); None where it is not found in `max_iter` steps."""
+        """The point for `theta` (p, t); None where it is not found in LENGTH x `max_iter` steps."""
         ways = (
             lambda theta: self._by_steps(theta, FIRST_PROJECTIONS),
             self._in_raw_coordinates,
@@ -186,14 +199,14 @@ class LeastNorm:
         last, last_square, start = np.zeros_like(theta), np.full(theta.shape[1], np.inf), theta
         for _ in range(projections):
             enough = self._enough(theta)
-            rest = self.vanishing.part_of(self.ratio * theta, error, enough)
+            rest = self.vanishing.part_of(self.ratio * theta, error, self.budget, enough)
             if rest is None:
                 return None
             square = metric.square(rest)
             if (square <= enough).all():
                 return theta if self._vanishes(start - theta) else None
             last, last_square = rest + quotient(square, last_square) * last, square
-            image = self.vanishing.part_of(self.ratio * last, ROUGHLY)
+            image = self.vanishing.part_of(self.ratio * last, ROUGHLY, self.budget)
             if image is None:
                 return None
             rate = quotient(*(metric.product(last, vectors) for vectors in (rest, image)))
@@ -206,7 +219,7 @@ class LeastNorm:
         square = self.vanishing.largest * metric.square(coefficients)
         error = np.sqrt(self.worth / np.where(square > 0, square, 1.0))
         error = np.maximum(error, 64 * EPS)
-        moved = self.vanishing.part_of(coefficients, error, metric=self.raw)
+        moved = self.vanishing.part_of(coefficients, error, self.budget, metric=self.raw)
         if moved is None or not self._vanishes(moved):
             return None
         return self._by_steps(theta - moved, 1)

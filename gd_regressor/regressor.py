@@ -671,10 +671,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         elif result.status is Status.MAX_ITER and result.n_iter < self.max_iter:
             category = ConvergenceWarning
             text = (
-                f"After {result.n_iter} updates the loss has settled, but max_iter={self.max_iter} "
-                "steps were too few to find out how the columns depend on each other: the loss may "
-                "be above its minimum, or the coefficients not those of least norm. Raise "
-                "max_iter, and bring columns of very different units closer to each other."
+                f"The loss has settled after {result.n_iter} updates, but the steps beside them "
+                f"(max_iter={self.max_iter} limits them) did not find out how the columns depend "
+                "on each other: the coefficients may not be those of least norm, and where columns "
+                "nearly depend on each other the loss may be above its minimum. Raise max_iter, "
+                "scale columns of very different units, use fewer columns, or write tol=1e-9 to do "
+                "without."
             )
         elif result.status is Status.MAX_ITER and self.tol is not None:
             category = ConvergenceWarning
