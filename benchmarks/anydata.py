@@ -127,8 +127,8 @@ def measure_sparse(options) -> str:
         f"### Sparse columns\n\n{ROWS:,} x {COLUMNS:,}, about {PER_ROW} entries in a row. Median "
         "of three fits, interleaved, each solver at the loosest `tol` (of half powers of ten) that "
         "reaches the excess loss, relative to y's variance; in parentheses that `tol` and the "
-        "excess reached. Up to 1e-10 `GDLinearRegressor` finds out too how the columns depend on "
-        "each other, and of several minimisers the one of least norm.\n\n"
+        "excess reached. With a `tol` of 1e-10 or less `GDLinearRegressor` also finds out how the "
+        "columns depend on each other, and of several minimisers the one of least norm.\n\n"
         + table(header, lines, "lrrrrrc")
     )
 

@@ -38,8 +38,7 @@ class Walk(Path):
         self._known = [(self.here.loss, zeros, self._gap(self.here))]
 
     def _gap(self, iterate: Iterate) -> np.ndarray:
-        slope = np.einsum("ij,ij->j", iterate.gradient, iterate.direction)
-        return np.maximum(slope, 0.0) / (2 * self._parts[2].steepness)
+        return np.maximum(iterate.slope, 0.0) / (2 * self._parts[2].steepness)
 
     def _advance(self, k: int) -> None:
         while self.here.k < k:

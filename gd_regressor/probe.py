@@ -84,7 +84,7 @@ class Vanishing:
         noise = max((6 * EPS) ** 2 * len(start), VANISHED**2)
         least, ritz, before, level = 1.0, Ritz(), None, noise
         for here in variation.lowered(start, metric):
-            size, slope, left = metric.square(here.theta)[0], _slope(here)[0], np.inf
+            size, slope, left = metric.square(here.theta)[0], here.slope[0], np.inf
             ended = before is not None and here.gradient is before.gradient
             if before is not None and here.theta is not before.theta:
                 least = min(least, _steepness(before, here, metric))
@@ -241,7 +241,7 @@ class Ritz:
         self._before, self._rates, self._slopes = None, [], []
 
     def see(self, here: Iterate) -> None:
-        slope = _slope(here)[0]
+        slope = here.slope[0]
         if self._before is not None and self._before.theta is not here.theta:
             step = self._before.theta - here.theta
             rate = np.sum(step * self._before.gradient) / self._slopes[-1]
@@ -269,8 +269,3 @@ def _steepness(before: Iterate, here: Iterate, metric: Diagonal) -> float:
     if weight <= FAINT:
         return np.inf
     return max(float(np.sum(step * (before.gradient + here.gradient)) / 2 / weight), 0.0)
-
-
-def _slope(here: Iterate) -> np.ndarray:
-    """(m,): <g, Pg>."""
-    return np.einsum("ij,ij->j", here.gradient, here.direction)

@@ -57,6 +57,11 @@ class Iterate:
     gradient: np.ndarray  # (p, t): of F at theta
     direction: np.ndarray  # (p, t): P times the gradient
 
+    @property
+    def slope(self) -> np.ndarray:
+        """(t,): <g, Pg>, what a step along the direction lowers F by at first."""
+        return np.einsum("ij,ij->j", self.gradient, self.direction)
+
 
 @dataclass(frozen=True)
 class Records:

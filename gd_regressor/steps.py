@@ -70,7 +70,7 @@ class ConjugateStep:
             if first.any() or here.theta.any():
                 return first, *loss.value_and_gradient(first), state
         last, last_slope, since = state
-        slope = np.einsum("ij,ij->j", here.gradient, here.direction)
+        slope = here.slope
         if since is None:  # where rounding shows, start anew: another gradient would show it again
             shows = slope > last_slope
             last_slope = np.where(shows, np.inf, last_slope)
