@@ -10,7 +10,7 @@ from gd_regressor.blocks import Rows
 from gd_regressor.descent import Walk
 from gd_regressor.ladder import Plan, plan_for
 from gd_regressor.losses import KnownAtZero, MomentLoss
-from gd_regressor.path import Start, Watch, divergence_bounds, result_of, target_scales
+from gd_regressor.path import Start, Watch, result_of, target_scales
 from gd_regressor.records import End, Result, Status
 from gd_regressor.stopping import Stop
 
@@ -46,7 +46,7 @@ def follow_plan(
     loss = KnownAtZero(plan.loss, MomentLoss(plan.moments, plan.loss.frame))
     path = Walk(loss, plan.point(start), plan.factor, plan.step)
     rule = plan.rule(tol, variance, square)
-    stop = Stop(rule, max_iter, *divergence_bounds(path, np.float64, variance))
+    stop = Stop(rule, max_iter, variance, np.float64)
     end = path.first(stop, watch)
     theta = path.at(end.k)
     if end.status is not Status.INTERRUPTED:
@@ -82,4 +82,4 @@ def _judged(
         status = Status.CONVERGED if near else status  # the floor was yet to come
     if status is Status.CONVERGED and error > WORTH_SAYING:
         status = Status.ILL_CONDITIONED
-    return replace(end, status=status)
+    return end if status is end.status else replace(end, status=status)

@@ -162,6 +162,8 @@ class Rows:
 
     @property
     def _n_stretches(self) -> int:
+        if self.size < BLOCK_ENTRIES:
+            return 1
         # What a stretch of sparse rows gives is as long as the columns are many
         least = max(BLOCK_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
         return min(max(self.stored // least, 1), STRETCHES)

@@ -34,11 +34,11 @@ class Walk(Path):
     def _set_out(self) -> None:
         self._iterates = iterates(*self._parts)
         self.here = next(self._iterates)
-        zeros = np.zeros_like(self.here.loss)
-        self._known = [(self.here.loss, zeros, self._gap(self.here))]
+        self._known = [self._record(self.here, np.zeros(len(self.here.loss)))]
 
-    def _gap(self, iterate: Iterate) -> np.ndarray:
-        return np.maximum(iterate.slope, 0.0) / (2 * self._parts[2].steepness)
+    def _record(self, here: Iterate, decrease: np.ndarray) -> Records:
+        gap = np.maximum(here.slope, 0.0) / (2 * self._parts[2].steepness)
+        return Records(here.loss[None], decrease[None], gap[None])
 
     def _advance(self, k: int) -> None:
         while self.here.k < k:
@@ -46,9 +46,10 @@ class Walk(Path):
             # The trapezium rule is exact on a quadratic, and free of the rounding of F
             slopes = before.gradient + here.gradient
             moved = plain(before.theta - here.theta)
-            decrease = np.einsum("ij,ij->j", slopes, moved) / 2
+            with np.errstate(over="ignore", invalid="ignore"):  # seen by the bounds of divergence
+                decrease = np.vecdot(slopes, moved, axis=0) / 2
+                self._known.append(self._record(here, decrease))
             self.here = here
-            self._known.append((here.loss, decrease, self._gap(here)))
 
     def at(self, k: int) -> Point:
         if k < self.here.k:
@@ -60,14 +61,18 @@ class Walk(Path):
         thetas: list = [None] * len(ks)
         for i in np.argsort(ks, kind="stable"):
             thetas[i] = plain(self.at(ks[i]))
-        return np.array(thetas), np.array([self._known[k][0] for k in ks])
+        return np.array(thetas), np.array([self._known[k].losses[0] for k in ks])
 
     def records(self, first: int, last: int) -> Records:
         self._advance(last)
-        if first == last:
-            return Records(*(a[None] for a in self._known[first]))
-        losses, decreases, gaps = zip(*self._known[first : last + 1], strict=True)
-        return Records(np.array(losses), np.array(decreases), np.array(gaps))
+        known = self._known[first : last + 1]
+        if len(known) == 1:
+            return known[0]
+        return Records(
+            np.concatenate([k.losses for k in known]),
+            np.concatenate([k.decreases for k in known]),
+            np.concatenate([k.gaps for k in known]),
+        )
 
 
 class Moved(Path):

@@ -166,8 +166,9 @@ class Plan:
         if isinstance(self.step, ConjugateStep):  # what is left is the tolerance's, not rounding
             return 0.0
         d = len(self.factor.scale)
-        step, size = (np.einsum("ij,ij->j", a[:d], a[:d]) for a in (direction, plain(theta)))
-        return max(self.unknown, float(np.sqrt(step / np.maximum(size, variance)).max()))
+        step, w = direction[:d], plain(theta)[:d]
+        share = np.vecdot(step, step, axis=0) / np.maximum(np.vecdot(w, w, axis=0), variance)
+        return max(self.unknown, math.sqrt(share.max()))
 
 
 def plan_for(

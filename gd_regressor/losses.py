@@ -245,7 +245,7 @@ class MomentLoss:
             return self.value + b**2, gradient
         change = self.slope + self.hessian @ w
         gradient[: len(w)] = change
-        value = self.value + np.einsum("ij,ij->j", w, self.slope + change) / 2 + b**2
+        value = self.value + np.vecdot(w, self.slope + change, axis=0) / 2 + b**2
         return np.maximum(value, 0.0), gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,8 @@ SUSPECT = 1e-9
 REMOVED = 64
 # Where no pivot is below this share, the columns need no order by pivots
 CLEAR = 1e-3
+# An eigenvalue of R'R above this share of the largest has ten digits
+CERTAIN = 1e-6
 # Above FEW columns the condition number is estimated, in POWERS iterations
 FEW, POWERS = 128, 8
 
@@ -78,7 +81,7 @@ class Diagonal:
         """(m,): a' P^-1 b / 2 for each column of `a` and `b` (p, m)."""
         d = len(self.scale)
         product = np.einsum("ij,i,ij->j", a[:d], self.curvature, b[:d])
-        return product + np.einsum("ij,ij->j", a[d:], b[d:])
+        return product + np.vecdot(a[d:], b[d:], axis=0)
 
     def square(self, vectors: np.ndarray) -> np.ndarray:
         """(m,): the squares of `vectors` (p, m) in this product."""
@@ -94,8 +97,8 @@ class Diagonal:
 
 def _power_of_two(variance: np.ndarray) -> np.ndarray:
     """The nearest to the deviation: numbers keep their bits in such units."""
-    exponent = np.frexp(np.sqrt(2 * np.where(variance > 0, variance, 1.0)))[1] - 1
-    return np.ldexp(1.0, exponent)
+    # Half the exponent of a variance is that of its root, rounded to the nearest; of 0 it is 0
+    return np.ldexp(1.0, np.frexp(np.maximum(variance, 0.0))[1] >> 1)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class Factor:
     dropped: np.ndarray
     constant: np.ndarray
     source: str  # what was factored: "moments", a "sketch" of them, or "qr" (of the rows)
+    in_order: bool = False  # whether all columns are pivots, in the data's order
 
     steepness = 1.0  # P H = I up to the rounding of what was factored
 
@@ -145,8 +149,8 @@ class Factor:
         constant = variance <= 0
         scatter /= unit
         scatter /= unit[:, None]
-        root, pivots = _cholesky(scatter, suspect)
-        return cls(root, pivots, scale, *_others(pivots, constant), source)
+        root, pivots, in_order = _cholesky(scatter, suspect)
+        return cls(root, pivots, scale, *_others(pivots, constant), source, in_order)
 
     @classmethod
     def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
@@ -181,18 +185,15 @@ class Factor:
         return np.isin(np.arange(len(self.scale)), self.constant)
 
     @cached_property
-    def in_order(self) -> bool:
-        """Whether all columns are pivots, in the data's order."""
-        d = len(self.scale)
-        return len(self.pivots) == d and bool((self.pivots == np.arange(d)).all())
-
-    @cached_property
     def condition_number(self) -> float:
         """Of the pivot columns, each scaled to deviation 1."""
         if len(self.pivots) > FEW:
             return self._condition_estimate()
         if not len(self.pivots):
             return 1.0
+        squares = lapack.dsyevd(self.triangle.T @ self.triangle, compute_v=0)[0]
+        if squares[0] > CERTAIN * squares[-1]:  # in half the time
+            return math.sqrt(squares[-1] / squares[0])
         values = lapack.dgesdd(self.triangle, compute_uv=0)[1]
         return float(values[0] / values[-1])
 
@@ -255,10 +256,10 @@ class Factor:
         condition number of all columns is infinite for all that moments can tell. `together`
         tries first whether a random combination of all of them vanishes, in one pass.
         """
-        m, d = len(self.dropped), len(self.scale)
-        vectors = self.combinations(loss.frame.n_parameters)
+        m, d, p = len(self.dropped), len(self.scale), loss.frame.n_parameters
         if not m:
-            return vectors, self.condition_number
+            return np.zeros((p, 0)), self.condition_number
+        vectors = self.combinations(p)
         if together and self._span_vanishes(vectors, loss):
             return vectors, self.condition_number
         if self.source == "sketch":  # has no more digits to find out
@@ -302,8 +303,8 @@ class Factor:
     def _vanish(self, vectors: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Which combinations (p, m) of the columns are rounding, with their Hessian `product`."""
         noise = 6 * EPS * np.sqrt(1 + len(self.scale))
-        size = np.einsum("ij,ij->j", vectors, vectors)
-        return np.einsum("ij,ij->j", vectors, product) <= noise**2 * size
+        size = np.vecdot(vectors, vectors, axis=0)
+        return np.vecdot(vectors, product, axis=0) <= noise**2 * size
 
     def least_norm(self, theta: Point, null_vectors: np.ndarray) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `null_vectors` only.
@@ -321,16 +322,16 @@ class Factor:
         return theta + -(null_vectors / size) @ multiples
 
 
-def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.ndarray]:
-    """The root (r, d), its columns in the given order, and the pivots (r,) in theirs."""
+def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The root (r, d), its columns in the given order, the pivots (r,), whether in that order."""
     upper, info = lapack.dpotrf(correlation)
     d = len(correlation)
     if info == 0 and upper.diagonal().min(initial=1.0) ** 2 > CLEAR:
-        return upper, np.arange(d)
+        return upper, np.arange(d), True
     upper, order, rank, _ = lapack.dpstrf(correlation, tol=suspect)
     root, pivots = np.zeros((rank, d)), order[:rank] - 1
     root[:, order - 1] = np.triu(upper)[:rank]
-    return root, pivots
+    return root, pivots, np.array_equal(pivots, np.arange(d))
 
 
 def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from itertools import chain
-from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -164,8 +163,8 @@ class Moments:
         if rows.known is not None:
             return rows.known
         moments = rows.total(partial(_of_part, precise=precise))
-        square = moments.yy / moments.weight
-        if not (square.min() > SMALLEST_SQUARE and square.max() < LARGEST_SQUARE):
+        squares = (moments.yy / moments.weight).tolist()
+        if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
             check_targets(rows.y, rows.weights)
         return moments
 
@@ -286,10 +285,12 @@ class Moments:
 
 def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
-    groups = (_of_group(group, precise) for group in rows.parts(height))
-    present = (group for group in groups if group is not None)  # all weights of one may be zero
-    first = next(present, None)
-    return None if first is None else reduce(add, present, first)
+    total = None
+    for part in rows.parts(height):
+        moments = _of_group(part, precise)
+        if moments is not None:  # all weights of a part may be zero
+            total = moments if total is None else total + moments
+    return total
 
 
 def diagonal_moments(rows: Rows) -> Moments:
@@ -348,20 +349,33 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
     if start is None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
-        origin, target_origin = _origins(*start)
-        scale = np.ones_like(origin)
+        x, y, s = start
+        # The first of few rows is no further from the mean than the root of their number
+        few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
+        origin, target_origin = (x[0], y[0]) if few else _origins(*start)
+        scale = np.ones(len(origin))
         moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
-        scatter = moments.xx.diagonal()
-        far = moments.weight * moments.mean**2 > FAR * scatter
-        if isinstance(start[0], SparseColumns):  # the others stay at zero
-            far &= np.isin(np.arange(len(far)), start[0].where)
-        if far.any():
+        if not few and (far := _far(moments, x)).any():
             # The first rows, or those of little weight, are far from the others
             origin = np.where(far, origin + moments.mean, origin)
             moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
-            scatter = moments.xx.diagonal()
+    scatter = moments.xx.diagonal()
     if not scatter.size or (scatter.min() > TINY and scatter.max() < HUGE):
         return moments
+    return _in_other_units(rows, moments, precise)
+
+
+def _far(moments: Moments, x: np.ndarray | SparseColumns) -> np.ndarray:
+    """(d,): which columns have their mean far from their origin."""
+    far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
+    if isinstance(x, SparseColumns):  # the others stay at zero
+        far &= np.isin(np.arange(len(far)), x.where)
+    return far
+
+
+def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
+    """The moments of the columns in units in which their squares neither overflow nor vanish."""
+    origin, scale, scatter = moments.origin, moments.scale.copy(), moments.xx.diagonal()
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     spread = np.zeros(odd.size)
     for x, _, _ in _blocks(rows):
@@ -369,7 +383,8 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
             distance = x.moved(np.where(np.isin(np.arange(len(origin)), x.where), origin, 0.0))
             spread = np.maximum(spread, distance.largest()[odd])
         else:
-            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+            with np.errstate(over="ignore", invalid="ignore"):
+                spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
     if not (spread <= WIDEST).all():
         check_finite(rows.X, "X", rows.first)
         raise ValueError(
@@ -379,7 +394,7 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
     if not spread.any():  # the odd columns are constant
         return moments
     scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
-    return _centred(_blocks(rows), origin, target_origin, scale, precise)
+    return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
 
 
 def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
@@ -419,7 +434,7 @@ def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
     weight, means = sums[0, 0], sums[0, 1:] / sums[0, 0]
     yy = np.maximum(products.yy - sums[0, 1 + d :] * means[d:], 0.0)
     central = sums[1:, 1:]
-    central -= np.multiply.outer(sums[1:, 0], means)
+    central -= sums[1:, :1] * means
     return Moments(
         float(weight),
         origin,

@@ -20,7 +20,7 @@ from gd_regressor.records import Curvature, End, Path, Result
 from gd_regressor.root import Root
 from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_root
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
-from gd_regressor.stopping import Settled, Stop
+from gd_regressor.stopping import Settled, Stop, divergence_bound
 
 Watch = Callable[[int, np.ndarray], None]
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
@@ -134,7 +134,7 @@ def gd_path(
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
         variance, _ = target_scales(targets, fit_intercept)
-        bound, _ = divergence_bounds(path, X.dtype, variance)
+        bound = divergence_bound(path.losses(0, 0)[0], variance, X.dtype)
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -231,7 +231,7 @@ def follow_path(
     """Follow the path of `step` on the raw columns until `tol`, `max_iter` or divergence."""
     variance, square = target_scales(targets, fit_intercept)
     rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, *divergence_bounds(path, precision, variance))
+    stop = Stop(rule, max_iter, variance, precision)
     end = path.first(stop, watch)
     theta = path.at(end.k)
     w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
@@ -280,34 +280,17 @@ def _checked_points(n_iter) -> np.ndarray:
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
-def divergence_bounds(
-    path: Path, dtype: np.dtype, variance: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """(t,) the loss above which a run is stopped, and the one above which it is not kept."""
-    factor, ceiling = (1e20, 1e37) if dtype == np.float32 else (1e100, 1e290)
-    with np.errstate(over="ignore", invalid="ignore"):
-        first = path.losses(0, 0)[0]
-    bound = factor * np.minimum(np.maximum(first, variance), ceiling / factor)
-    if not first.max() <= ceiling:
-        raise ValueError(
-            "The loss overflows at the start; divide y, or write a smaller coef_init and "
-            "intercept_init."
-        )
-    return bound, ceiling
-
-
 def result_of(
     path: Path, end: End, w: np.ndarray, b: np.ndarray, variance: np.ndarray, **known
 ) -> Result:
     """The record of a descent that ended with coefficients `w` (d, t) and intercepts `b` (t,)."""
-    gaps, t = path.records(end.k, end.k).gaps[0], len(variance)
     return Result(
         coef=w.T,
         intercept=b,
         n_iter=end.k,
-        loss_curve=end.losses.sum(axis=1) / t,
-        gap=float(gaps.sum() / t),
-        relative_gap=float((gaps / variance).max()),
+        loss_curve=end.losses.sum(axis=1) / len(variance),
+        gaps=path.records(end.k, end.k).gaps[0],
+        variance=variance,
         status=end.status,
         gap_is_exact=path.gap_is_exact,
         **known,

@@ -45,7 +45,7 @@ class Variation:
         if not vectors.any():
             return np.zeros(vectors.shape[1]), np.zeros_like(vectors)
         product = self.hessian_product(vectors)
-        return np.einsum("ij,ij->j", vectors, product) / 2, product
+        return np.vecdot(vectors, product, axis=0) / 2, product
 
     def hessian_product(self, vectors: np.ndarray) -> np.ndarray:
         """As that of the loss."""
@@ -134,7 +134,7 @@ class Vanishing:
         for here, _ in zip(self.variation.lowered(vectors, metric), budget, strict=False):
             size = self.metric.square(here.theta)
             direction = self.metric.apply(here.gradient)
-            slope = np.einsum("ij,ij->j", here.gradient, direction)
+            slope = np.vecdot(here.gradient, direction, axis=0)
             there = slope <= (error * self.smallest) ** 2 * size
             if here.k > self.max_iter or (metric.square(here.theta) > bound).any():
                 return None

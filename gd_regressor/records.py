@@ -60,7 +60,7 @@ class Iterate:
     @property
     def slope(self) -> np.ndarray:
         """(t,): <g, Pg>, what a step along the direction lowers F by at first."""
-        return np.einsum("ij,ij->j", self.gradient, self.direction)
+        return np.vecdot(self.gradient, self.direction, axis=0)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ class Result:
     intercept: np.ndarray  # (t,), zeros without an intercept
     n_iter: int
     loss_curve: np.ndarray  # (n_iter + 1,): mean over targets of F after k updates
-    gap: float  # how far the mean loss still is above its minimum
-    relative_gap: float  # the same in units of V, for the target where it is largest
+    gaps: np.ndarray  # (t,): how far the losses still are above their minima
+    variance: np.ndarray  # (t,): V, the unit of losses
     status: Status
     curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
     max_learning_rate: float | None = None  # the stability limit, likewise
@@ -97,7 +97,17 @@ class Result:
     coef_error: float | None = None  # estimated relative error of the coefficients, likewise
     rank: int | None = None  # of the centred columns, likewise
     metric: str | None = None  # where the metric came from, likewise
-    gap_is_exact: bool = False  # else gap is a lower bound
+    gap_is_exact: bool = False  # else gaps are lower bounds
+
+    @property
+    def gap(self) -> float:
+        """How far the mean loss still is above its minimum."""
+        return float(self.gaps.mean())
+
+    @property
+    def relative_gap(self) -> float:
+        """The same in units of V, for the target where it is largest."""
+        return float((self.gaps / self.variance).max())
 
 
 @dataclass(frozen=True)

@@ -504,10 +504,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return (replace(rows, on_disk=True) if on_disk else rows), y.ndim
 
     def _passes_over_all(self, n, d):
-        """Whether a large table is first passed over in full, by what looks at the values too."""
-        if n * d <= SMALL or n <= d:
-            return False
-        return self.learning_rate == "auto" or closed_form_pays(n, d, int(self.max_iter))
+        """Whether a table is first passed over in full, by what looks at the values too."""
+        if self.learning_rate == "auto":
+            return n > d
+        return n > d and n * d > SMALL and closed_form_pays(n, d, int(self.max_iter))
 
     def _validated(self, X, y, reset=True):
         """X and y as arrays, not yet known to be finite."""
@@ -650,8 +650,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.status_ = result.status
         for name in ("max_learning_rate", "condition_number", "rank", "metric"):
             vars(self).pop(f"{name}_", None)  # of a fit before, with another learning_rate
-            if getattr(result, name) is not None:
-                setattr(self, f"{name}_", getattr(result, name))
+            value = getattr(result, name)
+            if value is not None:
+                setattr(self, f"{name}_", value)
 
     def _warn(self, result: Result):
         """One warning at most, here and nowhere else; an interrupt goes on."""

@@ -85,7 +85,7 @@ class ConjugateStep:
             return here.theta, here.loss, here.gradient, (last, last_slope, since)
         direction = here.direction + quotient(slope, last_slope) * last
         product = loss.hessian_product(direction)
-        rate = moving * quotient(slope, np.einsum("ij,ij->j", direction, product))
+        rate = moving * quotient(slope, np.vecdot(direction, product, axis=0))
         theta = here.theta - rate * direction
         if (slope < worn).any():
             return theta, *loss.value_and_gradient(theta), (direction, slope, None)

@@ -12,6 +12,9 @@ from gd_regressor.doubled import EPS
 from gd_regressor.records import Records, Status
 
 LEAST_WINDOW = 4  # of updates, to extrapolate from
+# A loss has diverged when it is so many times the first one or the variance of y; above the second
+# number it belongs to predictions that nearly overflow
+LARGEST_LOSS = {np.dtype(np.float64): (1e100, 1e290), np.dtype(np.float32): (1e20, 1e37)}
 
 
 @dataclass(frozen=True)
@@ -125,27 +128,43 @@ class Flattening:
 
 @dataclass(frozen=True)
 class Stop:
-    """A rule of convergence (None: none), the most updates, and the bounds of divergence."""
+    """A rule of convergence (None: none), the most updates, and what divergence is measured by."""
 
     rule: Settled | AtFloor | NearMinimum | Flattening | None
     max_iter: int
-    bound: np.ndarray  # (t,): a loss above this has diverged
-    ceiling: float  # a loss above this belongs to predictions that nearly overflow
+    variance: np.ndarray  # (t,): of y, the unit of losses
+    precision: np.dtype
 
     def start(self, records: Records) -> Any:
-        return self.rule.start(records) if self.rule else None
+        bound = divergence_bound(records.losses[0], self.variance, self.precision)
+        return bound, self.rule.start(records) if self.rule else None
 
     def look(self, first: int, records: Records, state: Any) -> tuple[int, Status | None, Any]:
         """How many of the updates from `first` on to make, how the run ends there, the state."""
+        bound, followed = state
         # ~(<=) rather than >, so that a loss that is not a number has diverged too
-        ends = diverged = ~(records.losses <= self.bound).all(axis=1)
+        ends = diverged = ~(records.losses <= bound).all(axis=1)
         if self.rule:
-            settled, state = self.rule.look(records, state)
+            settled, followed = self.rule.look(records, followed)
             ends = ends | settled
-        if ends.any():
-            hit = int(np.argmax(ends))
-            # Of a run that leaves the range of floats in one leap the iterate before it is kept
-            seen = hit + bool((records.losses[hit] <= self.ceiling).all())
-            return seen, Status.DIVERGED if diverged[hit] else Status.CONVERGED, state
-        seen = len(ends)
-        return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state
+        state = bound, followed
+        if not ends.any():
+            seen = len(ends)
+            return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state
+        hit = int(ends.argmax())
+        if not diverged[hit]:
+            return hit + 1, Status.CONVERGED, state
+        # Of a run that leaves the range of floats in one leap the iterate before it is kept
+        _, ceiling = LARGEST_LOSS[np.dtype(self.precision)]
+        return hit + bool((records.losses[hit] <= ceiling).all()), Status.DIVERGED, state
+
+
+def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:
+    """(t,) the loss above which a run from one with the loss `first` (t,) has diverged."""
+    factor, ceiling = LARGEST_LOSS[np.dtype(precision)]
+    if not first.max() <= ceiling:
+        raise ValueError(
+            "The loss overflows at the start; divide y, or write a smaller coef_init and "
+            "intercept_init."
+        )
+    return factor * np.minimum(np.maximum(first, variance), ceiling / factor)
