@@ -1,23 +1,18 @@
-"""Row blocks, the thread pool over them, and the BLAS thread limit."""
+"""Row blocks, and sums over stretches of them."""
 
 from __future__ import annotations
 
 import operator
-import os
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, reduce
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from gd_regressor.sparse import SparseColumns
+from gd_regressor.threads import summed
 
 # A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
 # ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
@@ -28,8 +23,6 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 STRETCHES = 16
 # Entries of sparse columns that a stretch has for each column, for its sum to be worth adding
 SPARSEST = 32
-# So many of them are begun before the first is waited for
-AHEAD = 4
 
 # A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
 Block = tuple["np.ndarray | SparseColumns", np.ndarray, "np.ndarray | None"]
@@ -155,14 +148,11 @@ class Rows:
         stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)
-        parts = self._stretches if self.is_sparse else self._cut(stretches)
-        done = (result for result in _worked(parts, work) if result is not None)
-        first = next(done, None)
-        return None if first is None else reduce(add, done, first)
+        return summed(self._stretches if self.is_sparse else self._cut(stretches), work, add)
 
     @property
     def _n_stretches(self) -> int:
-        if self.size < BLOCK_ENTRIES:
+        if self.n_rows * self.width < BLOCK_ENTRIES:
             return 1
         # What a stretch of sparse rows gives is as long as the columns are many
         least = max(BLOCK_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
@@ -181,76 +171,3 @@ class Rows:
 def add_each(a, b) -> list:
     """Sums of several things at once."""
     return list(map(operator.add, a, b))
-
-
-def _worked(parts: Iterable[Rows], work: Callable[[Rows], Any]) -> Iterator[Any]:
-    with one_blas_thread() as pool:
-        if pool is None:
-            yield from map(work, parts)
-            return
-        waiting: deque = deque()
-        try:
-            for part in parts:
-                waiting.append(pool.submit(work, part))
-                if len(waiting) > AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:  # nobody reads the rows any more when an error has ended this
-            for result in waiting:
-                result.cancel()
-            wait(waiting)
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
-
-
-class _Limit:
-    """Who holds the process-wide limit, and what it was before the first holder came."""
-
-    lock = threading.Lock()
-    holders = 0
-    limiter: Any = None
-    pool: ThreadPoolExecutor | None = None
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[ThreadPoolExecutor | None]:
-    """Hold BLAS at one thread; yields threads of our own to use instead, None where there is one.
-
-    OpenBLAS's threads gain nothing on tall blocks and spin at barriers when another process
-    holds a core, while threads over blocks do not. The limit is process-wide, so overlapping
-    fits share one: the first sets it, the last restores what it found.
-    """
-    with _Limit.lock:
-        if _Limit.holders == 0:
-            found = [library["num_threads"] for library in _blas().info()]
-            threads = min(max(found, default=1), os.cpu_count() or 1)
-            _Limit.pool = ThreadPoolExecutor(threads) if threads > 1 else None
-            _let_any_thread_limit()
-            _Limit.limiter = _blas().limit(limits=1)
-        _Limit.holders += 1
-        pool = _Limit.pool
-    try:
-        yield pool
-    finally:
-        with _Limit.lock:
-            _Limit.holders -= 1
-            if _Limit.holders == 0:
-                _let_any_thread_limit()
-                _Limit.limiter.restore_original_limits()
-                _let_any_thread_limit()
-                if _Limit.pool is not None:
-                    _Limit.pool.shutdown()
-
-
-def _let_any_thread_limit() -> None:
-    """Take the limits from the thread that set them last, to which newer threadpoolctl leaves them.
-
-    What other threads set is ignored in silence there, but the last holder need not be the first.
-    """
-    for library in _blas().lib_controllers:
-        if hasattr(library, "clear_controlling_thread"):  # OpenBLAS's
-            library.clear_controlling_thread(force=True)

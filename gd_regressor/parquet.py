@@ -9,9 +9,10 @@ from typing import TextIO
 
 import numpy as np
 
-from gd_regressor.blocks import Rows, one_blas_thread
+from gd_regressor.blocks import Rows
 from gd_regressor.stream import Stream, equivalent_rows
 from gd_regressor.tables import Problem, Table, UserError, chosen_names
+from gd_regressor.threads import one_blas_thread
 
 # Tables of more values than this are not read into memory (128 MiB)
 LARGE = 1 << 24

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_X_y
 
-from gd_regressor.blocks import Rows, one_blas_thread
+from gd_regressor.blocks import Rows
 from gd_regressor.descent import Moved, Walk
 from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.losses import DataLoss, Frame, residual_rows
@@ -21,6 +21,7 @@ from gd_regressor.root import Root
 from gd_regressor.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_root
 from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.stopping import Settled, Stop, divergence_bound
+from gd_regressor.threads import one_blas_thread
 
 Watch = Callable[[int, np.ndarray], None]
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)

@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from gd_regressor.blocks import Block
 from gd_regressor.doubled import Doubled, two_sum
 from gd_regressor.sparse import SparseColumns
+from gd_regressor.threads import product
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def products_of(
         if precise:
             sums = sums + _exact(whole, len(x))
         else:
-            sums += whole.T @ whole if height == 1 + d + t else (whole.T @ whole)[:height]
+            sums += product(whole.T, whole)[:height]
         if t > d:
             yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
         n_rows += len(x)

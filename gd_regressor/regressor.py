@@ -15,7 +15,6 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from gd_regressor.auto import follow_auto
-from gd_regressor.blocks import one_blas_thread
 from gd_regressor.checks import check_finite
 from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
 from gd_regressor.inputs import (
@@ -44,6 +43,7 @@ from gd_regressor.steps import (
     is_real,
 )
 from gd_regressor.stream import Stream
+from gd_regressor.threads import one_blas_thread
 
 PREDICT_ROWS, TINY = 1 << 14, 1 << 12
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'

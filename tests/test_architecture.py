@@ -32,7 +32,8 @@ LAYERS = [
         "stopping",
         "losses",
     ),
-    *("sketch", "root", "moments", "products", "blocks", "sparse", "checks", "records", "doubled"),
+    *("sketch", "root", "moments", "products", "blocks", "threads"),
+    *("sparse", "checks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines

@@ -1,0 +1,110 @@
+"""Work that threads share: what is added, in which order, and what becomes of errors."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from gd_regressor.threads import AHEAD, one_blas_thread, product, summed
+
+
+def joined(a, b):
+    """An addition whose order shows."""
+    return a + b
+
+
+@pytest.mark.parametrize("slow", [0, 1, 7])
+def test_results_are_added_in_the_order_of_the_parts(slow):
+    def work(part):
+        time.sleep(0.05 if part == slow else 0.0)
+        return [part]
+
+    assert summed(range(12), work, joined) == list(range(12))
+
+
+def test_none_counts_nothing():
+    assert summed(range(6), lambda part: [part] if part % 2 else None, joined) == [1, 3, 5]
+    assert summed(range(6), lambda part: None, joined) is None
+    assert summed([], lambda part: part, joined) is None
+
+
+def test_few_results_wait_for_a_slow_one():
+    begun, gate = [], threading.Event()
+
+    def work(part):
+        begun.append(part)
+        if part == 0:
+            gate.wait(0.5)  # the others have all the time to run ahead
+        return [part]
+
+    timer = threading.Timer(0.2, lambda: (seen.extend(begun), gate.set()))
+    seen = []
+    timer.start()
+    assert summed(range(40), work, joined) == list(range(40))
+    timer.join()
+    assert max(seen) <= AHEAD
+
+
+def test_the_error_of_the_first_wrong_part_is_raised_though_a_later_one_comes_sooner():
+    done = []
+
+    def work(part):
+        if part in (2, 3):
+            time.sleep(0.1 if part == 2 else 0.0)
+            raise ValueError(f"part {part}")
+        done.append(part)
+        return [part]
+
+    for _ in range(5):
+        with pytest.raises(ValueError, match="part 2"):
+            summed(range(30), work, joined)
+    assert max(done) <= 3 + AHEAD  # and the rest was left
+
+
+def test_an_interrupt_waits_until_nobody_reads_the_parts():
+    caller, reading = threading.current_thread(), []
+
+    def work(part):
+        if threading.current_thread() is caller:
+            raise KeyboardInterrupt
+        reading.append(part)
+        time.sleep(0.1)
+        reading.remove(part)
+
+    with pytest.raises(KeyboardInterrupt):
+        summed(range(30), work, joined)
+    assert not reading
+
+
+def test_sums_within_each_other_end():
+    """A part may itself be a sum; where all threads are taken, the calling one does it alone."""
+
+    def outer(part):
+        return summed(range(5), lambda inner: [(part, inner)], joined)
+
+    with one_blas_thread():
+        found = summed(range(6), outer, joined)
+    assert found == [(part, inner) for part in range(6) for inner in range(5)]
+
+
+def test_many_sums_at_once():
+    results = []
+
+    def run():
+        results.append(summed(range(20), lambda part: [part], joined))
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [list(range(20))] * 8
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_product_is_that_of_arrays(dtype):
+    a = np.arange(12, dtype=dtype).reshape(4, 3)
+    np.testing.assert_array_equal(product(a.T, a), a.T @ a)
+    np.testing.assert_array_equal(product(a, np.ones((3, 1), dtype)), a.sum(axis=1, keepdims=True))
+    assert product(a, a.T).dtype == dtype
