@@ -9,6 +9,7 @@ from scipy.sparse import csc_array
 
 from gd_regressor.blocks import Rows, add_each
 from gd_regressor.moments import HUGE, TINY, Moments, origin_of
+from gd_regressor.threads import product
 
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
 # columns: should all that matters lie in one stretch, its own sketch still spans the columns
@@ -106,10 +107,10 @@ def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
     """Those that moments are made of, of columns with columns in their units. Empties `sketch`."""
     ones, x, y = sketch
     sketch.clear()  # the largest arrays of a fit: no copy is kept longer than it is needed
-    x1, xy = x.T @ ones.astype(x.dtype), x.T @ y
+    x1, xy = product(x.T, ones.astype(x.dtype)), product(x.T, y)
     x /= unit.astype(x.dtype)
     x = x.astype(np.float32, copy=False)
-    parts = ones @ ones, x1, y.T @ ones, x.T @ x, xy
+    parts = ones @ ones, x1, y.T @ ones, product(x.T, x), xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
 
 
