@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 from scipy.linalg import lstsq
-from sklearn.linear_model import SGDRegressor
+from sklearn.linear_model import LinearRegression, SGDRegressor
 
 from benchmarks.competitors import Competitor, competitors
 from benchmarks.data import Size
@@ -127,7 +127,24 @@ def _solvers(size: Size) -> list[Competitor]:
         lambda X, y: lstsq(np.column_stack([np.ones(len(X)), X]), y, lapack_driver="gelsy")[0],
         lambda solution: (solution[1:], float(solution[0])),
     )
-    return [by_key["auto"], by_key["linear"], gelsy, by_key["ridge"], by_key["sgd"]]
+    return [
+        *(by_key["auto"], by_key["linear"], *_without_cut()),
+        *(gelsy, by_key["ridge"], by_key["sgd"]),
+    ]
+
+
+def _without_cut() -> list[Competitor]:
+    """From 1.9 on scikit-learn leaves out what is below 1e-6 of the largest singular value."""
+    if "tol" not in LinearRegression().get_params():
+        return []
+    return [
+        Competitor(
+            "linear without cut",
+            "LinearRegression(tol=0)",
+            lambda X, y: LinearRegression(tol=0.0).fit(X, y),
+            lambda model: (model.coef_, float(model.intercept_)),
+        )
+    ]
 
 
 def _plain_sgd() -> Competitor:

@@ -178,7 +178,7 @@ def _intel() -> list[Competitor]:
 
 
 def _product() -> Competitor:
-    """Take the least that any method by normal equations must do."""
+    """Take what any method by normal equations written with NumPy begins with."""
     return Competitor("product", "X.T @ X alone", lambda X, y: X.T @ X, None)
 
 

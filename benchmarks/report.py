@@ -151,21 +151,22 @@ it). The data are standard normal columns; y is linear in them, plus noise. A ca
 The textbook mode makes exactly {TEXTBOOK_UPDATES:,} updates, with the whole loss curve, and is not
 asked to reach the optimum; the naive loop makes the same updates without the curve. `lstsq` has no
 intercept of its own, so that appending the column of ones is part of its time and memory. `X.T @ X`
-fits nothing: it is the least that any method by normal equations must do."""
+fits nothing: it is what any method by normal equations written with NumPy begins with, on the
+threads of BLAS."""
 
 
 def _kinds_table(kinds: dict[Size, list[KindMeasurement]], limit: str) -> str:
     rows = [(str(size), *_kind_cells(size, row)) for size, found in kinds.items() for row in found]
-    header = ["size", "kind", "time", "Gaussian", "ratio", "excess", "met"]
+    header = ["size", "kind", "time", "Gaussian", "times Gaussian", "excess", "met"]
     single = " and ".join(f"{speed} times faster on {size}" for size, speed in SINGLE_SPEED.items())
     parts = [
         f"## Other kinds of data{limit}",
         f"""\
 The time of `GDLinearRegressor()`, and that of fits to Gaussian columns in the same rounds. Asked is
-a ratio of at most {KIND_RATIO} and an excess of at most {EXCESS:.0e}. The kinds: *ar1*, rows of a
-process in which neighbours are correlated by {NEIGHBOUR_CORRELATION}; *onehot*, blocks of up to
-{CATEGORIES} columns that sum to one, with frequencies as 1, 1/2, 1/3, ...; *student*, Student's t
-with two degrees of freedom; *sorted*, the Gaussian rows in the order of y; *float32*, the Gaussian
+at most {KIND_RATIO} times the latter, and an excess of at most {EXCESS:.0e}. The kinds: *ar1*, rows
+of a process in which neighbours are correlated by {NEIGHBOUR_CORRELATION}; *onehot*, blocks of up
+to {CATEGORIES} columns that sum to one, with frequencies as 1, 1/2, 1/3, ...; *student*, Student's
+t with two degrees of freedom; *sorted*, the Gaussian rows in the order of y; *float32*, the Gaussian
 columns in single precision, asked to be {single}.""",
         markdown.table(header, rows, "llrrrrc"),
     ]

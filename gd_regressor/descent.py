@@ -31,6 +31,7 @@ class Walk(Path):
         self._parts = loss, start, metric, rule
         self._set_out()
 
+    @np.errstate(over="ignore", invalid="ignore")  # seen by the bounds of divergence
     def _set_out(self) -> None:
         self._iterates = iterates(*self._parts)
         self.here = next(self._iterates)
@@ -40,16 +41,16 @@ class Walk(Path):
         gap = np.maximum(here.slope, 0.0) / (2 * self._parts[2].steepness)
         return Records(here.loss[None], decrease[None], gap[None])
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _advance(self, k: int) -> None:
         while self.here.k < k:
             before, here = self.here, next(self._iterates)
             # The trapezium rule is exact on a quadratic, and free of the rounding of F
             slopes = before.gradient + here.gradient
             moved = plain(before.theta - here.theta)
-            with np.errstate(over="ignore", invalid="ignore"):  # seen by the bounds of divergence
-                decrease = np.vecdot(slopes, moved, axis=0) / 2
-                self._known.append(self._record(here, decrease))
+            decrease = np.vecdot(slopes, moved, axis=0) / 2
             self.here = here
+            self._known.append(self._record(here, decrease))
 
     def at(self, k: int) -> Point:
         if k < self.here.k:

@@ -350,9 +350,8 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
         x, y, s = start
-        # The first of few rows is no further from the mean than the root of their number
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
-        origin, target_origin = (x[0], y[0]) if few else _origins(*start)
+        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
         scale = np.ones(len(origin))
         moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
         if not few and (far := _far(moments, x)).any():
@@ -365,6 +364,12 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
     return _in_other_units(rows, moments, precise)
 
 
+def _mean(rows: np.ndarray) -> np.ndarray:
+    """The mean of few rows, exactly that of a constant column."""
+    first = rows[0]
+    return first + (rows - first).sum(axis=0) / len(rows)
+
+
 def _far(moments: Moments, x: np.ndarray | SparseColumns) -> np.ndarray:
     """(d,): which columns have their mean far from their origin."""
     far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
@@ -373,6 +378,7 @@ def _far(moments: Moments, x: np.ndarray | SparseColumns) -> np.ndarray:
     return far
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
 def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
     """The moments of the columns in units in which their squares neither overflow nor vanish."""
     origin, scale, scatter = moments.origin, moments.scale.copy(), moments.xx.diagonal()
@@ -383,8 +389,7 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
             distance = x.moved(np.where(np.isin(np.arange(len(origin)), x.where), origin, 0.0))
             spread = np.maximum(spread, distance.largest()[odd])
         else:
-            with np.errstate(over="ignore", invalid="ignore"):
-                spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
     if not (spread <= WIDEST).all():
         check_finite(rows.X, "X", rows.first)
         raise ValueError(

@@ -21,7 +21,8 @@ def summed(parts: Iterable, work: Callable[[Any], Any], add: Callable[[Any, Any]
     """The sum of `work(part)` over parts, by `add`, in their order; None counts nothing.
 
     The calling thread works too: woken up for each result, it would take the time of those that
-    work. Where parts raise, it is the error of the first of them.
+    work. Where parts raise, it is the error of the first of them; before it, an interrupt, and an
+    error of `parts` itself.
     """
     shared = _Shared(parts, work, add)
     with one_blas_thread() as pool:
@@ -29,10 +30,9 @@ def summed(parts: Iterable, work: Callable[[Any], Any], add: Callable[[Any, Any]
         try:
             shared.run()
         finally:  # nobody reads the rows any more when an error has ended this
-            shared.stop()
             for helper in helpers:
                 if not helper.cancel():
-                    helper.exception()
+                    helper.result()
     return shared.result()
 
 
@@ -51,22 +51,20 @@ class _Shared:
     def __init__(self, parts, work, add) -> None:
         self._parts, self._work, self._add = enumerate(parts), work, add
         self._due, self._early, self._total = 0, {}, None
-        self._errors: dict[int, Exception] = {}
-        self._stopped, self._turn = False, threading.Condition()
+        self._errors: dict[int, BaseException] = {}
+        self._turn = threading.Condition()
 
     def run(self) -> None:
-        while (taken := self._take()) is not None:
-            number, part = taken
-            try:
+        number = -1
+        try:
+            while (taken := self._take()) is not None:
+                number, part = taken
                 self._put(number, self._work(part))
-            except Exception as error:
-                self._errors[number] = error
-                self.stop()
-
-    def stop(self) -> None:
-        with self._turn:
-            self._stopped = True
-            self._turn.notify_all()
+                number = -1
+        except BaseException as error:  # whatever it is, the others must not wait for this part
+            with self._turn:
+                self._errors[number if isinstance(error, Exception) else -2] = error
+                self._turn.notify_all()
 
     def result(self) -> Any:
         if self._errors:  # parts before a wrong one were taken before it: all of them are known
@@ -75,9 +73,9 @@ class _Shared:
 
     def _take(self) -> tuple[int, Any] | None:
         with self._turn:
-            taken = None if self._stopped else next(self._parts, None)
+            taken = None if self._errors else next(self._parts, None)
             if taken is not None:
-                self._turn.wait_for(lambda: self._stopped or taken[0] <= self._due + AHEAD)
+                self._turn.wait_for(lambda: self._errors or taken[0] <= self._due + AHEAD)
             return taken
 
     def _put(self, number: int, result: Any) -> None:

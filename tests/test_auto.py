@@ -354,3 +354,40 @@ def test_float32_columns_far_from_zero_keep_their_predictions(shift):
     exact = GDLinearRegressor().fit(columns.astype(np.float64), y.astype(np.float32))
     assert model.predict(columns).dtype == np.float32
     np.testing.assert_allclose(model.predict(columns), exact.predict(columns), atol=2e-6 * y.std())
+
+
+@pytest.mark.parametrize("n", [20, 256, 300])
+@pytest.mark.parametrize("row, shift", [((1e6, 0), 1e3), ((0, 1e6), 1e8), ((1e6, 1e6), 1e8)])
+def test_an_outlier_in_the_first_row_costs_no_digits(n, row, shift):
+    random = np.random.default_rng(n)
+    X, y = random.standard_normal((n, 1)), random.standard_normal(n) + shift
+    X[0] += row[0]
+    y[0] += row[1]
+    model = GDLinearRegressor().fit(X, y)
+    w, b = exact_least_squares(X, y)
+    assert model.coef_[0] == pytest.approx(float(w[0]), rel=1e-14)
+    assert model.intercept_ == pytest.approx(float(b), rel=1e-15)
+    variance = np.mean((y.astype(np.longdouble) - y.astype(np.longdouble).mean()) ** 2)
+    assert model.loss_curve_[0] == pytest.approx(float(variance), rel=1e-14)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+@pytest.mark.parametrize(
+    "value, words", [(np.inf, "y contains infinity"), (1e200, "y has .* overflow")]
+)
+@pytest.mark.parametrize("row", [0, 3])
+def test_targets_beyond_floats_are_named_beside_columns_of_any_size(size, value, words, row):
+    X, y = np.c_[np.arange(9.0), size * np.sin(np.arange(9.0))], np.arange(9.0)
+    y[row] = value
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=words):
+            GDLinearRegressor().fit(X, y)
+
+
+def test_a_start_from_which_the_loss_overflows_is_refused_and_nothing_else_is_said():
+    X, y = np.arange(12.0).reshape(6, 2) ** 2, np.arange(6.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match="loss overflows at the start"):
+            GDLinearRegressor().fit(X, y, coef_init=[1e154, 1e154])

@@ -699,3 +699,24 @@ def test_moments_add_up_by_sum_and_may_be_sparse():
     assert total.n_rows == 200
     with pytest.raises(ValueError, match="30000 columns"):
         GDLinearRegressor().partial_fit(sp.csr_array((9, 30_000)), np.ones(9))
+
+
+def test_a_buffer_may_be_filled_again():
+    """What is kept of a chunk is nothing of the arrays that it came in."""
+    Z = random.standard_normal((90, 3)) + 5
+    target = Z @ [1.0, 2.0, 3.0] + 7
+    buffer, target_buffer = np.empty((30, 3)), np.empty(30)
+
+    def batches():
+        for first in range(0, 90, 30):
+            buffer[:], target_buffer[:] = Z[first : first + 30], target[first : first + 30]
+            yield buffer, target_buffer
+
+    model = GDLinearRegressor().fit_batches(batches())
+    buffer[:], target_buffer[:] = Z[:30], target[:30]
+    moments = Moments.of(buffer, target_buffer)
+    buffer += 100
+    target_buffer *= -50
+    for fitted in (model, GDLinearRegressor().fit_moments(moments)):
+        np.testing.assert_allclose(fitted.coef_, [1, 2, 3], rtol=1e-13)
+        assert fitted.intercept_ == pytest.approx(7, rel=1e-13)

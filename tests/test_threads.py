@@ -108,3 +108,29 @@ def test_a_product_is_that_of_arrays(dtype):
     np.testing.assert_array_equal(product(a.T, a), a.T @ a)
     np.testing.assert_array_equal(product(a, np.ones((3, 1), dtype)), a.sum(axis=1, keepdims=True))
     assert product(a, a.T).dtype == dtype
+
+
+def test_errors_of_the_parts_themselves_are_not_lost():
+    def parts():
+        yield from range(5)
+        raise OSError("no more")
+
+    for _ in range(20):
+        with pytest.raises(OSError, match="no more"):
+            summed(parts(), lambda part: [part], joined)
+
+
+def test_whatever_ends_a_helper_ends_the_sum():
+    caller = threading.current_thread()
+
+    def work(part):
+        if threading.current_thread() is not caller:
+            raise SystemExit
+        time.sleep(0.02)
+        return [part]
+
+    with one_blas_thread() as pool:
+        if pool is None:
+            pytest.skip("one thread has no helper")
+    with pytest.raises(SystemExit):
+        summed(range(40), work, joined)
