@@ -166,8 +166,8 @@ The time of `GDLinearRegressor()`, and that of fits to Gaussian columns in the s
 at most {KIND_RATIO} times the latter, and an excess of at most {EXCESS:.0e}. The kinds: *ar1*, rows
 of a process in which neighbours are correlated by {NEIGHBOUR_CORRELATION}; *onehot*, blocks of up
 to {CATEGORIES} columns that sum to one, with frequencies as 1, 1/2, 1/3, ...; *student*, Student's
-t with two degrees of freedom; *sorted*, the Gaussian rows in the order of y; *float32*, the Gaussian
-columns in single precision, asked to be {single}.""",
+t with two degrees of freedom; *sorted*, the Gaussian rows in the order of y; *float32*, the
+Gaussian columns in single precision, asked to be {single}.""",
         markdown.table(header, rows, "llrrrrc"),
     ]
     return "\n\n".join(parts)
