@@ -48,8 +48,13 @@ class DaskRows:
     def block_rows(self) -> int:
         return max(self.n_rows // len(self.parts), 1)
 
-    def total(self, work: Callable[[Rows], Any], add: Callable = operator.add) -> Any:
-        """The sum of `work(part)` over all blocks, by `add` in a tree that no worker changes."""
+    def total(
+        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+    ) -> Any:
+        """The sum of `work(part)` over all blocks, by `add` in a tree that no worker changes.
+
+        The blocks are what they are, whatever the number of `stretches` that is asked for.
+        """
         import dask
 
         level = [

@@ -35,6 +35,7 @@ def _halves(a):
 
 
 EPS = np.finfo(np.float64).eps
+STRIP = 128  # rows of a matrix that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -108,3 +109,15 @@ Point = Doubled | np.ndarray  # of a descent
 def plain(a: Doubled | np.ndarray) -> np.ndarray:
     """An array of doubles from one of either kind."""
     return a.high + a.low if isinstance(a, Doubled) else a
+
+
+def plus_outer(matrices: list, a, b):
+    """The sum of `matrices` and a b', of arrays or of Doubled ones.
+
+    Strip by strip: what the arithmetic needs beside its result is several times as large as it is.
+    """
+    strips = []
+    for first in range(0, len(matrices[0].high), STRIP):
+        i = slice(first, first + STRIP)
+        strips.append(reduce(add, [m[i] for m in matrices]) + a[i, None] * b[None])
+    return Doubled(*(np.concatenate([getattr(s, k) for s in strips]) for k in ("high", "low")))

@@ -24,6 +24,8 @@ from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
 MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
 # Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
+# Of more columns, products in twice the working precision take more memory than a fit may
+PRECISE = 1000
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
 # of about its root times the condition number: from 100 on that is left to exact factors. Products
 # of the rows in single precision lose digits before.
@@ -259,9 +261,17 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else shift)
     null_vectors, condition = factor.null_vectors(loss, together=not small)
     exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
+    unknown = 0.0
+    precise = not small and rows.precision == np.float64 and rows.n_columns <= PRECISE
     if exact and not small:
         loss = MomentLoss(moments, frame)
-    return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+    elif precise and MOMENTS_ARE_EXACT < condition <= MOMENTS_SUFFICE:
+        # Sums over many rows in working precision lose more digits than a QR factorisation
+        moments = Moments.of_rows(replace(rows, known=None), precise=True)
+        loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))
+        unknown = EPS * condition
+    rank = factor.rank(null_vectors)
+    return Plan(loss, factor, null_vectors, condition, rank, moments, unknown=unknown)
 
 
 def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
@@ -307,7 +317,8 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else None)
     more, condition = rest.null_vectors(loss)
     null_vectors = np.hstack([plan.null_vectors, more])
-    loss = DoubledLoss(rows, frame) if rows.size <= SMALL else loss
+    if rows.size <= SMALL or rows.precision == np.float64:
+        loss = DoubledLoss(rows, frame)
     rank = factor.rank(null_vectors)
     return Plan(loss, factor, null_vectors, condition, rank, plan.moments)
 

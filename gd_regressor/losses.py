@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from gd_regressor.blocks import Rows, add_each
-from gd_regressor.doubled import Doubled, Point, plain, residual
+from gd_regressor.doubled import STRIP, Doubled, Point, plain, residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
 from gd_regressor.threads import product
@@ -300,26 +300,28 @@ class PreciseMomentLoss(MomentLoss):
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """As those of the rows."""
         value, gradient = MomentLoss.value_and_gradient(self, plain(theta))
-        w = theta[: len(self.frame.scale)]
-        hessian, slope = self._doubled
-        for j in range(w.shape[1]):
-            change = (hessian * w[:, j]).sum(axis=1) + slope[:, j]
-            gradient[: len(change.high), j] = 2 * plain(change)
+        d = len(self.frame.scale)
+        w = theta[:d]
+        for first in range(0, d, STRIP):  # what doubled products need beside is several times them
+            strip = slice(first, min(first + STRIP, d))
+            hessian, slope = self._doubled(strip)
+            for j in range(w.shape[1]):
+                change = (hessian * w[:, j]).sum(axis=1) + slope[:, j]
+                gradient[strip, j] = 2 * plain(change)
         return value, gradient
 
-    @cached_property
-    def _doubled(self) -> tuple[Doubled, Doubled]:
-        """Half the Hessian of the coefficients, and half the slope at zero."""
+    def _doubled(self, rows: slice) -> tuple[Doubled, Doubled]:
+        """These rows of half the Hessian of the coefficients, and of half the slope at zero."""
         moments, units = self.moments, self._units
         mean, target_mean, xx, xy = moments.doubled
         share = units / moments.weight
-        hessian = xx * (units[:, None] * share)
-        slope = -(xy * share[:, None])
+        hessian = xx[rows] * (units[rows, None] * share)
+        slope = -(xy[rows] * share[rows, None])
         if not self.frame.fit_intercept:
             means = (Doubled.of(moments.origin / moments.scale) + mean) * units
             targets = Doubled.of(moments.target_origin) + target_mean
-            hessian = hessian + means[:, None] * means[None]
-            slope = slope - means[:, None] * targets[None]
+            hessian = hessian + means[rows, None] * means[None]
+            slope = slope - means[rows, None] * targets[None]
         return hessian, slope
 
 

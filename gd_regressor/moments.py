@@ -11,9 +11,9 @@ import numpy as np
 from scipy.sparse import dia_array, issparse
 from sklearn.utils import check_X_y
 
-from gd_regressor.blocks import Rows, add_each
+from gd_regressor.blocks import WIDE, Rows, add_each
 from gd_regressor.checks import check_finite, check_targets
-from gd_regressor.doubled import EPS, Doubled, plain
+from gd_regressor.doubled import EPS, Doubled, plain, plus_outer
 from gd_regressor.products import Products, products_of
 from gd_regressor.sparse import SparseColumns
 
@@ -162,7 +162,9 @@ class Moments:
         """
         if rows.known is not None:
             return rows.known
-        moments = rows.total(partial(_of_part, precise=precise))
+        # Sums in twice the precision are too large to have many of them at once
+        few = 2 if precise and rows.n_columns > WIDE else 0
+        moments = rows.total(partial(_of_part, precise=precise), stretches=few)
         squares = (moments.yy / moments.weight).tolist()
         if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
             check_targets(rows.y, rows.weights)
@@ -181,8 +183,9 @@ class Moments:
         apart = Doubled.of if precise else np.add
         step = apart(b.origin, -a.origin) * (1 / scale) + (b_mean - a_mean)
         target_step = apart(b.target_origin, -a.target_origin) + (b_target - a_target)
-        xx = a_xx + b_xx + (step * both)[:, None] * step[None]
-        xy = a_xy + b_xy + (step * both)[:, None] * target_step[None]
+        total = plus_outer if precise else _plus_outer
+        xx = total([a_xx, b_xx], step * both, step)
+        xy = total([a_xy, b_xy], step * both, target_step)
         means = a_mean + step * share, a_target + target_step * share
         yy = a.yy + b.yy + both * plain(target_step) ** 2
         parts = [*means, xx, xy]
@@ -291,6 +294,10 @@ def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
         if moments is not None:  # all weights of a part may be zero
             total = moments if total is None else total + moments
     return total
+
+
+def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return sum(matrices) + a[:, None] * b
 
 
 def diagonal_moments(rows: Rows) -> Moments:
@@ -459,7 +466,7 @@ def _precisely_centred(products: Products, origin, target_origin, scale) -> Mome
     weight, row = float(plain(sums[0, 0])), sums[0, 1:]
     means = Doubled.of(plain(row) / weight)
     means = means + plain(row - means * weight) / weight
-    central = sums[1:, 1:] - row[:, None] * means[None]
+    central = plus_outer([sums[1:, 1:]], -row, means)
     low = central.low[:d]
     return Moments(
         weight,

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from gd_regressor.blocks import Block
-from gd_regressor.doubled import Doubled, two_sum
+from gd_regressor.doubled import STRIP, Doubled, two_sum
 from gd_regressor.sparse import SparseColumns
 from gd_regressor.threads import product
 
@@ -58,8 +58,10 @@ def products_of(
         block = table[: len(x)]
         side_by_side(block, (dense, y, s), origin[where], target_origin, scale[where])
         whole = _Sparse.of(block, x, scale, s) if sparse else block
-        if precise:
+        if precise and sparse:
             sums = sums + _exact(whole, len(x))
+        elif precise:
+            _add_exact(sums, block)
         else:
             sums += product(whole.T, whole)[:height]
         if t > d:
@@ -69,17 +71,36 @@ def products_of(
     return Products(sums, yy, n_rows)
 
 
-def _exact(table: np.ndarray | _Sparse, m: int) -> Doubled:
-    """The products of m rows, right to some 70 bits, by products that BLAS makes exactly.
+def _add_exact(sums: Doubled, table: np.ndarray) -> None:
+    """Add the products of the rows of a dense table as `_exact` makes them, strip by strip.
 
-    Of each entry the leading bits are split off, as many as leave no rounding in a sum of m
-    products of them (Rump, Ogita and Oishi 2008; Ozaki et al. 2012).
+    Each pair of columns once, and written in both places.
     """
-    bits = (53 - int(np.ceil(np.log2(max(m, 2))))) // 2
-    leading = _leading(table, bits)
-    rest = table - leading
+    leading, rest = _split(table, len(table))
+    for first in range(0, table.shape[1], STRIP):
+        i, j = slice(first, first + STRIP), slice(first, None)
+        low = product(leading[:, i].T, rest[:, j]) + product(rest[:, i].T, table[:, j])
+        more = Doubled(*two_sum(product(leading[:, i].T, leading[:, j]), low))
+        more = sums[i, j] + more
+        sums.high[i, j], sums.low[i, j] = more.high, more.low
+        sums.high[j, i], sums.low[j, i] = more.high.T, more.low.T
+
+
+def _exact(table: np.ndarray | _Sparse, m: int) -> Doubled:
+    """The products of m rows, right to some 70 bits, by products that BLAS makes exactly."""
+    leading, rest = _split(table, m)
     across = leading.T @ rest
     return Doubled(*two_sum(leading.T @ leading, across + across.T + rest.T @ rest))
+
+
+def _split(table: np.ndarray | _Sparse, m: int):
+    """The leading bits of each entry, and the rest.
+
+    As many as leave no rounding in a sum of m products of them (Rump, Ogita and Oishi 2008; Ozaki
+    et al. 2012).
+    """
+    leading = _leading(table, (53 - int(np.ceil(np.log2(max(m, 2))))) // 2)
+    return leading, table - leading
 
 
 def exact_product(matrix: np.ndarray) -> Doubled:
@@ -91,12 +112,15 @@ def _leading(table, bits: int):
     """Each entry rounded to `bits` bits below the largest of its column."""
     if isinstance(table, _Sparse):
         return table.leading(bits)
-    return _rounded(table, np.abs(table).max(axis=0, initial=0.0), bits)
+    largest = np.maximum(table.max(axis=0, initial=0.0), -table.min(axis=0, initial=0.0))
+    return _rounded(table, largest, bits)
 
 
 def _rounded(values: np.ndarray, largest: np.ndarray, bits: int) -> np.ndarray:
     shift = np.ldexp(0.75, np.frexp(largest)[1] + 53 - bits)
-    return (values + shift) - shift
+    rounded = values + shift
+    rounded -= shift
+    return rounded
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import lstsq, qr
 
-from gd_regressor.blocks import Rows
+from gd_regressor.blocks import WIDE, Rows
 from gd_regressor.doubled import EPS
 from gd_regressor.products import side_by_side
 
@@ -46,7 +46,8 @@ class Root:
         def add(a, b):
             return merged(a[0], b[0]), a[1] + b[1] + 1
 
-        matrix, merges = rows.total(of_part, add)
+        # LAPACK's copies of a block under R are several times as large as R
+        matrix, merges = rows.total(of_part, add, stretches=1 if rows.n_columns > WIDE else 0)
         weight = rows.total_weight
         return cls(weight, centre, scale, target_centre, matrix, rows.n_rows, merges)
 
