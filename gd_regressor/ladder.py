@@ -263,6 +263,7 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
     unknown = 0.0
     precise = not small and rows.precision == np.float64 and rows.n_columns <= PRECISE
+    precise = precise and not null_vectors.size  # whose norm is made least on the rows
     if exact and not small:
         loss = MomentLoss(moments, frame)
     elif precise and MOMENTS_ARE_EXACT < condition <= MOMENTS_SUFFICE:
