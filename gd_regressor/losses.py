@@ -14,6 +14,9 @@ from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
 from gd_regressor.threads import product
 
+# Doubled arithmetic makes some ten arrays of the size of a block
+DOUBLED_ENTRIES = 1 << 16
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -203,7 +206,8 @@ class DoubledLoss:
         frame = self.frame
 
         def of_part(part):
-            sums = [_doubled_sums(theta, frame, *block) for block in part.blocks()]
+            height = max(DOUBLED_ENTRIES // part.width, 1)
+            sums = [_doubled_sums(theta, frame, *block) for block in part.blocks(height)]
             return reduce(add_each, sums) if sums else None
 
         value, gradient = self.rows.total(of_part, add_each)

@@ -338,6 +338,18 @@ def test_a_fit_makes_no_copy_of_the_table_and_does_not_write_to_it(rung, dtype, 
     assert peak <= promised
 
 
+@pytest.mark.parametrize("closeness, metric", [(1e-3, "moments"), (1e-7, "qr")])
+def test_doubled_precision_of_many_columns_stays_within_the_promise(closeness, metric):
+    n, d = 4000, 1000
+    X = np.random.default_rng(1).standard_normal((n, d))
+    X[:, -1] = X[:, -2] + closeness * X[:, -1]
+    y = X[:, 0] + np.random.default_rng(2).standard_normal(n)
+    GDLinearRegressor().fit(PLAIN, NOISE)
+    model, peak = peak_of(lambda: GDLinearRegressor().fit(X, y))
+    assert model.metric_ == metric
+    assert peak <= 64 * 2**20 + 8 * (12 * d**2 + 2 * n)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("rung", LARGE)
