@@ -111,8 +111,8 @@ def plain(a: Doubled | np.ndarray) -> np.ndarray:
     return a.high + a.low if isinstance(a, Doubled) else a
 
 
-def plus_outer(matrices: list, a, b):
-    """The sum of `matrices` and a b', of arrays or of Doubled ones.
+def plus_outer(matrices: list[Doubled], a: Doubled, b: Doubled) -> Doubled:
+    """The sum of `matrices` and a b'.
 
     Strip by strip: what the arithmetic needs beside its result is several times as large as it is.
     """
