@@ -12,6 +12,7 @@ from gd_regressor.blocks import Rows, add_each
 from gd_regressor.doubled import STRIP, Doubled, Point, plain, residual
 from gd_regressor.moments import Moments
 from gd_regressor.records import Curvature
+from gd_regressor.slices import Slices, largest_of
 from gd_regressor.threads import product
 
 # Doubled arithmetic makes some ten arrays of the size of a block
@@ -210,29 +211,30 @@ class DoubledLoss:
             sums = [_doubled_sums(theta, frame, *block) for block in part.blocks(height)]
             return reduce(add_each, sums) if sums else None
 
-        value, gradient = self.rows.total(of_part, add_each)
+        value, gradient = map(plain, self.rows.total(of_part, add_each))
         weight = self.rows.total_weight
-        return plain(value) / weight, -2 * plain(gradient) / weight
+        return value / weight, -2 * gradient / weight
 
 
 def _doubled_sums(theta: Doubled, frame: Frame, x, y, s) -> tuple[Doubled, Doubled]:
     """The sums over a block that make the loss (t,) and its gradient (p, t)."""
-    design = Doubled.of(x, -frame.centre) * (1 / frame.scale)
-    if frame.fit_intercept:
-        ones = np.ones((len(x), 1))
-        design = Doubled(np.hstack([design.high, ones]), np.hstack([design.low, 0 * ones]))
-    target = Doubled.of(y, -frame.target_centre)
-    value, gradient = [], []
-    for j in range(y.shape[1]):  # targets one by one: a product has the size of the block
-        residual = target[:, j] - (design * theta[:, j]).sum(axis=1)
-        weighted = residual if s is None else residual * s
-        value.append((weighted * residual).sum(axis=0))
-        gradient.append((design * weighted[:, None]).sum(axis=0))
-    return _stacked(value), _stacked(gradient)
-
-
-def _stacked(parts: list[Doubled]) -> Doubled:
-    return Doubled(*(np.stack([getattr(p, k) for p in parts], axis=-1) for k in ("high", "low")))
+    d, units = x.shape[1], 1 / frame.scale
+    shape = len(x), frame.n_parameters
+    # What is done with each column is fast along the longer side
+    table, centre = np.ones(shape, order="F" if shape[0] > shape[1] else "C"), np.zeros(shape[1])
+    np.multiply(x, units, out=table[:, :d])
+    np.multiply(frame.centre, units, out=centre[:d])
+    design = Doubled.of(table, -centre)
+    largest, terms = largest_of(design.high), max(shape)
+    design = Slices.of(design, largest, terms)
+    # Terms x_ij w_j of a row have one last bit where w_j has that of the largest of them, over x_j
+    size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
+    largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
+    residual = Doubled.of(y, -frame.target_centre) - design @ Slices.of(theta, largest, terms)
+    weighted = residual if s is None else residual * s[:, None]
+    squares = np.ascontiguousarray((weighted.high * residual.high).T).sum(axis=1)  # in pairs
+    sliced = Slices.of(weighted, largest_of(weighted.high), terms)
+    return Doubled.of(squares), design.T @ sliced
 
 
 @dataclass(frozen=True)

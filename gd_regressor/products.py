@@ -9,7 +9,8 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from gd_regressor.blocks import Block
-from gd_regressor.doubled import STRIP, Doubled, two_sum
+from gd_regressor.doubled import STRIP, Doubled
+from gd_regressor.slices import bits_of, largest_of, leading_bits
 from gd_regressor.sparse import SparseColumns
 from gd_regressor.threads import product
 
@@ -72,7 +73,7 @@ def products_of(
 
 
 def _add_exact(sums: Doubled, table: np.ndarray) -> None:
-    """Add the products of the rows of a dense table as `_exact` makes them, strip by strip.
+    """Add the products of the rows of a dense table, right to some 70 bits, strip by strip.
 
     Each pair of columns once, and written in both places.
     """
@@ -80,47 +81,30 @@ def _add_exact(sums: Doubled, table: np.ndarray) -> None:
     for first in range(0, table.shape[1], STRIP):
         i, j = slice(first, first + STRIP), slice(first, None)
         low = product(leading[:, i].T, rest[:, j]) + product(rest[:, i].T, table[:, j])
-        more = Doubled(*two_sum(product(leading[:, i].T, leading[:, j]), low))
+        more = Doubled.of(product(leading[:, i].T, leading[:, j]), low)
         more = sums[i, j] + more
         sums.high[i, j], sums.low[i, j] = more.high, more.low
         sums.high[j, i], sums.low[j, i] = more.high.T, more.low.T
 
 
-def _exact(table: np.ndarray | _Sparse, m: int) -> Doubled:
-    """The products of m rows, right to some 70 bits, by products that BLAS makes exactly."""
+def _exact(table: _Sparse, m: int) -> Doubled:
+    """The products of m rows, as exact."""
     leading, rest = _split(table, m)
     across = leading.T @ rest
-    return Doubled(*two_sum(leading.T @ leading, across + across.T + rest.T @ rest))
+    return Doubled.of(leading.T @ leading, across + across.T + rest.T @ rest)
 
 
 def _split(table: np.ndarray | _Sparse, m: int):
-    """The leading bits of each entry, and the rest.
-
-    As many as leave no rounding in a sum of m products of them (Rump, Ogita and Oishi 2008; Ozaki
-    et al. 2012).
-    """
-    leading = _leading(table, (53 - int(np.ceil(np.log2(max(m, 2))))) // 2)
+    """The bits of each entry of which products of m rows are exact, and the rest."""
+    leading = _leading(table, bits_of(m))
     return leading, table - leading
-
-
-def exact_product(matrix: np.ndarray) -> Doubled:
-    """A'A in twice the working precision."""
-    return _exact(matrix, len(matrix))
 
 
 def _leading(table, bits: int):
     """Each entry rounded to `bits` bits below the largest of its column."""
     if isinstance(table, _Sparse):
         return table.leading(bits)
-    largest = np.maximum(table.max(axis=0, initial=0.0), -table.min(axis=0, initial=0.0))
-    return _rounded(table, largest, bits)
-
-
-def _rounded(values: np.ndarray, largest: np.ndarray, bits: int) -> np.ndarray:
-    shift = np.ldexp(0.75, np.frexp(largest)[1] + 53 - bits)
-    rounded = values + shift
-    rounded -= shift
-    return rounded
+    return leading_bits(table, largest_of(table), bits)
 
 
 @dataclass(frozen=True)
@@ -142,7 +126,7 @@ class _Sparse:
     def leading(self, bits: int) -> _Sparse:
         largest = np.zeros(self.sparse.shape[1])
         np.maximum.at(largest, self.sparse.indices, np.abs(self.sparse.data))
-        data = _rounded(self.sparse.data, largest[self.sparse.indices], bits)
+        data = leading_bits(self.sparse.data, largest[self.sparse.indices], bits)
         return _Sparse(_leading(self.table, bits), _like(self.sparse, data), self.where)
 
     def __sub__(self, other: _Sparse) -> _Sparse:

@@ -15,9 +15,9 @@ from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.nullspace import NullSpace
 from gd_regressor.path import MOMENTS_ARE_EXACT, Start, follow_path, follow_textbook
-from gd_regressor.products import exact_product
 from gd_regressor.records import Result, Status
 from gd_regressor.root import Root
+from gd_regressor.slices import square
 from gd_regressor.spectrum import Spectrum, triangle_of_moments
 from gd_regressor.steps import ConstantStep
 
@@ -248,8 +248,7 @@ def refined(factor: Factor, moments: Moments) -> Factor:
         return factor
     share = moments.scale / factor.scale / np.sqrt(moments.weight)
     _, _, xx, _ = moments.doubled
-    square = exact_product(factor.root)
-    error = plain(xx * np.multiply.outer(share, share) - square)
+    error = plain(xx * np.multiply.outer(share, share) - square(factor.root))
     turned = factor.solve(factor.solve(error, transposed=True).T, transposed=True)
     upper = np.triu(turned) - np.diag(turned.diagonal() / 2)
     return replace(factor, root=factor.root + upper @ factor.root)

@@ -32,7 +32,7 @@ LAYERS = [
         "stopping",
         "losses",
     ),
-    *("sketch", "root", "moments", "products", "blocks", "threads"),
+    *("sketch", "root", "moments", "products", "blocks", "slices", "threads"),
     *("sparse", "checks", "records", "doubled"),
 ]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
