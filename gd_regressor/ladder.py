@@ -19,13 +19,13 @@ from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
 from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
 
-# Up to MOMENTS_SUFFICE refining on the rows takes an update or two; above DOUBLED_FROM small tables
-# are worth doubled precision
+# Up to MOMENTS_SUFFICE refining on the rows takes an update or three; above DOUBLED_FROM small
+# tables are worth doubled precision
 MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
 # Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
-# Of more columns, products in twice the working precision take more memory than a fit may
-PRECISE = 1000
+# Of more columns, products in twice the working precision take longer than passes in it
+PRECISE = 100
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
 # of about its root times the condition number: from 100 on that is left to exact factors. Products
 # of the rows in single precision lose digits before.
@@ -189,8 +189,7 @@ def plan_for(
     elif first == "sketch":
         plan = by_sketch(rows, fit_intercept, tol)
     plan = plan or by_moments(rows, fit_intercept, tol)
-    suffices = DOUBLED_FROM if rows.size <= SMALL else MOMENTS_SUFFICE
-    lost = plan.factor.source == "moments" and plan.condition_number > suffices
+    lost = plan.factor.source == "moments" and plan.condition_number > MOMENTS_SUFFICE
     return by_qr(rows, plan) if first == "qr" or lost else plan
 
 
@@ -260,19 +259,19 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     shift = None if small else _shift(frame)
     loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else shift)
     null_vectors, condition = factor.null_vectors(loss, together=not small)
-    exact = tol is not None and tol >= MOMENTS_REACH and condition <= MOMENTS_ARE_EXACT
-    unknown = 0.0
-    precise = not small and rows.precision == np.float64 and rows.n_columns <= PRECISE
-    precise = precise and not null_vectors.size  # whose norm is made least on the rows
-    if exact and not small:
-        loss = MomentLoss(moments, frame)
-    elif precise and MOMENTS_ARE_EXACT < condition <= MOMENTS_SUFFICE:
-        # Sums over many rows in working precision lose more digits than a QR factorisation
-        moments = Moments.of_rows(replace(rows, known=None), precise=True)
-        loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))
-        unknown = EPS * condition
-    rank = factor.rank(null_vectors)
-    return Plan(loss, factor, null_vectors, condition, rank, moments, unknown=unknown)
+    plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+    if condition <= (DOUBLED_FROM if small else MOMENTS_ARE_EXACT):
+        exact = not small and tol is not None and tol >= MOMENTS_REACH
+        return replace(plan, loss=MomentLoss(moments, frame)) if exact else plan
+    # Sums over many rows in working precision lose more digits than a QR factorisation
+    if not small and rows.precision == np.float32:
+        return plan
+    # Least norms are found on the rows
+    if small or null_vectors.size or rows.n_columns > PRECISE:
+        return replace(plan, loss=DoubledLoss(rows, frame))
+    moments = Moments.of_rows(replace(rows, known=None), precise=True)
+    loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))
+    return replace(plan, loss=loss, moments=moments, unknown=EPS * condition)
 
 
 def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
