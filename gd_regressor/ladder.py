@@ -95,7 +95,9 @@ class Plan:
             smallest = self.vanishing.smallest
             least = tol * smallest * min(smallest, 1 / SCALED_SAFETY) * variance
             return NearMinimum(least)
-        return AtFloor(self.precision**2 * square)
+        # In doubled precision the rounding of y's mean does not show
+        unit = np.minimum(variance, square) if self.doubled else square
+        return AtFloor(self.precision**2 * unit)
 
     def point(self, start: Start) -> Point:
         """The start in the coordinates and the precision of the loss."""
@@ -118,14 +120,16 @@ class Plan:
             if loss.rows.dtype != np.float64:  # losses in single precision are no measure
                 loss = replace(loss, rows=replace(loss.rows, dtype=np.float64))
                 value, _ = loss.value_and_gradient(theta)
-        # The way there can be so long that the rounding of a null vector shows in the loss; an
-        # update or two takes that back, unless the columns' units are too far apart
+        # The way there can be so long that the rounding of a null vector shows in the loss, and in
+        # doubled precision it shows in any case; an update or two takes that back, unless the
+        # columns' units are too far apart
         for _ in range(3):
             reached, gradient = loss.value_and_gradient(least)
-            spoilt = reached - value > slack * variance
-            if not spoilt.any():
+            spoilt, step = reached - value > slack * variance, -self.factor.apply(gradient)
+            worth = self.doubled and (np.abs(step) > EPS / 8 * np.abs(plain(least))).any()
+            if not (spoilt.any() or worth):
                 break
-            least = least + -self.factor.apply(gradient)
+            least = least + step
         before, after = (
             np.linalg.norm(self.loss.frame.to_raw(point)[0], axis=0) for point in (theta, least)
         )
@@ -256,22 +260,26 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     factor = Factor.of(moments, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     small = rows.size <= SMALL
-    shift = None if small else _shift(frame)
-    loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else shift)
-    null_vectors, condition = factor.null_vectors(loss, together=not small)
-    plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
-    if condition <= (DOUBLED_FROM if small else MOMENTS_ARE_EXACT):
-        exact = not small and tol is not None and tol >= MOMENTS_REACH
-        return replace(plan, loss=MomentLoss(moments, frame)) if exact else plan
     # Sums over many rows in working precision lose more digits than a QR factorisation
-    if not small and rows.precision == np.float32:
+    lossy = factor.condition_number > (DOUBLED_FROM if small else MOMENTS_ARE_EXACT)
+    doubled = lossy and (small or rows.precision == np.float64)
+    loss = DoubledLoss(rows, frame) if doubled else _data_loss(rows, frame, small)
+    null_vectors, condition = factor.null_vectors(loss, together=not (small or lossy))
+    plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+    if not (small or lossy) and tol is not None and tol >= MOMENTS_REACH and condition < np.inf:
+        return replace(plan, loss=MomentLoss(moments, frame))
+    # What vanishes on the rows does not on moments
+    if not doubled or small or null_vectors.size or rows.n_columns > PRECISE:
         return plan
-    # Least norms are found on the rows
-    if small or null_vectors.size or rows.n_columns > PRECISE:
-        return replace(plan, loss=DoubledLoss(rows, frame))
     moments = Moments.of_rows(replace(rows, known=None), precise=True)
     loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))
     return replace(plan, loss=loss, moments=moments, unknown=EPS * condition)
+
+
+def _data_loss(rows: Rows, frame: Frame, small: bool) -> DataLoss:
+    if rows.is_sparse:
+        return DataLoss(rows, frame, _shift_of_full(rows, frame))
+    return DataLoss(rows, frame, None if small else _shift(frame))
 
 
 def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
@@ -314,11 +322,10 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     dependent = before.dropped[plan.null_vectors[before.dropped].any(axis=1)]
     factor = Factor.of_rows(rows, frame, without=dependent)
     rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
-    loss = DataLoss(rows, frame, _shift_of_full(rows, frame) if rows.is_sparse else None)
+    doubled = rows.size <= SMALL or rows.precision == np.float64
+    loss = DoubledLoss(rows, frame) if doubled else _data_loss(rows, frame, small=True)
     more, condition = rest.null_vectors(loss)
     null_vectors = np.hstack([plan.null_vectors, more])
-    if rows.size <= SMALL or rows.precision == np.float64:
-        loss = DoubledLoss(rows, frame)
     rank = factor.rank(null_vectors)
     return Plan(loss, factor, null_vectors, condition, rank, plan.moments)
 

@@ -215,6 +215,13 @@ class DoubledLoss:
         weight = self.rows.total_weight
         return value / weight, -2 * gradient / weight
 
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """The Hessian of F times each column of `direction` (p, m): a gradient beside targets 0."""
+        nothing = np.broadcast_to(0.0, (self.rows.n_rows, direction.shape[1]))
+        rows = replace(self.rows, y=nothing, known=None)
+        frame = replace(self.frame, target_centre=nothing[0])
+        return replace(self, rows=rows, frame=frame).value_and_gradient(Doubled.of(direction))[1]
+
 
 def _doubled_sums(theta: Doubled, frame: Frame, x, y, s) -> tuple[Doubled, Doubled]:
     """The sums over a block that make the loss (t,) and its gradient (p, t)."""

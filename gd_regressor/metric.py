@@ -268,9 +268,9 @@ class Factor:
         for _ in range(4):
             product = loss.hessian_product(vectors)
             null = self._vanish(vectors, product)
+            vectors = vectors - self.apply(product)
             if null.all():
                 break
-            vectors = np.where(null, vectors, vectors - self.apply(product))
         # What should be zero is rounding, and would count as much as a large entry in other units
         small = 64 * EPS * self.condition_number * np.abs(vectors).max(axis=0)
         cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
