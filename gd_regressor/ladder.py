@@ -116,16 +116,17 @@ class Plan:
             return theta
         least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
         if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
-            slack = 1e-14
-            if loss.rows.dtype != np.float64:  # losses in single precision are no measure
+            slack = max(tol / SKETCH_SAFETY, 1e-14)
+            if loss.rows.dtype != np.float64:  # gradients in single precision are no measure
                 loss = replace(loss, rows=replace(loss.rows, dtype=np.float64))
-                value, _ = loss.value_and_gradient(theta)
         # The way there can be so long that the rounding of a null vector shows in the loss, and in
         # doubled precision it shows in any case; an update or two takes that back, unless the
-        # columns' units are too far apart
+        # columns' units are too far apart. (The loss itself is a worse measure, on moments: its
+        # rounding is that of the coefficients' squares.)
         for _ in range(3):
-            reached, gradient = loss.value_and_gradient(least)
-            spoilt, step = reached - value > slack * variance, -self.factor.apply(gradient)
+            _, gradient = loss.value_and_gradient(least)
+            step = -self.factor.apply(gradient)
+            spoilt = -np.vecdot(gradient, step, axis=0) / 2 > slack * variance
             worth = self.doubled and (np.abs(step) > EPS / 8 * np.abs(plain(least))).any()
             if not (spoilt.any() or worth):
                 break
@@ -268,8 +269,9 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
     if not (small or lossy) and tol is not None and tol >= MOMENTS_REACH and condition < np.inf:
         return replace(plan, loss=MomentLoss(moments, frame))
-    # What vanishes on the rows does not on moments
-    if not doubled or small or null_vectors.size or rows.n_columns > PRECISE:
+    # What vanishes on the rows does not on moments, and the roots of weights are rounded
+    on_rows = small or null_vectors.size or rows.weights is not None
+    if not doubled or on_rows or rows.n_columns > PRECISE:
         return plan
     moments = Moments.of_rows(replace(rows, known=None), precise=True)
     loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack, lstsq, qr
+from scipy.linalg import lapack, qr, qr_multiply, solve_triangular
 
 from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS, Point, plain
@@ -259,9 +259,11 @@ class Factor:
         m, d, p = len(self.dropped), len(self.scale), loss.frame.n_parameters
         if not m:
             return np.zeros((p, 0)), self.condition_number
-        vectors = self.combinations(p)
-        if together and self._span_vanishes(vectors, loss):
-            return vectors, self.condition_number
+        vectors, rounding = self.combinations(p), 64 * EPS * self.condition_number
+        if together:
+            cleaned = self._cleaned(vectors, rounding * self.condition_number)
+            if self._span_vanishes(cleaned, loss):
+                return cleaned, self.condition_number
         if self.source == "sketch":  # has no more digits to find out
             return vectors[:, :0], np.inf
         vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
@@ -271,13 +273,21 @@ class Factor:
             vectors = vectors - self.apply(product)
             if null.all():
                 break
-        # What should be zero is rounding, and would count as much as a large entry in other units
-        small = 64 * EPS * self.condition_number * np.abs(vectors).max(axis=0)
-        cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
-        cleaned[d:], cleaned[self.dropped, np.arange(m)] = vectors[d:], 1.0
+        cleaned = self._cleaned(vectors, rounding)
         clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
         vectors = np.where(clean, cleaned, vectors)
         return vectors[:, null], self.condition_number if null.all() else np.inf
+
+    def _cleaned(self, vectors: np.ndarray, rounding: float) -> np.ndarray:
+        """These combinations without entries that may be `rounding`, as a share of the largest.
+
+        What should be zero would count as much as a large entry in other units.
+        """
+        d, m = len(self.scale), vectors.shape[1]
+        small = rounding * np.abs(vectors).max(axis=0)
+        cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
+        cleaned[d:], cleaned[self.dropped, np.arange(m)] = vectors[d:], 1.0
+        return cleaned
 
     def _span_vanishes(self, vectors: np.ndarray, loss) -> bool:
         """Whether all combinations of these combinations of columns vanish, up to a constant.
@@ -317,9 +327,20 @@ class Factor:
         d = len(self.scale)
         raw = null_vectors[:d] / self.scale[:, None]
         size = np.linalg.norm(raw, axis=0)
-        w = plain(theta)[:d] / self.scale[:, None]
-        multiples = lstsq(raw / size, w, lapack_driver="gelsy")[0]
-        return theta + -(null_vectors / size) @ multiples
+        raw /= size
+        # Columns in other units make rows of other sizes. With the largest first, Householder's
+        # method with pivoting rounds each by an eps of its own (Powell and Reid 1969; Cox and
+        # Higham 1998)
+        largest = np.abs(raw).max(axis=1)
+        rows = np.argsort(-largest, kind="stable")[: np.count_nonzero(largest)]
+        raw, units, step = raw[rows], 1 / self.scale[rows, None], null_vectors / size
+        for _ in range(2):  # the second time for coefficients that nearly vanish
+            w = plain(theta)[rows] * units
+            turned, upper, order = qr_multiply(raw, w.T, pivoting=True)
+            multiples = np.empty((len(size), w.shape[1]))
+            multiples[order] = solve_triangular(upper, turned.T)
+            theta = theta + -step @ multiples
+        return theta
 
 
 def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.ndarray, bool]:

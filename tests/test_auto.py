@@ -249,7 +249,8 @@ HARD = {
     "Longley": (LONGLEY[:, 1:], LONGLEY[:, 0]),
     "Hilbert columns": (1 / (np.arange(30)[:, None] + np.arange(1, 9)), np.sin(np.arange(30))),
     "degree 10": (np.vander(X21 / 20, 11)[:, :-1], np.cos(X21)),
-    **{f"condition {1 / c:.0e}": nearly_dependent(c) for c in (1e-10, 3e-13)},
+    **{f"condition {1 / c:.0e}": nearly_dependent(c) for c in (1e-2, 1e-4, 1e-10, 3e-13)},
+    "far from zero": (nearly_dependent(1e-4)[0] + 1e4, nearly_dependent(1e-4)[1] + 1e8),
 }
 
 
@@ -279,6 +280,51 @@ def test_large_tables_have_as_many_digits(closeness, fit_intercept, monkeypatch)
     peer = lstsq(centred, target, lapack_driver="gelsy")[0]
     error, peers = (np.linalg.norm(v - np.array(w, dtype=float)) for v in (model.coef_, peer))
     assert error <= peers
+
+
+@pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-7])
+def test_weights_cost_large_tables_no_digits(closeness, monkeypatch):
+    """Their roots, which moments are made with, would."""
+    monkeypatch.setattr(ladder, "SMALL", 0)
+    columns, y = nearly_dependent(closeness)
+    model = GDLinearRegressor().fit(columns, y, sample_weight=WEIGHTS)
+    w, _ = exact_least_squares(columns, y, weights=WEIGHTS)
+    rtol = 1e-15 if model.condition_number_ > 300 else 1e-11
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=rtol)
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("closeness", [1.0, 1e-2, 1e-4, 1e-7])
+@pytest.mark.parametrize("units", [0, 15])
+def test_least_norm_beside_near_dependence(closeness, units, small, monkeypatch):
+    """Copies of columns in other units share their coefficient by the squares of these."""
+    if not small:
+        monkeypatch.setattr(ladder, "SMALL", 0)
+    columns, y = nearly_dependent(closeness)
+    columns = columns * 2.0 ** (units * np.array([3, -1, 2, -2]))
+    columns = np.column_stack([columns, 2 * columns[:, 1], columns[:, 2]])
+    model = GDLinearRegressor().fit(columns, y)
+    w, _ = exact_least_squares(columns, y)
+    w = np.array(w, dtype=float)
+    deviations = columns.std(axis=0)
+    error = np.abs(model.coef_ - w) * deviations / np.abs(w * deviations).max()
+    # Projecting on what is no copy rounds by an eps of the largest coefficient
+    assert error.max() <= (1e-9 if model.condition_number_ <= 300 and not small else 1e-14)
+    assert model.rank_ == 4
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 1, 3]])
+def test_copies_in_small_units_keep_what_is_due_to_them(order, small, monkeypatch):
+    """A length in millimetres beside itself in kilometres has a millionth of its coefficient."""
+    if not small:
+        monkeypatch.setattr(ladder, "SMALL", 0)
+    unit = 2.0**20
+    a, b = X[:, 0], X[:, 1]
+    columns = np.column_stack([a, 2 * unit * a, 4 * unit * a, b, unit * b])[:, order]
+    w, _ = exact_least_squares(columns, Y)
+    model = GDLinearRegressor().fit(columns, Y)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-8)
 
 
 def test_starts_do_not_change_the_answer():
