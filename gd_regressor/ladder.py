@@ -13,23 +13,24 @@ from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Diagonal, Factor
 from gd_regressor.moments import Moments, diagonal_moments
-from gd_regressor.path import MOMENTS_ARE_EXACT, SMALL, Start
+from gd_regressor.path import SMALL, Start
 from gd_regressor.probe import LeastNorm, Vanishing
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
 from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
 
-# Up to MOMENTS_SUFFICE refining on the rows takes an update or three; above DOUBLED_FROM small
-# tables are worth doubled precision
-MOMENTS_SUFFICE, DOUBLED_FROM = 1e6, 50.0
-# Up to the condition MOMENTS_ARE_EXACT moments alone come as near to the minimum as this tolerance
+# Columns of up to these condition numbers, in large and in small tables, are worth no doubled
+# precision; up to MOMENTS_SUFFICE refining on the rows takes an update or three
+WELL_CONDITIONED, DOUBLED_FROM, MOMENTS_SUFFICE = 100.0, 50.0, 1e6
+# Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
-# Of more columns, products in twice the working precision take longer than passes in it
-PRECISE = 100
+# Of more columns, products in twice the working precision take longer than passes in it; of sparse
+# ones, more memory than a fit may
+PRECISE, PRECISE_SPARSE = 100, 700
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
-# of about its root times the condition number: from 100 on that is left to exact factors. Products
-# of the rows in single precision lose digits before.
-SKETCH_REACH, SKETCH_SUFFICES, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
+# of about its root times the condition number: of ill-conditioned columns that is left to exact
+# factors. Products of the rows in single precision lose digits before.
+SKETCH_REACH, SINGLE_SUFFICES = 1e-16, 50.0
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
 # heavy rows collide 4: the loss may be that much further from its minimum than it seems
 SKETCH_SAFETY = 4.0
@@ -37,6 +38,9 @@ SKETCH_SAFETY = 4.0
 # loss no nearer to its minimum than ROUGH asks for few digits of the coefficients: then how the
 # columns depend on each other is not found out, and the distance from the minimum is extrapolated
 FEW_SPARSE, ROUGH = 2000, 1e-10
+# So many combinations of columns that vanish are found in doubled precision, with no error beside
+# it; more of them would take longer than anything else
+FEW_DROPPED = 8
 # What allows for extrapolating, and for an eigenvalue seen as an average
 SCALED_SAFETY = 16.0
 # Heights of a sketch that are considered, in columns
@@ -241,7 +245,7 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
         return None
     null_vectors, condition = factor.null_vectors(loss, together=True)
-    if condition > (SINGLE_SUFFICES if single else SKETCH_SUFFICES):
+    if condition > (SINGLE_SUFFICES if single else WELL_CONDITIONED):
         return None
     zero = np.zeros((frame.n_parameters, rows.n_targets))
     _, gradient = MomentLoss(moments, frame).value_and_gradient(zero)
@@ -262,26 +266,31 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     frame = Frame.of(moments, factor.scale, fit_intercept)
     small = rows.size <= SMALL
     # Sums over many rows in working precision lose more digits than a QR factorisation
-    lossy = factor.condition_number > (DOUBLED_FROM if small else MOMENTS_ARE_EXACT)
+    lossy = factor.condition_number > (DOUBLED_FROM if small else WELL_CONDITIONED)
     doubled = lossy and (small or rows.precision == np.float64)
-    loss = DoubledLoss(rows, frame) if doubled else _data_loss(rows, frame, small)
-    null_vectors, condition = factor.null_vectors(loss, together=not (small or lossy))
+    loss, judge = _losses(rows, frame, factor, doubled)
+    null_vectors, condition = factor.null_vectors(judge, together=not (small or lossy))
     plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
     if not (small or lossy) and tol is not None and tol >= MOMENTS_REACH and condition < np.inf:
         return replace(plan, loss=MomentLoss(moments, frame))
     # What vanishes on the rows does not on moments, and the roots of weights are rounded
     on_rows = small or null_vectors.size or rows.weights is not None
-    if not doubled or on_rows or rows.n_columns > PRECISE:
+    if not doubled or on_rows or rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
         return plan
     moments = Moments.of_rows(replace(rows, known=None), precise=True)
     loss = PreciseMomentLoss(moments, Frame.of(moments, factor.scale, fit_intercept))
     return replace(plan, loss=loss, moments=moments, unknown=EPS * condition)
 
 
-def _data_loss(rows: Rows, frame: Frame, small: bool) -> DataLoss:
+def _losses(rows: Rows, frame: Frame, factor: Factor, doubled: bool):
+    """The loss to descend on, and the one that judges which combinations of columns vanish."""
     if rows.is_sparse:
-        return DataLoss(rows, frame, _shift_of_full(rows, frame))
-    return DataLoss(rows, frame, None if small else _shift(frame))
+        shift = _shift_of_full(rows, frame)
+    else:
+        shift = None if rows.size <= SMALL or factor.source == "qr" else _shift(frame)
+    working = DataLoss(rows, frame, shift)
+    loss = DoubledLoss(rows, frame) if doubled else working
+    return loss, loss if len(factor.dropped) <= FEW_DROPPED else working
 
 
 def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
@@ -325,8 +334,8 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     factor = Factor.of_rows(rows, frame, without=dependent)
     rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
     doubled = rows.size <= SMALL or rows.precision == np.float64
-    loss = DoubledLoss(rows, frame) if doubled else _data_loss(rows, frame, small=True)
-    more, condition = rest.null_vectors(loss)
+    loss, judge = _losses(rows, frame, rest, doubled)
+    more, condition = rest.null_vectors(judge)
     null_vectors = np.hstack([plan.null_vectors, more])
     rank = factor.rank(null_vectors)
     return Plan(loss, factor, null_vectors, condition, rank, plan.moments)

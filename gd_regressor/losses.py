@@ -208,8 +208,8 @@ class DoubledLoss:
 
         def of_part(part):
             height = max(DOUBLED_ENTRIES // part.width, 1)
-            sums = [_doubled_sums(theta, frame, *block) for block in part.blocks(height)]
-            return reduce(add_each, sums) if sums else None
+            sums = (_doubled_sums(theta, frame, *block) for block in part.blocks(height))
+            return reduce(_both, sums, None)
 
         value, gradient = map(plain, self.rows.total(of_part, add_each))
         weight = self.rows.total_weight
@@ -221,6 +221,10 @@ class DoubledLoss:
         rows = replace(self.rows, y=nothing, known=None)
         frame = replace(self.frame, target_centre=nothing[0])
         return replace(self, rows=rows, frame=frame).value_and_gradient(Doubled.of(direction))[1]
+
+
+def _both(a, b):
+    return b if a is None else add_each(a, b)
 
 
 def _doubled_sums(theta: Doubled, frame: Frame, x, y, s) -> tuple[Doubled, Doubled]:
