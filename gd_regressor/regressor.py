@@ -116,11 +116,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     rank_ : int
         Number of centred columns that do not depend on others. A column depends on others when
         the root mean square, over the rows, of its difference from the nearest combination of
-        them is at most ``6 eps sqrt(1 + n_features)`` (in tables of more than 2^20 entries, if
-        that is more, ``64 eps condition_number_``) times the norm of the combination's
-        coefficients, in columns scaled to about deviation 1. With at least as many columns as
-        rows: the singular values above ``eps n_features`` times the largest. Of very many sparse
-        columns: only where none depends on others (else absent).
+        them is at most ``6 eps sqrt(1 + n_features)`` (in tables of more than 2^20 entries with
+        a condition number up to 100, if that is more, ``64 eps condition_number_``) times the
+        norm of the combination's coefficients, in columns scaled to about deviation 1. With
+        at least as many columns as rows: the singular values above ``eps n_features`` times the
+        largest. Of very many sparse columns: only where none depends on others (else absent).
     metric_ : {"moments", "sketch", "qr", "dual", "scaled"}
         Where the metric came from: products of the columns, those of a sketch of them, the rows,
         the space that fewer rows than columns span, or the variances of very many (more than
