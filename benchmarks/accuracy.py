@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import lstsq
 from sklearn.linear_model import LinearRegression, SGDRegressor
 
-from benchmarks.competitors import Competitor, competitors
+from benchmarks.competitors import Competitor, competitors, fitted
 from benchmarks.data import Size
 from benchmarks.exact import exact_least_squares, largest_relative_error
 from benchmarks.problems import Problem, hard_problems, unix_seconds
@@ -142,7 +142,7 @@ def _without_cut() -> list[Competitor]:
             "linear without cut",
             "LinearRegression(tol=0)",
             lambda X, y: LinearRegression(tol=0.0).fit(X, y),
-            lambda model: (model.coef_, float(model.intercept_)),
+            fitted,
         )
     ]
 

@@ -127,14 +127,14 @@ def _ours() -> list[Competitor]:
             "auto",
             "**GDLinearRegressor()**",
             lambda X, y: GDLinearRegressor().fit(X, y),
-            _fitted,
+            fitted,
             ours=True,
         ),
         Competitor(
             "textbook",
             f"**GDLinearRegressor({arguments})**",
             lambda X, y: GDLinearRegressor(**textbook).fit(X, y),
-            _fitted,
+            fitted,
             ours=True,
         ),
     ]
@@ -143,7 +143,7 @@ def _ours() -> list[Competitor]:
 def _peers() -> list[Competitor]:
     return [
         Competitor(
-            "linear", "LinearRegression()", lambda X, y: LinearRegression().fit(X, y), _fitted
+            "linear", "LinearRegression()", lambda X, y: LinearRegression().fit(X, y), fitted
         ),
         Competitor(
             "sgd",
@@ -152,7 +152,7 @@ def _peers() -> list[Competitor]:
             _unscaled,
         ),
         Competitor(
-            "ridge", "Ridge(alpha=1e-10)", lambda X, y: Ridge(alpha=1e-10).fit(X, y), _fitted
+            "ridge", "Ridge(alpha=1e-10)", lambda X, y: Ridge(alpha=1e-10).fit(X, y), fitted
         ),
         Competitor(
             "lstsq",
@@ -172,7 +172,7 @@ def _intel() -> list[Competitor]:
             "intel",
             "sklearnex LinearRegression()",
             lambda X, y: IntelLinearRegression().fit(X, y),
-            _fitted,
+            fitted,
         )
     ]
 
@@ -200,7 +200,8 @@ def _naive(updates: int) -> Competitor:
     )
 
 
-def _fitted(model: Any) -> Coefficients:
+def fitted(model: Any) -> Coefficients:
+    """Read what scikit-learn's linear models have learnt."""
     return model.coef_, float(model.intercept_)
 
 

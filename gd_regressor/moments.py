@@ -357,6 +357,7 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
         return None
     with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
         x, y, s = start
+        # Of few rows the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
         origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
         scale = np.ones(len(origin))
@@ -412,8 +413,7 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
 def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
     """(d,) and (t,): values near the means, zero for sparse columns."""
     if not isinstance(x, SparseColumns):
-        far = 0.0 if len(x) <= SAMPLED else 0.5  # of few rows, subtracting costs less than asking
-        near, d = origin_of(x, y, s, far), x.shape[1]
+        near, d = origin_of(x, y, s, far=0.5), x.shape[1]
         return near[:d], near[d:]
     near, origin = origin_of(x.dense, y, s, far=0.5), np.zeros(x.shape[1])
     origin[x.where] = near[: x.where.size]
@@ -431,8 +431,6 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     apart = rows - rows[0]
     step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
     near = rows[0] + step
-    if not far:
-        return near
     spread = np.abs(apart).max(axis=0)
     return np.where(np.abs(near) > far * spread, near, 0.0)
 

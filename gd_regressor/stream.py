@@ -227,7 +227,8 @@ class Stream:
             return min(rounding * condition**2 + EPS * condition, 1.0)
         now = np.concatenate([moments.xx.diagonal(), moments.yy])
         held = np.where(moments.held > 0, moments.held, 1e-300)
-        lost = held / np.maximum(now, 1e-300)
+        with np.errstate(over="ignore"):  # more than all of it is lost
+            lost = held / np.maximum(now, 1e-300)
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
         lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
         return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
