@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_size_or_word,
         metavar="SIZE",
         help=f"these sizes (any ROWSxCOLUMNS, as 200000x100) and no others; '{CLAIMS}' means the "
-        f"three textbook claims, '{ACCURACY}' the correct digits on small hard problems",
+        f"three textbook claims, '{ACCURACY}' the correct digits on hard problems",
     )
     add(
         "--kinds",

@@ -1,4 +1,4 @@
-"""Small problems on which solvers lose digits."""
+"""Problems on which solvers lose digits."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+# Rows that make three columns a large table, of more than 2^20 entries; in exact arithmetic it
+# takes a quarter of a minute
+LARGE = 350_000
 LONGLEY = Path(__file__).parents[1] / "tests" / "longley.csv"
 
 
@@ -34,6 +37,7 @@ def hard_problems() -> list[Problem]:
         _polynomial(9, 3),
         _twins(2e-10),
         _twins(6e-13),
+        *(_twins(distance, rows=LARGE) for distance in (1e-3, 1e-7, 1e-11)),
     ]
 
 
@@ -80,10 +84,10 @@ def _polynomial(degree: int, start: int) -> Problem:
     return _with_residual(f"degree {degree} on [{start}, {start + 1}]", X)
 
 
-def _twins(distance: float) -> Problem:
+def _twins(distance: float, rows: int = 60) -> Problem:
     """Draw three normal columns, two of which differ by so little."""
     rng = np.random.default_rng(10)
-    X = rng.standard_normal((60, 3))
+    X = rng.standard_normal((rows, 3))
     X[:, 2] = X[:, 1] + distance * X[:, 2]
     return _with_residual(f"two columns {distance:.0e} apart", X)
 
