@@ -22,6 +22,8 @@ from gd_regressor.stopping import AtFloor, Flattening, NearMinimum
 # Columns of up to these condition numbers, in large and in small tables, are worth no doubled
 # precision; up to MOMENTS_SUFFICE refining on the rows takes an update or three
 WELL_CONDITIONED, DOUBLED_FROM, MOMENTS_SUFFICE = 100.0, 50.0, 1e6
+# Above MILD the coefficients are worth more than the predictions they make
+MILD = 10.0
 # Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
 # Of more columns, products in twice the working precision take longer than passes in it; of sparse
@@ -39,7 +41,7 @@ SKETCH_SAFETY = 4.0
 # columns depend on each other is not found out, and the distance from the minimum is extrapolated
 FEW_SPARSE, ROUGH = 2000, 1e-10
 # So many combinations of columns that vanish are found in doubled precision, with no error beside
-# it; more of them would take longer than anything else
+# it; more of them, of large tables, would take longer than anything else
 FEW_DROPPED = 8
 # What allows for extrapolating, and for an eigenvalue seen as an average
 SCALED_SAFETY = 16.0
@@ -67,6 +69,7 @@ class Plan:
     moments: Moments  # in the metric of a sketch: estimates, where columns are concerned
     step: ConstantStep | ConjugateStep = NEWTON
     unknown: float = 0.0  # relative error of the coefficients that the loss itself leaves
+    null_noise: float = 4 * EPS  # of the null vectors' entries, as a share of the largest
     vanishing: Vanishing | None = None  # combinations of columns of which nothing is factored
 
     @property
@@ -78,12 +81,12 @@ class Plan:
     def precision(self) -> float:
         """The error of predictions, in units of y, that is worth no update.
 
-        In doubled precision the coefficients are worth a condition number more.
+        The coefficients have a condition number of it.
         """
-        if self.doubled:
-            return EPS / (4 * self.factor.condition_number)
-        # With QR too the coefficients are worth more than the predictions they make
-        return EPS / self.factor.condition_number if self.factor.source == "qr" else 8 * EPS
+        condition = self.factor.condition_number
+        if self.doubled:  # and a coefficient may have so small a share of the prediction
+            return EPS / (4 * condition**2)
+        return EPS / condition if condition > MILD else 8 * EPS
 
     def rule(self, tol: float | None, variance: np.ndarray, square: np.ndarray):
         """When to stop: at the floor, or where a sketch leads, near enough to the minimum."""
@@ -118,7 +121,8 @@ class Plan:
             return self._scaled_least_norm(theta, value, variance, tol or 0.0)
         if not self.null_vectors.size:
             return theta
-        least, loss, slack = self.factor.least_norm(theta, self.null_vectors), self.loss, 1e-15
+        least = self.factor.least_norm(theta, self.null_vectors, self.null_noise)
+        loss, slack = self.loss, 1e-15
         if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
             slack = max(tol / SKETCH_SAFETY, 1e-14)
             if loss.rows.dtype != np.float64:  # gradients in single precision are no measure
@@ -135,9 +139,7 @@ class Plan:
             if not (spoilt.any() or worth):
                 break
             least = least + step
-        before, after = (
-            np.linalg.norm(self.loss.frame.to_raw(point)[0], axis=0) for point in (theta, least)
-        )
+        before, after = map(self.factor.raw_norm, (theta, least))
         return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
 
     def _scaled_least_norm(self, theta, value, variance, tol: float) -> np.ndarray | None:
@@ -250,7 +252,8 @@ def by_sketch(rows: Rows, fit_intercept: bool, tol: float) -> Plan | None:
     zero = np.zeros((frame.n_parameters, rows.n_targets))
     _, gradient = MomentLoss(moments, frame).value_and_gradient(zero)
     step = ConjugateStep(first=-factor.apply(gradient))  # the minimum of the sketched problem
-    return Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments, step)
+    plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments, step)
+    return replace(plan, null_noise=factor.rounding * factor.condition_number)
 
 
 def _single_holds(sizes: np.ndarray) -> bool:
@@ -271,6 +274,9 @@ def by_moments(rows: Rows, fit_intercept: bool, tol: float | None) -> Plan:
     loss, judge = _losses(rows, frame, factor, doubled)
     null_vectors, condition = factor.null_vectors(judge, together=not (small or lossy))
     plan = Plan(loss, factor, null_vectors, condition, factor.rank(null_vectors), moments)
+    if not isinstance(judge, DoubledLoss):
+        noise = factor.rounding * (1 if small or lossy else factor.condition_number)
+        plan = replace(plan, null_noise=noise)
     if not (small or lossy) and tol is not None and tol >= MOMENTS_REACH and condition < np.inf:
         return replace(plan, loss=MomentLoss(moments, frame))
     # What vanishes on the rows does not on moments, and the roots of weights are rounded
@@ -289,8 +295,11 @@ def _losses(rows: Rows, frame: Frame, factor: Factor, doubled: bool):
     else:
         shift = None if rows.size <= SMALL or factor.source == "qr" else _shift(frame)
     working = DataLoss(rows, frame, shift)
-    loss = DoubledLoss(rows, frame) if doubled else working
-    return loss, loss if len(factor.dropped) <= FEW_DROPPED else working
+    # Beyond what moments can tell, what is below two slices shows
+    slices = 3 if factor.source == "qr" else 2
+    loss, dropped = DoubledLoss(rows, frame, slices) if doubled else working, len(factor.dropped)
+    few = dropped <= FEW_DROPPED or rows.size * dropped <= 16 * SMALL
+    return loss, loss if few else working
 
 
 def by_scaling(rows: Rows, fit_intercept: bool, tol: float | None, max_iter: int) -> Plan:
@@ -337,8 +346,10 @@ def by_qr(rows: Rows, plan: Plan) -> Plan:
     loss, judge = _losses(rows, frame, rest, doubled)
     more, condition = rest.null_vectors(judge)
     null_vectors = np.hstack([plan.null_vectors, more])
-    rank = factor.rank(null_vectors)
-    return Plan(loss, factor, null_vectors, condition, rank, plan.moments)
+    rank, noise = factor.rank(null_vectors), plan.null_noise
+    if not isinstance(judge, DoubledLoss):
+        noise = max(noise, factor.rounding)
+    return Plan(loss, factor, null_vectors, condition, rank, plan.moments, null_noise=noise)
 
 
 def by_dual(rows: Rows, fit_intercept: bool) -> Plan | None:

@@ -201,15 +201,14 @@ class DoubledLoss:
 
     rows: Rows
     frame: Frame
+    slices: int = 2  # of leading bits: each takes 22 from the rounding
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
-        frame = self.frame
 
         def of_part(part):
             height = max(DOUBLED_ENTRIES // part.width, 1)
-            sums = (_doubled_sums(theta, frame, *block) for block in part.blocks(height))
-            return reduce(_both, sums, None)
+            return reduce(_both, (self._sums(theta, *block) for block in part.blocks(height)), None)
 
         value, gradient = map(plain, self.rows.total(of_part, add_each))
         weight = self.rows.total_weight
@@ -222,30 +221,33 @@ class DoubledLoss:
         frame = replace(self.frame, target_centre=nothing[0])
         return replace(self, rows=rows, frame=frame).value_and_gradient(Doubled.of(direction))[1]
 
+    def _sums(self, theta: Doubled, x, y, s) -> tuple[Doubled, Doubled]:
+        """The sums over a block that make the loss (t,) and its gradient (p, t)."""
+        frame, shape = self.frame, (len(x), self.frame.n_parameters)
+        # What is done with each column is fast along the longer side
+        table = np.ones(shape, order="F" if shape[0] > shape[1] else "C")
+        centre, targets = np.zeros(shape[1]), frame.target_centre
+        np.multiply(x, 1 / frame.scale, out=table[:, : x.shape[1]])
+        np.multiply(frame.centre, 1 / frame.scale, out=centre[: x.shape[1]])
+        if s is not None:  # of which powers of two are taken into the rows, to be of like size
+            power = np.ldexp(1.0, np.frexp(s)[1] >> 1)[:, None]
+            table, centre, y, targets = table * power, centre * power, y * power, targets * power
+            s = s[:, None] / power**2
+        design = Doubled.of(table, -centre)
+        largest, terms = largest_of(design.high), max(shape)
+        design = Slices.of(design, largest, terms, self.slices)
+        # Terms x_ij w_j of a row have one last bit where w_j has that of the largest, over x_j
+        size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
+        largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
+        residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, self.slices)
+        weighted = residual if s is None else residual * s
+        squares = np.ascontiguousarray((weighted.high * residual.high).T).sum(axis=1)  # in pairs
+        sliced = Slices.of(weighted, largest_of(weighted.high), terms, self.slices)
+        return Doubled.of(squares), design.T @ sliced
+
 
 def _both(a, b):
     return b if a is None else add_each(a, b)
-
-
-def _doubled_sums(theta: Doubled, frame: Frame, x, y, s) -> tuple[Doubled, Doubled]:
-    """The sums over a block that make the loss (t,) and its gradient (p, t)."""
-    d, units = x.shape[1], 1 / frame.scale
-    shape = len(x), frame.n_parameters
-    # What is done with each column is fast along the longer side
-    table, centre = np.ones(shape, order="F" if shape[0] > shape[1] else "C"), np.zeros(shape[1])
-    np.multiply(x, units, out=table[:, :d])
-    np.multiply(frame.centre, units, out=centre[:d])
-    design = Doubled.of(table, -centre)
-    largest, terms = largest_of(design.high), max(shape)
-    design = Slices.of(design, largest, terms)
-    # Terms x_ij w_j of a row have one last bit where w_j has that of the largest of them, over x_j
-    size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
-    largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
-    residual = Doubled.of(y, -frame.target_centre) - design @ Slices.of(theta, largest, terms)
-    weighted = residual if s is None else residual * s[:, None]
-    squares = np.ascontiguousarray((weighted.high * residual.high).T).sum(axis=1)  # in pairs
-    sliced = Slices.of(weighted, largest_of(weighted.high), terms)
-    return Doubled.of(squares), design.T @ sliced
 
 
 @dataclass(frozen=True)

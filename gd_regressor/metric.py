@@ -197,6 +197,11 @@ class Factor:
         values = lapack.dgesdd(self.triangle, compute_uv=0)[1]
         return float(values[0] / values[-1])
 
+    @property
+    def rounding(self) -> float:
+        """What descending on the rows leaves of coefficients, as a share of the largest."""
+        return 64 * EPS * self.condition_number
+
     def _condition_estimate(self) -> float:
         """By power iterations: from below, mostly by less than a third."""
         vector = np.random.default_rng(0).standard_normal((2, len(self.pivots)))
@@ -259,9 +264,9 @@ class Factor:
         m, d, p = len(self.dropped), len(self.scale), loss.frame.n_parameters
         if not m:
             return np.zeros((p, 0)), self.condition_number
-        vectors, rounding = self.combinations(p), 64 * EPS * self.condition_number
+        vectors = self.combinations(p)
         if together:
-            cleaned = self._cleaned(vectors, rounding * self.condition_number)
+            cleaned = self._cleaned(vectors, self.rounding * self.condition_number)
             if self._span_vanishes(cleaned, loss):
                 return cleaned, self.condition_number
         if self.source == "sketch":  # has no more digits to find out
@@ -273,7 +278,7 @@ class Factor:
             vectors = vectors - self.apply(product)
             if null.all():
                 break
-        cleaned = self._cleaned(vectors, rounding)
+        cleaned = self._cleaned(vectors, self.rounding)
         clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
         vectors = np.where(clean, cleaned, vectors)
         return vectors[:, null], self.condition_number if null.all() else np.inf
@@ -316,30 +321,48 @@ class Factor:
         size = np.vecdot(vectors, vectors, axis=0)
         return np.vecdot(vectors, product, axis=0) <= noise**2 * size
 
-    def least_norm(self, theta: Point, null_vectors: np.ndarray) -> Point:
+    @property
+    def raw_units(self) -> np.ndarray:
+        """(d,): raw coefficients for one of the scaled columns, the largest of them 1.
+
+        Of columns with other scatter than rounding; the squares of others would be no numbers.
+        """
+        moving = np.delete(self.scale, self.constant)
+        finest = moving.min() if moving.size else 1.0
+        return finest / np.maximum(self.scale, finest)
+
+    def raw_norm(self, theta: Point) -> np.ndarray:
+        """(t,): |w| of the raw columns, in those units."""
+        w = plain(theta)[: len(self.scale)] * self.raw_units[:, None]
+        return np.linalg.norm(w, axis=0)
+
+    def least_norm(self, theta: Point, null_vectors: np.ndarray, noise: float) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `null_vectors` only.
 
         Moving along null vectors changes predictions by rounding of the move only; projecting on
-        their complement would leave rounding of the largest coefficient in all.
+        their complement would leave rounding of the largest coefficient in all. Of what two of
+        them have apart, a share below their `noise` is not known.
         """
-        if not null_vectors.size:
+        raw = null_vectors[: len(self.scale)] * self.raw_units[:, None]
+        largest = np.abs(raw).max(axis=1, initial=0.0)
+        if not largest.any():
             return theta
-        d = len(self.scale)
-        raw = null_vectors[:d] / self.scale[:, None]
-        size = np.linalg.norm(raw, axis=0)
-        raw /= size
         # Columns in other units make rows of other sizes. With the largest first, Householder's
         # method with pivoting rounds each by an eps of its own (Powell and Reid 1969; Cox and
         # Higham 1998)
-        largest = np.abs(raw).max(axis=1)
         rows = np.argsort(-largest, kind="stable")[: np.count_nonzero(largest)]
-        raw, units, step = raw[rows], 1 / self.scale[rows, None], null_vectors / size
-        for _ in range(2):  # the second time for coefficients that nearly vanish
-            w = plain(theta)[rows] * units
-            turned, upper, order = qr_multiply(raw, w.T, pivoting=True)
-            multiples = np.empty((len(size), w.shape[1]))
-            multiples[order] = solve_triangular(upper, turned.T)
-            theta = theta + -step @ multiples
+        raw, units = raw[rows], self.raw_units[rows, None]
+        w = plain(theta)[rows] * units
+        turned, upper, order = qr_multiply(raw, w.T, pivoting=True)
+        known = np.abs(upper.diagonal()) > noise * np.linalg.norm(raw[:, order], axis=0)
+        upper, raw, order = upper[known][:, known], raw[:, order[known]], order[known]
+        step = -null_vectors[:, order]
+        theta = theta + step @ solve_triangular(upper, turned.T[known])
+        # Seminormal equations put right what the rounding of large coefficients left in small ones
+        for _ in range(2):
+            slope = raw.T @ (plain(theta)[rows] * units)
+            multiples = solve_triangular(upper, solve_triangular(upper, slope, trans=1))
+            theta = theta + step @ multiples
         return theta
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import numpy as np
 
@@ -36,43 +38,46 @@ def largest_of(table: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Slices:
-    """A matrix as the sum of three: two of leading bits, and the rest.
+    """A matrix as a sum: slices of leading bits, and the rest.
 
-    Of 22 bits each where a sum has up to 512 terms: the products are right to some 96 bits of the
-    largest term.
+    Of 22 bits each where a sum has up to 512 terms: with two of them products are right to some 96
+    bits of the largest term, with three to 118.
     """
 
-    first: np.ndarray
-    second: np.ndarray
+    leading: tuple[np.ndarray, ...]
     rest: np.ndarray
 
     @classmethod
-    def of(cls, matrix: Doubled, largest: np.ndarray, terms: int) -> Slices:
-        """For sums of so many terms; `largest` bounds the entries.
+    def of(cls, matrix: Doubled, largest: np.ndarray, terms: int, count: int = 2) -> Slices:
+        """`count` slices, for sums of so many terms; `largest` bounds the entries.
 
         Times those of the other factor it must be the same, but for powers of two, for all terms
         of a sum: they have one last bit then.
         """
         bits = bits_of(terms)
-        first = leading_bits(matrix.high, largest, bits)
-        rest = matrix.high - first
-        second = leading_bits(rest, np.ldexp(largest, -bits), bits)
-        rest -= second
+        leading = [leading_bits(matrix.high, largest, bits)]
+        rest = matrix.high - leading[0]
+        for number in range(1, count):
+            leading.append(leading_bits(rest, np.ldexp(largest, -number * bits), bits))
+            rest -= leading[-1]
         rest += matrix.low
-        return cls(first, second, rest)
+        return cls(tuple(leading), rest)
 
     @property
     def T(self) -> Slices:
-        return Slices(self.first.T, self.second.T, self.rest.T)
+        return Slices(tuple(part.T for part in self.leading), self.rest.T)
 
     def __matmul__(self, other: Slices) -> Doubled:
-        below = other.second + other.rest
-        whole = other.first + below
-        small = product(self.first, other.rest)
-        small += product(self.second, below)
-        small += product(self.rest, whole)
-        large = Doubled.of(product(self.first, other.first), product(self.first, other.second))
-        return large + product(self.second, other.first) + small
+        """The product, of as many slices on either side."""
+        count, tails = len(self.leading), [other.rest]  # what is below each slice of the other
+        for part in reversed(other.leading):
+            tails.append(tails[-1] + part)
+        small = product(self.rest, tails[count])
+        for i, part in enumerate(self.leading):
+            small += product(part, tails[i])
+        pairs = [(i, j) for i in range(count) for j in range(count - i)]
+        exact = (product(self.leading[i], other.leading[j]) for i, j in reversed(pairs))
+        return reduce(add, exact, Doubled.of(small, next(exact)))
 
 
 def square(matrix: np.ndarray) -> Doubled:

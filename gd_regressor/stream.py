@@ -208,6 +208,7 @@ class Stream:
             len(factor.pivots),
             moments,
             unknown=self._unknown(factor),
+            null_noise=factor.rounding * factor.condition_number,
         )
 
     def _null_vectors(self, factor: Factor, frame: Frame) -> tuple[np.ndarray, bool]:
