@@ -86,7 +86,9 @@ class Plan:
         condition = self.factor.condition_number
         if self.doubled:  # and a coefficient may have so small a share of the prediction
             return EPS / (4 * condition**2)
-        return EPS / condition if condition > MILD else 8 * EPS
+        if self.factor.source == "qr":
+            return EPS / condition
+        return 2 * EPS if condition > MILD else 8 * EPS
 
     def rule(self, tol: float | None, variance: np.ndarray, square: np.ndarray):
         """When to stop: at the floor, or where a sketch leads, near enough to the minimum."""
@@ -104,7 +106,7 @@ class Plan:
             return NearMinimum(least)
         # In doubled precision the rounding of y's mean does not show
         unit = np.minimum(variance, square) if self.doubled else square
-        return AtFloor(self.precision**2 * unit)
+        return AtFloor(self.precision**2 * unit, variance)
 
     def point(self, start: Start) -> Point:
         """The start in the coordinates and the precision of the loss."""
@@ -115,13 +117,15 @@ class Plan:
         self, theta: Point, value: np.ndarray, variance: np.ndarray, tol: float | None
     ) -> Point | None:
         """The minimiser of least raw |w|, from one with the loss `value` (t,), or None."""
-        if isinstance(self.factor, RowSpace):  # what rounding has left beside it of a start
-            return theta + (self.factor.admissible(plain(theta)) - plain(theta))
         if self.vanishing:
             return self._scaled_least_norm(theta, value, variance, tol or 0.0)
-        if not self.null_vectors.size:
+        dual = isinstance(self.factor, RowSpace)
+        if dual:  # what rounding has left beside the space of the rows, of a start
+            least = theta + (self.factor.admissible(plain(theta)) - plain(theta))
+        elif self.null_vectors.size:
+            least = self.factor.least_norm(theta, self.null_vectors, self.null_noise)
+        else:
             return theta
-        least = self.factor.least_norm(theta, self.null_vectors, self.null_noise)
         loss, slack = self.loss, 1e-15
         if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
             slack = max(tol / SKETCH_SAFETY, 1e-14)
@@ -139,6 +143,8 @@ class Plan:
             if not (spoilt.any() or worth):
                 break
             least = least + step
+        if dual:
+            return least
         before, after = map(self.factor.raw_norm, (theta, least))
         return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
 

@@ -117,6 +117,8 @@ class Factor:
     constant: np.ndarray
     source: str  # what was factored: "moments", a "sketch" of them, or "qr" (of the rows)
     in_order: bool = False  # whether all columns are pivots, in the data's order
+    # (d,): what rounding left of the scaled columns' means; None where that is as good as nothing
+    means: np.ndarray | None = None
 
     steepness = 1.0  # P H = I up to the rounding of what was factored
 
@@ -160,8 +162,9 @@ class Factor:
         `4 eps sqrt(d (1 + blocks))` times the largest is rounding.
         """
         d = len(frame.scale)
-        root = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
-        root = root[int(frame.fit_intercept) :, 1 : d + 1]  # below the row of the ones: centred
+        whole = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
+        means = whole[0, 1 : d + 1] / whole[0, 0] if frame.fit_intercept else None
+        root = whole[int(frame.fit_intercept) :, 1 : d + 1]  # below the row of the ones: centred
         kept = np.setdiff1d(np.arange(d), without)
         q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))
@@ -172,7 +175,7 @@ class Factor:
         pivots = kept[order[:rank]]
         root = q[:, :rank].T @ root
         root[:, pivots] = upper[:rank, :rank]
-        return cls(root, pivots, frame.scale, *_others(pivots, constant), "qr")
+        return cls(root, pivots, frame.scale, *_others(pivots, constant), "qr", means=means)
 
     @cached_property
     def triangle(self) -> np.ndarray:
@@ -227,9 +230,13 @@ class Factor:
         if self.in_order:
             direction[:d] = lapack.dpotrs(self.triangle, direction[:d])[0]
             return direction
+        if self.means is not None:  # columns far from zero: times the condition number it counts
+            direction[:d] -= np.multiply.outer(self.means, direction[d])
         solved = self.solve(self.solve(direction[self.pivots], transposed=True))
         direction[:d] = 0.0
         direction[self.pivots] = solved
+        if self.means is not None:
+            direction[d] -= self.means @ direction[:d]
         return direction
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:

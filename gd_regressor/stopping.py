@@ -60,6 +60,7 @@ class AtFloor:
     """The distance from the minimum is rounding: nothing to gain, or no longer halved."""
 
     floor: np.ndarray  # (t,): a distance that is not worth an update
+    ceiling: np.ndarray  # (t,): one that is too large to be rounding
 
     def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
         return records.gaps[-1], np.zeros(len(self.floor), dtype=bool)
@@ -68,7 +69,7 @@ class AtFloor:
         before, met = state
         gaps = records.gaps
         last = before[None] if len(gaps) == 1 else np.concatenate((before[None], gaps[:-1]))
-        there = (gaps <= self.floor) | (gaps > last / 2)
+        there = (gaps <= self.floor) | ((gaps > last / 2) & (gaps <= self.ceiling))
         met = met | np.logical_or.accumulate(there, axis=0)
         return met.all(axis=1), (gaps[-1], met[-1])
 

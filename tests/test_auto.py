@@ -293,6 +293,71 @@ def test_weights_cost_large_tables_no_digits(closeness, monkeypatch):
     np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=rtol)
 
 
+@pytest.mark.parametrize("span", [0, 6, 12, 20])
+@pytest.mark.parametrize("closeness", [1e-2, 1e-5, 1e-11])
+def test_weights_against_the_sizes_of_rows(closeness, span):
+    """Rows as large as their weights are small: weighted least squares as it is most used."""
+    random = np.random.default_rng(span)
+    weights = 10.0 ** random.uniform(-span, span, N)
+    columns = random.standard_normal((N, 1)) + closeness * random.standard_normal((N, 3))
+    y = columns.sum(axis=1) + 0.1 * random.standard_normal(N)
+    size = 1 / np.sqrt(weights)
+    columns, y = columns * size[:, None], y * size
+    model = GDLinearRegressor(fit_intercept=False).fit(columns, y, sample_weight=weights)
+    w, _ = exact_least_squares(columns, y, intercept=False, weights=weights)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-15)
+
+
+@pytest.mark.parametrize("offset, closeness", [(1e5, 1e-11), (1e6, 1e-10), (1e8, 1e-9)])
+def test_near_dependence_far_from_zero(offset, closeness):
+    """Where the rounding of the means, times the condition number, is more than the deviations."""
+    random = np.random.default_rng(3)
+    columns = random.standard_normal((20, 1)) + closeness * random.standard_normal((20, 3))
+    columns = columns + offset * np.array([1, 0, 1 / 3])
+    y = columns @ np.ones(3)
+    model = GDLinearRegressor().fit(columns, y)
+    w, _ = exact_least_squares(columns, y)
+    np.testing.assert_allclose(model.coef_, [float(v) for v in w], rtol=1e-14)
+    assert model.status_ is Status.CONVERGED
+
+
+def test_a_small_share_of_the_prediction_has_all_digits():
+    """Of two coefficients that are alike one has a column 20,000 times as large."""
+    columns = np.random.default_rng(0).integers(-1024, 1024, (1000, 2)).astype(float)
+    columns[:, 1] += 20_000 * columns[:, 0]
+    model = GDLinearRegressor().fit(columns, columns @ [1.0, 2.0])
+    assert model.metric_ == "moments"
+    np.testing.assert_allclose(model.coef_, [1, 2], rtol=4e-16)
+
+
+def test_many_copies_of_nearly_dependent_columns():
+    random = np.random.default_rng(20)
+    basis = random.standard_normal((30, 1)) + 1e-9 * random.standard_normal((30, 3))
+    copies = [basis[:, [random.integers(3)]] * 2.0 ** random.integers(-20, 21) for _ in range(10)]
+    columns = np.hstack([basis, *copies])
+    y = basis @ random.standard_normal(3) + 0.1 * random.standard_normal(30)
+    model = GDLinearRegressor().fit(columns, y)
+    w = np.array(exact_least_squares(columns, y)[0], dtype=float)
+    np.testing.assert_allclose(model.coef_, w, atol=1e-8 * np.abs(w).max())
+    assert model.rank_ == 3
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("closeness", [1.0, 1e-2, 1e-4, 1e-6])
+def test_nearly_equal_rows_of_wide_tables_cost_no_more_than_the_pseudoinverse(
+    closeness, fit_intercept
+):
+    random = np.random.default_rng(9)
+    columns = random.standard_normal((12, 20))
+    columns[1] = columns[0] + closeness * columns[1]
+    y = random.standard_normal(12)
+    model = GDLinearRegressor(fit_intercept=fit_intercept).fit(columns, y)
+    w = np.array(exact_least_squares(columns, y, fit_intercept)[0], dtype=float)
+    error = np.abs(model.coef_ - w).max() / np.abs(w).max()
+    assert error <= 16 * np.finfo(float).eps * max(1, model.condition_number_)
+    assert np.abs(y - model.predict(columns)).max() <= 1e-15 * np.abs(model.coef_).max() * 1e2
+
+
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("closeness", [1.0, 1e-2, 1e-4, 1e-7])
 @pytest.mark.parametrize("units", [0, 15])
