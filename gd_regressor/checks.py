@@ -45,7 +45,7 @@ def _refuse(name: str, value: float, row: int, column: int | None = None):
 
 def check_targets(y: np.ndarray, weights: np.ndarray | None = None) -> None:
     """Refuse values that are not finite, or whose squares overflow or vanish."""
-    check_finite(y, "y")
+    check_finite(y[:, 0] if y.shape[1:] == (1,) else y, "y")
     counted = y if weights is None else y[weights > 0]
     largest = max(float(counted.max()), -float(counted.min()))
     if largest > LARGEST_TARGET:

@@ -173,6 +173,33 @@ def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
 
 
+@contextmanager
+def no_text(table, name: str) -> Iterator[None]:
+    """Say in an error of conversion where the text is."""
+    try:
+        yield
+    except ValueError as error:
+        values = np.asarray(table, dtype=object)
+        at = next((i for i, value in np.ndenumerate(values) if _is_text(value)), None)
+        if at is None:
+            raise
+        names = getattr(table, "columns", None)
+        column = at[1:] if names is None else [names[at[-1]]]
+        where = f"row {at[0]}" + "".join(f", column {c!r}" for c in column)
+        raise ValueError(
+            f"{name} has text, {values[at]!r} in {where} (counting from 0); encode it as numbers "
+            "(OneHotEncoder, OrdinalEncoder) or leave the column out."
+        ) from error
+
+
+def _is_text(value) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return isinstance(value, str)
+    return False
+
+
 def rows_of_block(X, y, sample_weight) -> Rows | None:
     """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
     arrays = [None if a is None else _numeric(a) for a in (X, y, sample_weight)]

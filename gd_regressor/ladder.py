@@ -119,34 +119,38 @@ class Plan:
         """The minimiser of least raw |w|, from one with the loss `value` (t,), or None."""
         if self.vanishing:
             return self._scaled_least_norm(theta, value, variance, tol or 0.0)
-        dual = isinstance(self.factor, RowSpace)
-        if dual:  # what rounding has left beside the space of the rows, of a start
-            least = theta + (self.factor.admissible(plain(theta)) - plain(theta))
-        elif self.null_vectors.size:
-            least = self.factor.least_norm(theta, self.null_vectors, self.null_noise)
-        else:
+        if isinstance(self.factor, RowSpace):  # rounding beside the space of the rows, of a start
+            projected = theta + (self.factor.admissible(plain(theta)) - plain(theta))
+            return self._settled(projected, variance, tol)[0]
+        if not self.null_vectors.size:
             return theta
+        least = self.factor.least_norm(theta, self.null_vectors, self.null_noise)
+        least, near = self._settled(least, variance, tol)
+        before, after = map(self.factor.raw_norm, (theta, least))
+        return least if (near & (after <= before * (1 + 1e-9))).all() else theta
+
+    def _settled(self, theta: Point, variance: np.ndarray, tol: float | None):
+        """The minimiser beside a point that differs from one by rounding, and if it is one (t,).
+
+        The way there can be so long that the rounding of a null vector shows in the loss, and in
+        doubled precision it shows in any case; an update or two takes that back, unless the
+        columns' units are too far apart. (The loss itself is a worse measure, on moments: its
+        rounding is that of the coefficients' squares.)
+        """
         loss, slack = self.loss, 1e-15
         if isinstance(self.step, ConjugateStep):  # which ends further from the minimum than that
             slack = max(tol / SKETCH_SAFETY, 1e-14)
             if loss.rows.dtype != np.float64:  # gradients in single precision are no measure
                 loss = replace(loss, rows=replace(loss.rows, dtype=np.float64))
-        # The way there can be so long that the rounding of a null vector shows in the loss, and in
-        # doubled precision it shows in any case; an update or two takes that back, unless the
-        # columns' units are too far apart. (The loss itself is a worse measure, on moments: its
-        # rounding is that of the coefficients' squares.)
         for _ in range(3):
-            _, gradient = loss.value_and_gradient(least)
+            _, gradient = loss.value_and_gradient(theta)
             step = -self.factor.apply(gradient)
-            spoilt = -np.vecdot(gradient, step, axis=0) / 2 > slack * variance
-            worth = self.doubled and (np.abs(step) > EPS / 8 * np.abs(plain(least))).any()
-            if not (spoilt.any() or worth):
+            near = -np.vecdot(gradient, step, axis=0) / 2 <= slack * variance
+            worth = self.doubled and (np.abs(step) > EPS / 8 * np.abs(plain(theta))).any()
+            if near.all() and not worth:
                 break
-            least = least + step
-        if dual:
-            return least
-        before, after = map(self.factor.raw_norm, (theta, least))
-        return theta if (spoilt | (after > before * (1 + 1e-9))).any() else least
+            theta = theta + step
+        return theta, near
 
     def _scaled_least_norm(self, theta, value, variance, tol: float) -> np.ndarray | None:
         least = theta

@@ -29,9 +29,9 @@ class Status(str, Enum):
 
     CONVERGED = "converged: the loss has settled to within tol"
     MAX_ITER = (
-        "max_iter: all max_iter updates were made; where the loss has not settled, lower a "
-        "learning_rate that is not below max_learning_rate_, else raise max_iter, scale the "
-        'columns (StandardScaler) or use learning_rate="auto"'
+        "max_iter: all max_iter updates were made, as tol=None asks, or else before the loss has "
+        "settled: then lower a learning_rate that is not below max_learning_rate_, raise max_iter, "
+        'scale the columns (StandardScaler) or use learning_rate="auto"'
     )
     DIVERGED = (
         "diverged: the loss climbed beyond any use and the run was stopped there; lower "

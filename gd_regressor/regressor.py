@@ -22,6 +22,7 @@ from gd_regressor.inputs import (
     batches_of,
     check_addable,
     checked_start,
+    no_text,
     rows_of,
     rows_of_block,
     zeros_for_missing,
@@ -90,8 +91,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         What is kept of rows that come once. Their moments are cheap and can be taken away again
         (`forget`), but cannot tell columns that are within about 3e-7 of their deviations from
         dependent ones. A triangular factor, "qr", costs one to three times as much and keeps the
-        digits of a QR factorisation. For `fit`, which can read
-        the rows again, it is without meaning.
+        digits of a QR factorisation: fewer than moments where the condition number is below some
+        5e6, more beyond. For `fit`, which can read the rows again, it is without meaning.
 
     Attributes
     ----------
@@ -104,15 +105,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
         Mean squared error after 0, 1, ... updates; the mean over targets where there are several.
     status_ : Status
-        How the fit ended, as a sentence of advice.
+        How the fit ended, as a sentence of advice: `Status.CONVERGED`, `MAX_ITER`, `DIVERGED`,
+        `ILL_CONDITIONED` or `INTERRUPTED`; ``status_.name`` is the word alone.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, L the largest eigenvalue of the Hessian
         ``(2/n) [X 1]'[X 1]``. Only when `learning_rate` is a number.
     condition_number_ : float
         Condition number of the centred columns, each scaled to about deviation 1 and without
         those that depend on others; above 128 columns estimated from below, mostly to a third,
-        and that of the sketch where it is the metric. Only with "auto", like the next two; absent
-        for very many sparse columns where ``tol > 1e-10``.
+        and that of the sketch where it is the metric; with ``metric_="dual"`` of all columns,
+        zeros not counted. Infinite in streams whose moments cannot tell whether columns depend on
+        each other. Only with "auto", like the next two; absent for very many sparse columns where
+        ``tol > 1e-10``.
     rank_ : int
         Number of centred columns that do not depend on others. A column depends on others when
         the root mean square, over the rows, of its difference from the nearest combination of
@@ -449,7 +453,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if is_dask(X):
             return predicted(X, self.predict, *np.atleast_2d(self.coef_).shape[:1], self.coef_.ndim)
         kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
-        X = validate_data(self, X, reset=False, **kinds)
+        X = validate_data(self, X, reset=False, ensure_all_finite=False, **kinds)
+        check_finite(X, "X")
         if X.dtype == np.float64:
             return X @ self.coef_.T + self.intercept_
         # Columns far from zero would cost float32 its digits in the sums; block by block
@@ -517,14 +522,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             vars(self).pop("feature_names_in_", None)
         else:
             X, y = validate_data(self, X, y, reset=reset, skip_check_array=True)
-            X = check_array(
-                X,
-                accept_sparse=("csr", "csc", "coo"),
-                dtype=[np.float64, np.float32],
-                ensure_all_finite=False,
-                estimator=self,
-                input_name="X",
-            )
+            with no_text(X, "X"):
+                X = check_array(
+                    X,
+                    accept_sparse=("csr", "csc", "coo"),
+                    dtype=[np.float64, np.float32],
+                    ensure_all_finite=False,
+                    estimator=self,
+                    input_name="X",
+                )
         X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
         if not _is_ready(y, (1, 2)):
             y = check_array(
@@ -535,7 +541,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 estimator=self,
                 input_name="y",
             )
-            y = y.astype(np.float64) if y.dtype.kind == "O" else y
+            with no_text(y, "y"):
+                y = y.astype(np.float64) if y.dtype.kind == "O" else y
         if X.shape[0] != len(y):
             check_consistent_length(X, y)
         return X, y
@@ -707,10 +714,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"What was forgotten was so much larger than what is left that {left}; begin "
                 "another stream with the rows that are left."
             )
-        text = (
-            f"The condition number of the scaled columns is {result.condition_number:.1e}: {left}. "
-            "Drop or combine columns that nearly depend on each other"
-        )
+        text = f"The condition number of the scaled columns is {result.condition_number:.1e}"
+        if result.condition_number == np.inf:
+            text = "Whether columns depend on each other the moments cannot tell"
+        text = f"{text}: {left}. Drop or combine columns that nearly depend on each other"
         once = stream is not None and stream.keeps == "moments"
         return text + (
             ', or keep a triangular factor of the stream (stream="qr").' if once else "."

@@ -661,7 +661,7 @@ ONES = np.ones(N)
 BAD_DATA = {
     "NaN in X": (changed(X, np.nan), y, "X contains NaN"),
     "inf in X": (changed(X, np.inf), y, "X contains infinity"),
-    "NaN in y": (X, changed(y, np.nan), "y contains NaN"),
+    "NaN in y": (X, changed(y, np.nan), "y contains NaN in row 4, counting from 0"),
     "inf in Y": (X, changed(Y, -np.inf), "y contains infinity"),
     "X of one dimension": (y, y, "Expected 2D array, got 1D array"),
     "X of three dimensions": (X[None], y, "dim 3"),
@@ -672,8 +672,9 @@ BAD_DATA = {
     "other numbers of rows": (X, y[:-1], "inconsistent numbers of samples"),
     "no y": (X, None, "y"),
     "text in X": (np.full((N, D), "tall"), y, "tall"),
-    "text among objects": (changed(X, "tall", object), y, "tall"),
+    "text among objects": (changed(X, "tall", object), y, "X has text, 'tall' in row 4, column 0"),
     "text in y": (X, np.full(N, "cheap"), "y must be numeric"),
+    "text among numbers": (X, changed(y, "cheap", object), "y has text, 'cheap' in row"),
     "dates in y": (X, np.arange(N).astype("datetime64[D]"), "y must be numeric"),
     "complex X": (X + 1j, y, "Complex data not supported"),
     "complex y": (X, y + 1j, "Complex data not supported"),
@@ -731,7 +732,7 @@ def test_prediction_needs_a_fit_and_the_same_columns():
     model = GDLinearRegressor().fit(X, y)
     with pytest.raises(ValueError, match="2 features, but GDLinearRegressor is expecting 3"):
         model.predict(X[:, :2])
-    with pytest.raises(ValueError, match="X contains NaN"):
+    with pytest.raises(ValueError, match="X contains NaN in row 4, column 0"):
         model.predict(changed(X, np.nan))
 
 
