@@ -77,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "--rounds",
         type=_positive,
         help="rounds for everything; by default 201 for small data, 5 for large, 3 for the largest "
-        "and for the claims (a competitor that takes long runs in the first of them only)",
+        "and for the claims, twice as many for kinds (a competitor that takes long runs in the "
+        "first of them only)",
     )
     add(
         "--output",

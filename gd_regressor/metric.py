@@ -330,9 +330,9 @@ class Factor:
 
     @property
     def raw_units(self) -> np.ndarray:
-        """(d,): raw coefficients for one of the scaled columns, the largest of them 1.
+        """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
 
-        Of columns with other scatter than rounding; the squares of others would be no numbers.
+        In their own units the squares of coefficients could be beyond the range of floats.
         """
         moving = np.delete(self.scale, self.constant)
         finest = moving.min() if moving.size else 1.0
