@@ -1,8 +1,9 @@
 """Linear regression by gradient descent, as a scikit-learn estimator."""
 
+from gd_regressor.advice import DivergenceWarning
 from gd_regressor.display import LossCurveDisplay
 from gd_regressor.moments import Moments
-from gd_regressor.path import DivergenceWarning, gd_path
+from gd_regressor.paths import gd_path
 from gd_regressor.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 

@@ -9,9 +9,9 @@ import numpy as np
 from gd_regressor.blocks import Rows
 from gd_regressor.descent import Walk
 from gd_regressor.ladder import Plan, plan_for
-from gd_regressor.losses import KnownAtZero, MomentLoss
-from gd_regressor.path import Start, Watch, result_of, target_scales
-from gd_regressor.records import End, Result, Status
+from gd_regressor.losses import KnownAtZero, MomentLoss, target_scales
+from gd_regressor.records import End, Result, Start, Status, Watch
+from gd_regressor.run import result_of
 from gd_regressor.stopping import Stop
 
 # A relative error of the coefficients above this is said

@@ -21,6 +21,8 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
+# Tables of up to SMALL entries are worth more than moments, which square the condition number
+SMALL = 1 << 20
 # Of more columns than this, results of d x d numbers are large beside a block of rows
 WIDE = 400
 # Entries of sparse columns that a stretch has for each column, for its sum to be worth adding

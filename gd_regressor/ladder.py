@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gd_regressor.blocks import Rows
+from gd_regressor.blocks import SMALL, Rows
 from gd_regressor.doubled import EPS, Doubled, Point, plain
 from gd_regressor.dual import RowSpace, singular_values
 from gd_regressor.losses import DataLoss, DoubledLoss, Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Diagonal, Factor
 from gd_regressor.moments import Moments, diagonal_moments
-from gd_regressor.path import SMALL, Start
 from gd_regressor.probe import LeastNorm, Vanishing
+from gd_regressor.records import Start
 from gd_regressor.sketch import sketched_moments
 from gd_regressor.steps import ConjugateStep, ConstantStep
 from gd_regressor.stopping import AtFloor, Flattening, NearMinimum

@@ -72,6 +72,17 @@ class Frame:
         return theta, np.zeros_like(theta[..., 0, :])
 
 
+def target_scales(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(t,) V, the unit of losses, and (t,) the mean square of y, the unit of their rounding.
+
+    V is the weighted variance of y, its mean square without an intercept, and 1 where that is 0.
+    """
+    variance = moments.yy / moments.weight
+    square = variance + moments.target_means**2
+    variance = variance if fit_intercept else square
+    return np.where(variance == 0, 1.0, variance), square
+
+
 def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
     """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
 

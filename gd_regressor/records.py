@@ -11,6 +11,10 @@ import numpy as np
 
 from gd_regressor.doubled import Point
 
+# Shown the losses (m, t) from update k on, as they become known
+Watch = Callable[[int, np.ndarray], None]
+Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
+
 
 class Status(str, Enum):
     """How a fit ended; the value is a sentence of advice that begins with the member's name.

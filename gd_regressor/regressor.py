@@ -14,9 +14,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from gd_regressor.advice import DivergenceWarning, divergence_advice
 from gd_regressor.auto import follow_auto
+from gd_regressor.blocks import SMALL
 from gd_regressor.checks import check_finite
 from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
+from gd_regressor.follow_textbook import closed_form_pays, follow_textbook
 from gd_regressor.inputs import (
     Batch,
     batches_of,
@@ -28,13 +31,6 @@ from gd_regressor.inputs import (
     zeros_for_missing,
 )
 from gd_regressor.moments import Moments
-from gd_regressor.path import (
-    SMALL,
-    DivergenceWarning,
-    closed_form_pays,
-    divergence_advice,
-    follow_textbook,
-)
 from gd_regressor.records import Result, Status
 from gd_regressor.steps import (
     ConstantStep,

@@ -9,13 +9,13 @@ import numpy as np
 from gd_regressor.auto import WORTH_SAYING, follow_auto, follow_plan
 from gd_regressor.blocks import Rows
 from gd_regressor.doubled import EPS, plain
+from gd_regressor.follow_textbook import MOMENTS_ARE_EXACT, follow_path, follow_textbook
 from gd_regressor.ladder import Plan
 from gd_regressor.losses import Frame, MomentLoss, PreciseMomentLoss
 from gd_regressor.metric import Factor
 from gd_regressor.moments import Moments
 from gd_regressor.nullspace import NullSpace
-from gd_regressor.path import MOMENTS_ARE_EXACT, Start, follow_path, follow_textbook
-from gd_regressor.records import Result, Status
+from gd_regressor.records import Result, Start, Status
 from gd_regressor.root import Root
 from gd_regressor.slices import square
 from gd_regressor.spectrum import Spectrum, triangle_of_moments

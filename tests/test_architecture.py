@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import re
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -14,31 +15,40 @@ import gd_regressor
 PACKAGE = Path(gd_regressor.__file__).parent
 TESTS = Path(__file__).parent
 
-# Each room may import those after it. A new one fails the tests until it has its place here, and
-# with it in the design.
+# The house from the roof to the ground: a room may import those after it. A new one fails the tests
+# until it has its place here, and with it in the design.
 LAYERS = [
-    *("__init__", "__main__", "report", "parquet", "tables"),
-    *("regressor", "search", "display", "callbacks", "stream", "auto", "ladder", "path", "inputs"),
-    "distributed",
-    *(
-        "probe",
-        "descent",
-        "spectrum",
-        "steps",
-        "nullspace",
-        "metric",
-        "dual",
-        "penalties",
-        "stopping",
-        "losses",
-    ),
-    *("sketch", "root", "moments", "products", "blocks", "slices", "threads"),
-    *("sparse", "checks", "records", "doubled"),
+    "__main__",
+    *("command.report", "command.parquet", "command.tables"),
+    "__init__",
+    *("plots.loss_curve", "regressor", "paths"),
+    "estimator.advice",
+    *("streams.stream", "streams.null_space"),
+    *("auto.follow", "auto.ladder", "auto.sketch", "auto.probe"),
+    *("textbook.follow", "textbook.spectrum"),
+    *("metric.factor", "metric.row_space"),
+    "objective.on_rows",
+    *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.records"),
+    *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
+    *("data.table", "data.sparse", "data.checks"),
+    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.threads"),
 ]
+# Wings side by side: neither may import the other
+NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines
 
-TREES = {path.stem: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
+
+
+def room_of(path):
+    """The dotted name of a file in the package; a wing's `__init__.py` goes by the wing's name."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+
+
+FILES = {room_of(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
+WINGS = {name for name, path in ((p.name, p) for p in PACKAGE.iterdir()) if path.is_dir()} & set(FILES)
+TREES = {name: tree for name, tree in FILES.items() if name not in WINGS}
 HOUSE = [path for folder in (PACKAGE, TESTS) for path in sorted(folder.rglob("*.py"))]
 
 each_room = pytest.mark.parametrize("room", sorted(TREES))
@@ -66,12 +76,26 @@ def imports(tree, **scope):
             yield from (".".join([*origin, alias.name]) for alias in node.names)
 
 
-def rooms_entered(tree):
+def rooms_entered(tree, rooms=frozenset(TREES)):
     """The rooms that a module imports; the front door, `__init__`, for a public name."""
     for name in imports(tree):
         package, *rest = name.split(".")
         if package == "gd_regressor":
-            yield rest[0] if rest and rest[0] in (*LAYERS, *TREES) else "__init__"
+            dotted = (".".join(rest[:length]) for length in range(len(rest), 0, -1))
+            yield next((room for room in dotted if room in rooms), "__init__")
+
+
+def forbidden(room, tree, rooms=frozenset(TREES)):
+    """What a room imports and must not: those above it, and those of a neighbouring wing."""
+    below = set(LAYERS[LAYERS.index(room) + 1 :])
+    # The command is a user: it comes through the front door
+    wing = room.split(".")[0]
+    beside = {other for pair in NEIGHBOURS if wing in pair for other in pair - {wing}}
+    return {
+        other
+        for other in rooms_entered(tree, rooms)
+        if other not in below or other.split(".")[0] in beside
+    }
 
 
 def functions(tree, prefix=""):
@@ -88,11 +112,38 @@ def functions(tree, prefix=""):
 
 @each_room
 def test_a_room_has_its_place_and_imports_only_those_below(room):
-    assert room in LAYERS, f"give gd_regressor/{room}.py its place in LAYERS and in the design"
-    below = set(LAYERS[LAYERS.index(room) + 1 :])
-    # The command is a user: it comes through the front door
-    allowed = below | {"__init__"} if room == "__main__" else below
-    assert set(rooms_entered(TREES[room])) <= allowed
+    assert room in LAYERS, f"give {room} its place in LAYERS and in the design"
+    assert not forbidden(room, TREES[room])
+
+
+def test_the_plan_has_no_room_that_is_not_there():
+    assert sorted(LAYERS) == sorted(TREES)
+
+
+def test_rooms_of_a_wing_lie_together():
+    wings = [wing for wing, *room in (name.split(".") for name in LAYERS) if room]
+    assert [wing for wing, _ in groupby(wings)] == list(dict.fromkeys(wings))
+
+
+@pytest.mark.parametrize("wing", sorted(WINGS))
+def test_the_door_of_a_wing_says_what_the_wing_is_for_and_imports_nothing(wing):
+    assert ast.get_docstring(FILES[wing])
+    assert len(FILES[wing].body) == 1
+
+
+@pytest.mark.parametrize(
+    ("room", "line"),
+    [
+        ("data.moments", "from gd_regressor.objective.on_rows import Frame"),
+        ("data.table", "import gd_regressor.data.moments"),
+        ("auto.ladder", "from gd_regressor.textbook.follow import MOMENTS_ARE_EXACT"),
+        ("descent.walk", "from gd_regressor.data import table"),
+        ("metric.factor", "def f():\n    from gd_regressor import Moments"),
+        ("arithmetic.doubled", "from ..data.sparse import SparseColumns"),
+    ],
+)
+def test_an_upward_import_would_be_seen(room, line):
+    assert forbidden(room, ast.parse(line))
 
 
 @each_room

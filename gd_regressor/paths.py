@@ -1,0 +1,133 @@
+"""Paths as functions: any iterate of the textbooks' descent."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.utils import check_X_y
+
+from gd_regressor.advice import DivergenceWarning, divergence_advice
+from gd_regressor.follow_textbook import textbook_path, with_moments
+from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
+from gd_regressor.losses import Frame, target_scales
+from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
+from gd_regressor.stopping import divergence_bound
+from gd_regressor.threads import one_blas_thread
+
+
+def gd_path(
+    X,
+    y,
+    *,
+    learning_rate,
+    n_iter,
+    fit_intercept=True,
+    momentum=0.0,
+    sample_weight=None,
+    coef_init=None,
+    intercept_init=None,
+):
+    """Compute iterates of gradient descent with a constant step.
+
+    The updates are those of `GDLinearRegressor` with a number as `learning_rate`. Where the
+    closed form serves, any iterate costs the same, however many updates it is away.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Columns, in any units.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets.
+    learning_rate : float
+        The rate eta of ``w -= eta * g``, ``g = -(2/n) X'(y - X w - b)``.
+    n_iter : int or array-like of int of shape (n_points,)
+        Numbers of updates, >= 0, in any order. An int k stands for 0, 1, ..., k.
+    fit_intercept : bool, default=True
+        Whether there is an intercept.
+    momentum : float, default=0.0
+        Polyak's momentum, in [0, 1).
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0.
+    coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+        Coefficients to start from; None is zeros.
+    intercept_init : float or array-like of shape (n_targets,), default=None
+        Intercept to start from; None is 0.
+
+    Returns
+    -------
+    coefs : ndarray of shape (n_features, n_points) or (n_targets, n_features, n_points)
+        Coefficients along the path, points last as in `sklearn.linear_model.enet_path`.
+    intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
+        Intercepts along the path.
+    losses : ndarray of shape (n_points,)
+        Mean squared error, the mean over targets where there are several.
+
+    Raises
+    ------
+    ValueError
+        If a parameter cannot be used, or an iterate asked for lies beyond the point where a
+        diverging descent is stopped: a loss above 1e100 (float32: 1e20) times the larger of the
+        first loss and the variance of y.
+
+    Warns
+    -----
+    DivergenceWarning
+        The learning rate is at or above the stability limit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gd_regressor import gd_path
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+    >>> coefs, intercepts, losses = gd_path(X, y, learning_rate=0.01, n_iter=[0, 1000, 10**9])
+    >>> coefs.shape
+    (1, 3)
+    >>> print(np.round(coefs[0], 5), np.round(intercepts, 5), np.round(losses, 5))
+    [0.      0.61769 0.6    ] [0.      2.13612 2.2    ] [17.2      0.48074  0.48   ]
+    """
+    check_learning_rate(learning_rate)
+    check_momentum(momentum)
+    check_bool("fit_intercept", fit_intercept)
+    points = _checked_points(n_iter)
+    X, y = check_X_y(
+        X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, estimator="gd_path"
+    )
+    rows = rows_of(X, y, sample_weight)
+    step = ConstantStep(float(learning_rate), float(momentum))
+    given = checked_start(coef_init, intercept_init, rows, fit_intercept)
+    start = zeros_for_missing(given, rows)
+    with one_blas_thread(), np.errstate(under="ignore"):
+        rows, targets = with_moments(rows, int(points.max()))
+        path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
+        with np.errstate(over="ignore", invalid="ignore"):
+            thetas, losses = path.points(points)
+        variance, _ = target_scales(targets, fit_intercept)
+        bound = divergence_bound(path.losses(0, 0)[0], variance, X.dtype)
+    limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
+    if beyond.any():
+        raise ValueError(
+            f"n_iter={points[beyond].min()} lies where the descent has diverged; ask for fewer "
+            f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends."
+        )
+    if learning_rate >= limit:
+        advice = divergence_advice(learning_rate, limit, curvature, range(X.shape[1]))
+        warnings.warn(advice, DivergenceWarning, stacklevel=2)
+    w, b = Frame.raw(rows, fit_intercept).split(thetas)
+    coefs, intercepts = (
+        np.moveaxis(a, (0, -1), (-1, 0)).astype(X.dtype, copy=False) for a in (w, b)
+    )
+    if y.ndim == 1:
+        coefs, intercepts = coefs[0], intercepts[0]
+    return coefs, intercepts, losses.mean(axis=1)
+
+
+def _checked_points(n_iter) -> np.ndarray:
+    points = np.asarray(n_iter)
+    bad = points.dtype.kind not in "iu" or points.ndim > 1 or not points.size
+    if bad or points.min() < 0 or points.max() > 2**62:
+        raise ValueError(
+            f"n_iter must be an integer >= 0 or a list of such integers, got {n_iter!r}."
+        )
+    return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
