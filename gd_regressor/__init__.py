@@ -1,10 +1,10 @@
 """Linear regression by gradient descent, as a scikit-learn estimator."""
 
-from gd_regressor.advice import DivergenceWarning
-from gd_regressor.display import LossCurveDisplay
-from gd_regressor.moments import Moments
+from gd_regressor.data.moments import Moments
+from gd_regressor.descent.records import Status
+from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import gd_path
-from gd_regressor.records import Status
+from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
 __version__ = "0.1.0"

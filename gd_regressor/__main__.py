@@ -4,7 +4,7 @@ Without a table it runs on the diabetes data that scikit-learn ships, in their o
 With one it fits the column named by ``--target`` and reports the model in the units of the table
 and in standardised units, beside other estimators on the same rows. ``--save`` keeps the model,
 ``--predict`` uses it: one line per row, ``nan`` where a value is missing. What is read from a table
-is told in `gd_regressor.tables`; a plot needs the extra ``[plot]``.
+is told in `gd_regressor.command.tables`; a plot needs the extra ``[plot]``.
 
 A folder of Parquet files, or one with more than 2^24 values, is read once, batch by batch, and
 never held; other estimators are not compared with then, because they would need the rows again.
@@ -32,12 +32,12 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gd_regressor.display import LossCurveDisplay
-from gd_regressor.parquet import is_large, stream_problem
-from gd_regressor.records import Status
+from gd_regressor.command.parquet import is_large, stream_problem
+from gd_regressor.command.report import comparison, descent_of, fit_report
+from gd_regressor.command.tables import Problem, UserError, choose, diabetes, read_table
+from gd_regressor.descent.records import Status
+from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
-from gd_regressor.report import comparison, descent_of, fit_report
-from gd_regressor.tables import Problem, UserError, choose, diabetes, read_table
 
 PROG = "python -m gd_regressor"
 NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")  # in warnings of the estimator

@@ -7,13 +7,13 @@ import warnings
 import numpy as np
 from sklearn.utils import check_X_y
 
-from gd_regressor.advice import DivergenceWarning, divergence_advice
-from gd_regressor.follow_textbook import textbook_path, with_moments
-from gd_regressor.inputs import checked_start, rows_of, zeros_for_missing
-from gd_regressor.losses import Frame, target_scales
-from gd_regressor.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
-from gd_regressor.stopping import divergence_bound
-from gd_regressor.threads import one_blas_thread
+from gd_regressor.arithmetic.threads import one_blas_thread
+from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
+from gd_regressor.descent.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
+from gd_regressor.descent.stopping import divergence_bound
+from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
+from gd_regressor.objective.on_rows import Frame, target_scales
+from gd_regressor.textbook.follow import textbook_path, with_moments
 
 
 def gd_path(

@@ -14,13 +14,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from gd_regressor.advice import DivergenceWarning, divergence_advice
-from gd_regressor.auto import follow_auto
-from gd_regressor.blocks import SMALL
-from gd_regressor.checks import check_finite
-from gd_regressor.distributed import DaskRows, dask_rows, is_dask, predicted
-from gd_regressor.follow_textbook import closed_form_pays, follow_textbook
-from gd_regressor.inputs import (
+from gd_regressor.arithmetic.threads import one_blas_thread
+from gd_regressor.auto.follow import follow_auto
+from gd_regressor.data.checks import check_finite
+from gd_regressor.data.distributed import DaskRows, dask_rows, is_dask, predicted
+from gd_regressor.data.inputs import (
     Batch,
     batches_of,
     check_addable,
@@ -30,17 +28,19 @@ from gd_regressor.inputs import (
     rows_of_block,
     zeros_for_missing,
 )
-from gd_regressor.moments import Moments
-from gd_regressor.records import Result, Status
-from gd_regressor.steps import (
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import SMALL
+from gd_regressor.descent.records import Result, Status
+from gd_regressor.descent.steps import (
     ConstantStep,
     check_bool,
     check_learning_rate,
     check_momentum,
     is_real,
 )
-from gd_regressor.stream import Stream
-from gd_regressor.threads import one_blas_thread
+from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
+from gd_regressor.streams.stream import Stream
+from gd_regressor.textbook.follow import closed_form_pays, follow_textbook
 
 PREDICT_ROWS, TINY = 1 << 14, 1 << 12
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gd_regressor import follow_textbook
+from gd_regressor.textbook import follow as follow_textbook
 
 
 @pytest.fixture(params=["closed form", "walk"])

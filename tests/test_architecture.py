@@ -39,7 +39,6 @@ EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
 SCREEN = 50  # lines
 
 
-
 def room_of(path):
     """The dotted name of a file in the package; a wing's `__init__.py` goes by the wing's name."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -47,7 +46,9 @@ def room_of(path):
 
 
 FILES = {room_of(path): ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
-WINGS = {name for name, path in ((p.name, p) for p in PACKAGE.iterdir()) if path.is_dir()} & set(FILES)
+WINGS = {name for name, path in ((p.name, p) for p in PACKAGE.iterdir()) if path.is_dir()} & set(
+    FILES
+)
 TREES = {name: tree for name, tree in FILES.items() if name not in WINGS}
 HOUSE = [path for folder in (PACKAGE, TESTS) for path in sorted(folder.rglob("*.py"))]
 

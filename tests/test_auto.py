@@ -12,7 +12,8 @@ from reference import exact_least_squares, exact_predictions
 from scipy.linalg import lstsq
 from sklearn.datasets import load_diabetes, load_linnerud
 
-from gd_regressor import GDLinearRegressor, Status, ladder
+from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.auto import ladder
 
 random = np.random.default_rng(3)
 N = 40

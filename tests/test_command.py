@@ -638,7 +638,7 @@ def test_a_folder_gives_the_report_of_one_file(run, tmp_path, options):
 
 
 def test_progress_is_told(tmp_path, monkeypatch):
-    from gd_regressor import parquet
+    from gd_regressor.command import parquet
 
     class Terminal(io.StringIO):
         def isatty(self):
@@ -671,7 +671,7 @@ def test_what_a_folder_lacks_is_said(run, tmp_path):
 
 
 def test_a_large_file_is_streamed_too(run, tmp_path, monkeypatch):
-    from gd_regressor import parquet
+    from gd_regressor.command import parquet
 
     monkeypatch.setattr(parquet, "LARGE", 1000)
     parquet_folder(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status
-from gd_regressor.distributed import DaskRows
+from gd_regressor.data.distributed import DaskRows
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -142,9 +142,9 @@ def test_a_pass_holds_no_other_block():
             sent.append(len(cloudpickle.dumps(work)))
             return super().total(work, add) if add else super().total(work)
 
-    from gd_regressor.distributed import dask_rows
-    from gd_regressor.inputs import rows_of_block
-    from gd_regressor.losses import DataLoss, Frame
+    from gd_regressor.data.distributed import dask_rows
+    from gd_regressor.data.inputs import rows_of_block
+    from gd_regressor.objective.on_rows import DataLoss, Frame
 
     plain = dask_rows(*arrays(X, y), None, rows_of_block)
     spy = Spy(*(getattr(plain, name) for name in plain.__dataclass_fields__)).after_first_pass()

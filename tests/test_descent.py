@@ -10,7 +10,7 @@ import pytest
 from reference import extended, naive_descent
 
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status, gd_path
-from gd_regressor.spectrum import polynomials, totals
+from gd_regressor.textbook.spectrum import polynomials, totals
 
 random = np.random.default_rng(7)
 N = 20

@@ -29,9 +29,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import gd_regressor
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status
-from gd_regressor.losses import DataLoss
-from gd_regressor.moments import Moments
-from gd_regressor.spectrum import Spectrum
+from gd_regressor.data.moments import Moments
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.textbook.spectrum import Spectrum
 
 N, D = 40, 3
 normal = np.random.default_rng(3).standard_normal((N, D + 2))
@@ -552,7 +552,7 @@ def assert_kept(model, n_iter):
 # The loss at the start is the first call, but for "auto", which knows it from moments
 @pytest.mark.parametrize("rate, call", [("auto", 7), (RATE, 8)])
 def test_an_interrupted_walk_keeps_its_last_complete_update(rate, call, monkeypatch):
-    monkeypatch.setattr(gd_regressor.follow_textbook, "closed_form_pays", lambda *sizes: False)
+    monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
     model = GDLinearRegressor(rate, 50, None)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt_at(patch, DataLoss, "value_and_gradient", call)

@@ -10,14 +10,15 @@ import pytest
 from reference import exact_least_squares
 from scipy.linalg import lstsq
 
-from gd_regressor import GDLinearRegressor, Status, ladder
-from gd_regressor.auto import follow_auto
-from gd_regressor.blocks import Rows
-from gd_regressor.descent import Walk
-from gd_regressor.ladder import first_rung
-from gd_regressor.losses import DataLoss, Frame
-from gd_regressor.metric import Identity
-from gd_regressor.steps import ConjugateStep
+from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.auto import ladder
+from gd_regressor.auto.follow import follow_auto
+from gd_regressor.auto.ladder import first_rung
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.steps import ConjugateStep
+from gd_regressor.descent.walk import Walk
+from gd_regressor.metric.factor import Identity
+from gd_regressor.objective.on_rows import DataLoss, Frame
 
 random = np.random.default_rng(8)
 N, D = 2400, 30

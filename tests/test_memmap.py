@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from gd_regressor import GDLinearRegressor, ladder
-from gd_regressor.blocks import Rows
+from gd_regressor import GDLinearRegressor
+from gd_regressor.auto import ladder
+from gd_regressor.data.table import Rows
 
 random = np.random.default_rng(5)
 N, D = 60_000, 30
@@ -82,7 +83,8 @@ LIMITED = """
 import resource, sys
 import numpy as np
 import joblib, sklearn.linear_model
-from gd_regressor import GDLinearRegressor, ladder
+from gd_regressor import GDLinearRegressor
+from gd_regressor.auto import ladder
 GDLinearRegressor().fit(np.random.default_rng(0).standard_normal((70_000, 20)), np.ones(70_000))
 path, n, d = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 with open("/proc/self/status") as status:

@@ -8,7 +8,8 @@ import scipy.sparse as sp
 from reference import exact_least_squares, sparse_normal
 from sklearn.exceptions import ConvergenceWarning
 
-from gd_regressor import GDLinearRegressor, Status, ladder
+from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.auto import ladder
 
 random = np.random.default_rng(8)
 N, D = 240, 20

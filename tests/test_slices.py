@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gd_regressor.blocks import Rows
-from gd_regressor.doubled import Doubled
-from gd_regressor.losses import DoubledLoss, Frame
-from gd_regressor.slices import Slices, bits_of, largest_of, square
+from gd_regressor.arithmetic.doubled import Doubled
+from gd_regressor.arithmetic.slices import Slices, bits_of, largest_of, square
+from gd_regressor.data.table import Rows
+from gd_regressor.objective.on_rows import DoubledLoss, Frame
 
 
 def exact(a):

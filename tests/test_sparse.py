@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import sparse_normal
 
-from gd_regressor import GDLinearRegressor, Status, ladder
-from gd_regressor.sparse import SparseColumns
+from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.auto import ladder
+from gd_regressor.data.sparse import SparseColumns
 
 random = np.random.default_rng(6)
 FORMATS = ["csr", "csc", "coo"]

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from gd_regressor.threads import AHEAD, one_blas_thread, product, summed
+from gd_regressor.arithmetic.threads import AHEAD, one_blas_thread, product, summed
 
 
 def joined(a, b):

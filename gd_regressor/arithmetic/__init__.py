@@ -1,0 +1,1 @@
+"""Numbers: twice the working precision, slices of bits, and the threads that share the work."""

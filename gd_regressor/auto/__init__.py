@@ -1,0 +1,1 @@
+"""learning_rate="auto": which loss, which metric and which steps suit the table."""

@@ -1,0 +1,271 @@
+"""What random combinations of columns tell about columns whose products are never made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.descent.records import Iterate
+from gd_regressor.descent.steps import ConjugateStep, quotient
+from gd_regressor.descent.walk import iterates
+from gd_regressor.metric.factor import Diagonal
+from gd_regressor.objective.on_rows import DataLoss
+
+# The square that a random vector has along a given direction is chi-squared: below this in one case
+# of a hundred thousand
+FAINT = 1e-10
+# Combinations that vary by no more than this, relative to their columns, vanish
+VANISHED = 4e-13
+# From slopes below this on, rounding makes up eigenvalues in the wake of those that are zero
+WAKE = 1e-14
+# The square of a norm is right to this many times the tolerance of the loss, at best to
+# LEAST_EXCESS
+NORM_EXCESS, LEAST_EXCESS = 100.0, 1e-14
+# Steps in that space that are tried before the way in raw coordinates, and after it
+FIRST_PROJECTIONS, MOST_PROJECTIONS = 4, 40
+# How many times max_iter the steps of all projections may be
+LENGTH = 4
+# What a step's length may be wrong by, which the next one puts right
+ROUGHLY = 1e-3
+# A random combination of this size or less in a column is one without it
+ABSENT = 1e-9
+
+
+@dataclass(frozen=True)
+class Variation:
+    """v'Hv / 2, what combinations v (p, m) of columns vary by on the rows, as a loss."""
+
+    loss: DataLoss
+
+    def value_and_gradient(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """It (m,) and its gradient (p, m)."""
+        if not vectors.any():
+            return np.zeros(vectors.shape[1]), np.zeros_like(vectors)
+        product = self.hessian_product(vectors)
+        return np.vecdot(vectors, product, axis=0) / 2, product
+
+    def hessian_product(self, vectors: np.ndarray) -> np.ndarray:
+        """As that of the loss."""
+        return self.loss.hessian_product(vectors)
+
+    def lowered(self, vectors: np.ndarray, metric: Diagonal) -> Iterator[Iterate]:
+        """Conjugate steps from `vectors` down to the part of them that does not vary."""
+        steps = iterates(self, np.zeros_like(vectors), metric, ConjugateStep(first=vectors))
+        next(steps)  # zero, where all steps set out from
+        return steps
+
+
+@dataclass(frozen=True)
+class Vanishing:
+    """The combinations of columns that vanish on the rows, and the eigenvalues of P H elsewhere.
+
+    What conjugate steps leave of a vector v while they lower v'Hv is, in the end, its part in that
+    space, the orthogonal one in the metric; on the way it is its part along all eigenvectors with
+    eigenvalues below a bound that falls. Of a random v with a variance of 1 along each of them the
+    square counts them, and where it has become FAINT there are none left.
+    """
+
+    variation: Variation
+    metric: Diagonal
+    smallest: float  # of the eigenvalues that are not zero, about
+    largest: float
+    known: bool  # whether the steps were enough to tell
+    any: bool  # whether there are such combinations
+    involved: np.ndarray  # (d,): in which columns
+    max_iter: int  # steps down at most
+
+    @classmethod
+    def of(cls, loss: DataLoss, metric: Diagonal, max_iter: int) -> Vanishing:
+        """Send a random vector down, for up to `max_iter` steps."""
+        variation, start = Variation(loss), metric.random(loss.frame.n_parameters)
+        noise = max((6 * EPS) ** 2 * len(start), VANISHED**2)
+        least, ritz, before, level = 1.0, Ritz(), None, noise
+        for here in variation.lowered(start, metric):
+            size, slope, left = metric.square(here.theta)[0], here.slope[0], np.inf
+            ended = before is not None and here.gradient is before.gradient
+            if before is not None and here.theta is not before.theta:
+                least = min(least, _steepness(before, here, metric))
+            if slope > WAKE * size:
+                ritz.see(here)
+            faint = size <= FAINT
+            if not faint and (slope <= level * size or ended):
+                left, level = variation.value_and_gradient(here.theta)[0][0] / size, level / 1e4
+            if faint or ended or left <= noise or here.k > max_iter:
+                break
+            before = here
+        values, any_ = ritz.values, bool(left <= noise)
+        if ended and not any_:  # at rounding, and what is left varies
+            least = 0.0
+        smallest = max(min(least, values[values > 100 * WAKE].min(initial=1.0)), EPS**2)
+        known = faint or ended or any_
+        size = np.abs(here.theta[: len(metric.scale), 0]) * np.sqrt(metric.curvature)
+        largest, involved = values.max(initial=1.0), any_ & (size > ABSENT)
+        return cls(variation, metric, smallest, largest, known, any_, involved, max_iter)
+
+    @property
+    def lost(self) -> bool:
+        """Whether columns depend on each other so nearly that rounding hides how."""
+        return self.smallest <= EPS**2
+
+    @property
+    def condition_number(self) -> float:
+        """Of the columns scaled to deviation 1, without those that depend on others; estimated."""
+        return float(np.sqrt(self.largest / self.smallest))
+
+    def part_of(
+        self,
+        vectors: np.ndarray,
+        error,
+        budget: Iterator,
+        worth=0.0,
+        metric: Diagonal | None = None,
+    ) -> np.ndarray | None:
+        """The part of each of the `vectors` (p, m) that vanishes, the orthogonal one in `metric`.
+
+        With a relative `error`, or zero where its square is below what is `worth` anything. None
+        where that takes more than `max_iter` steps or the `budget`, or rounding leads astray.
+        """
+        metric, before = metric or self.metric, None
+        worth = np.maximum(worth, EPS**2 * self.metric.square(vectors))
+        bound = metric.square(vectors) * (1 + 1e-9)
+        for here, _ in zip(self.variation.lowered(vectors, metric), budget, strict=False):
+            size = self.metric.square(here.theta)
+            direction = self.metric.apply(here.gradient)
+            slope = np.vecdot(here.gradient, direction, axis=0)
+            there = slope <= (error * self.smallest) ** 2 * size
+            if here.k > self.max_iter or (metric.square(here.theta) > bound).any():
+                return None
+            if (there | (size <= worth)).all():
+                return here.theta
+            if here.gradient is before:  # at rounding
+                return here.theta if metric is self.metric else None
+            before = here.gradient
+        return None
+
+
+@dataclass(frozen=True)
+class LeastNorm:
+    """Of all points that differ by what vanishes, the one of least raw |w|.
+
+    Where A is `ratio`, |w|^2 is theta'A theta in the product of the metric, and is least where the
+    projection of A theta vanishes; a projection r shows an excess of up to r^2 / min A.
+    """
+
+    vanishing: Vanishing
+    raw: Diagonal  # raw coordinates, of the columns that take part
+    ratio: np.ndarray  # (p, 1)
+    excess: float  # share of |w|^2 that is worth nothing
+    worth: float  # of the loss, that is worth nothing
+    budget: Iterator  # one item for each step that may be made
+
+    @classmethod
+    def of(cls, vanishing: Vanishing, tol: float, worth: float) -> LeastNorm:
+        """For |w|^2 to be right to NORM_EXCESS times `tol`."""
+        metric, part = vanishing.metric, vanishing.involved
+        # In units of the smallest scale
+        weight = np.where(part, (metric.scale[part].min() / metric.scale) ** 2, 0.0)
+        ratio = np.zeros((vanishing.variation.loss.frame.n_parameters, 1))
+        ratio[: len(part), 0] = weight / np.where(part, metric.curvature, 1.0)
+        raw = replace(metric, curvature=weight)
+        excess, budget = (
+            max(NORM_EXCESS * tol, LEAST_EXCESS),
+            iter(range(LENGTH * vanishing.max_iter)),
+        )
+        return cls(vanishing, raw, ratio, excess, worth, budget)
+
+    def __call__(self, theta: np.ndarray) -> np.ndarray | None:
+        """The point for `theta` (p, t); None where it is not found in LENGTH x `max_iter` steps."""
+        ways = (
+            lambda theta: self._by_steps(theta, FIRST_PROJECTIONS),
+            self._in_raw_coordinates,
+            lambda theta: self._by_steps(theta, MOST_PROJECTIONS),
+        )
+        found = (way(theta) for way in ways)
+        return next((least for least in found if least is not None), None)
+
+    @property
+    def _bounds(self) -> tuple[float, float]:
+        """The smallest and the largest ratio."""
+        ratios = self.ratio[self.ratio > 0]
+        return float(ratios.min()), float(ratios.max())
+
+    def _by_steps(self, theta: np.ndarray, projections: int) -> np.ndarray | None:
+        """By conjugate steps along vectors that vanish."""
+        metric, (low, high) = self.vanishing.metric, self._bounds
+        error = max(np.sqrt(self.excess) * low / high, 64 * EPS)
+        last, last_square, start = np.zeros_like(theta), np.full(theta.shape[1], np.inf), theta
+        for _ in range(projections):
+            enough = self._enough(theta)
+            rest = self.vanishing.part_of(self.ratio * theta, error, self.budget, enough)
+            if rest is None:
+                return None
+            square = metric.square(rest)
+            if (square <= enough).all():
+                return theta if self._vanishes(start - theta) else None
+            last, last_square = rest + quotient(square, last_square) * last, square
+            image = self.vanishing.part_of(self.ratio * last, ROUGHLY, self.budget)
+            if image is None:
+                return None
+            rate = quotient(*(metric.product(last, vectors) for vectors in (rest, image)))
+            theta = theta - rate * last
+        return None
+
+    def _in_raw_coordinates(self, theta: np.ndarray) -> np.ndarray | None:
+        """By projecting it there: as many steps as a descent without a metric."""
+        metric, coefficients = self.vanishing.metric, theta * (self.ratio > 0)
+        square = self.vanishing.largest * metric.square(coefficients)
+        error = np.sqrt(self.worth / np.where(square > 0, square, 1.0))
+        error = np.maximum(error, 64 * EPS)
+        moved = self.vanishing.part_of(coefficients, error, self.budget, metric=self.raw)
+        if moved is None or not self._vanishes(moved):
+            return None
+        return self._by_steps(theta - moved, 1)
+
+    def _enough(self, theta: np.ndarray) -> np.ndarray:
+        """(t,): the square of a projection that shows the norm to be least."""
+        return self.excess * self._bounds[0] * self.raw.square(theta)
+
+    def _vanishes(self, vectors: np.ndarray) -> bool:
+        value, _ = self.vanishing.variation.value_and_gradient(vectors)
+        rounding = (64 * EPS) ** 2 * self.vanishing.metric.square(vectors)
+        return bool((value <= self.worth + rounding).all())
+
+
+class Ritz:
+    """Eigenvalues of P H as conjugate steps show them (Lanczos)."""
+
+    def __init__(self) -> None:
+        self._before, self._rates, self._slopes = None, [], []
+
+    def see(self, here: Iterate) -> None:
+        slope = here.slope[0]
+        if self._before is not None and self._before.theta is not here.theta:
+            step = self._before.theta - here.theta
+            rate = np.sum(step * self._before.gradient) / self._slopes[-1]
+            if not rate > 0:  # rounding
+                return
+            self._rates.append(rate)
+        self._slopes.append(slope)
+        self._before = here
+
+    @property
+    def values(self) -> np.ndarray:
+        """They are the squares of the singular values of a matrix with two diagonals."""
+        rates, slopes = np.array(self._rates), np.array(self._slopes)
+        if not rates.size:
+            return np.ones(1)
+        root = np.diag(1 / np.sqrt(rates))
+        root += np.diag(np.sqrt(slopes[1:-1] / slopes[:-2] / rates[:-1]), 1)
+        return np.linalg.svd(root, compute_uv=False) ** 2 / 2
+
+
+def _steepness(before: Iterate, here: Iterate, metric: Diagonal) -> float:
+    """What a step took from v'Hv / 2 for what it took from the square of v, if that was much."""
+    step = before.theta - here.theta
+    weight = metric.product(step, before.theta + here.theta)[0]
+    if weight <= FAINT:
+        return np.inf
+    return max(float(np.sum(step * (before.gradient + here.gradient)) / 2 / weight), 0.0)

@@ -1,0 +1,1 @@
+"""The command's rooms: tables, Parquet, the report."""

@@ -1,0 +1,235 @@
+"""The text of a report: what was read, the descent, the model, and other estimators beside it."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+import time
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.base import RegressorMixin, clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, SGDRegressor
+from sklearn.model_selection import KFold, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from gd_regressor.command.tables import POINTS, Problem
+from gd_regressor.descent.records import Status
+from gd_regressor.regressor import GDLinearRegressor
+
+WIDTH = 92
+MOST_COEFFICIENTS = 30
+TEXTBOOK_UPDATES = 10_000
+FEWEST_ROWS_TO_SPLIT = 10  # two in each of the five folds: R² of one row is undefined
+
+
+def descent_of(model: RegressorMixin) -> RegressorMixin:
+    """The estimator within scalers of columns and target, fitted if they are."""
+    if isinstance(model, TransformedTargetRegressor):
+        model = getattr(model, "regressor_", model.regressor)
+    return model[-1] if isinstance(model, Pipeline) else model
+
+
+def fit_report(problem: Problem, model: RegressorMixin) -> str:
+    """All there is to know of one fit, with or without scalers around the descent."""
+    title = "gd_regressor: linear regression by gradient descent"
+    return "\n\n".join([title, _data(problem), _descent(model), _coefficients(problem, model)])
+
+
+def comparison(problem: Problem, model: RegressorMixin) -> str:
+    """The model beside other estimators, on the same rows and folds."""
+    lines = [
+        _measured(label, estimator, problem.X, problem.y)
+        for label, estimator in _contestants(problem, model).items()
+    ]
+    notes = "R²: mean (deviation) over 5 shuffled folds, the same for each estimator. "
+    if len(problem.y) < FEWEST_ROWS_TO_SPLIT:
+        notes = f"R² is not cross-validated with fewer than {FEWEST_ROWS_TO_SPLIT} rows. "
+    notes += (
+        "Training loss: mean squared error in original units. Iterations: for SGDRegressor, passes "
+        "over the rows. Fit time: median of these fits, scaling included."
+    )
+    if descent_of(model).learning_rate == "auto":
+        notes += (
+            " The textbook row's rate is the largest power of ten at most half its stability "
+            f"limit, with at most {TEXTBOOK_UPDATES:,} updates."
+        )
+    if any("!" in iterations for *_, iterations, _ in lines):
+        notes += " (!) stopped before it converged."
+    head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
+    return f"{_grid([head, *lines])}\n{textwrap.fill(notes, WIDTH)}"
+
+
+def _data(problem: Problem) -> str:
+    table, n_used = problem.table, problem.n_used
+    rows = f"{n_used:,} used, {table.n_rows - n_used:,} left out for a missing value"
+    once = ", read once and not held" if table.streamed else ""
+    return _entries(
+        ("Data", f"{table.source}: {table.n_rows:,} rows, {len(table.columns):,} columns{once}"),
+        ("Target", problem.target),
+        ("Features", f"{len(problem.names)}: {', '.join(problem.names)}"),
+        ("Left out", _left_out(problem.left_out)),
+        ("Rows", problem.holes and f"{rows}: {problem.holes}"),
+    )
+
+
+def _left_out(reasons: dict[str, str]) -> str:
+    """Columns and why they are not numeric: text without a word, many commas in one."""
+    commas = [name for name, reason in reasons.items() if reason.endswith(POINTS)]
+    commas = commas if len(commas) > 1 else []
+    groups = [
+        ", ".join(
+            name if reason.startswith("text") else f"{name} ({reason})"
+            for name, reason in reasons.items()
+            if name not in commas
+        ),
+        commas and f"{len(commas)} columns with commas in numbers {POINTS}: {', '.join(commas)}",
+    ]
+    return "; ".join(filter(None, groups))
+
+
+def _descent(model: RegressorMixin) -> str:
+    descent = descent_of(model)
+    how = f"learning rate {descent.learning_rate}"
+    how += f", momentum {descent.momentum:g}" if descent.momentum else ""
+    how += "" if descent.fit_intercept else ", no intercept"
+    units = "columns as they are"
+    if model is not descent:
+        units = "columns and target standardised (mean 0, deviation 1)"
+    limit = getattr(descent, "max_learning_rate_", None)
+    status = descent.status_
+    if descent.tol is None and status is Status.MAX_ITER:
+        status = "all updates were made, as tol none asks"
+    return _entries(
+        ("Descent", f"{how}; {units}"),
+        ("", limit and f"(stable below a learning rate of {limit:.4g})"),
+        ("Iterations", f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
+        ("Status", str(status)),
+    )
+
+
+def _coefficients(problem: Problem, model: RegressorMixin) -> str:
+    """Coefficients and losses; the largest coefficients where they are too many to read."""
+    descent, names = descent_of(model), problem.names
+    original, standardised = _in_both_units(problem, model)
+    largest = np.argsort(-np.abs(standardised[0]), kind="stable")[:MOST_COEFFICIENTS]
+    start, end = descent.loss_curve_[[0, -1]]
+    updates = f"{descent.n_iter_:,} update{'s' * (descent.n_iter_ != 1)}"
+    measures = [
+        *((names[j], original[0][j], standardised[0][j]) for j in sorted(largest)),
+        ("(intercept)", original[1], standardised[1]),
+        ("at the start", start * original[2], start * standardised[2]),
+        (f"at the end ({updates})", end * original[2], end * standardised[2]),
+    ]
+    rows = [(name, _number(left), _fixed(right)) for name, left, right in measures]
+    units = ("original units", "standardised")
+    loss_head = [("", "", ""), ("Loss (mean squared error)", *units)]
+    text = _grid([("Coefficient", *units), *rows[:-2], *loss_head, *rows[-2:]])
+    if len(names) > MOST_COEFFICIENTS:
+        text += f"\nThe {MOST_COEFFICIENTS} largest of {len(names)}, in the order of the table."
+    if model is not descent and not descent.fit_intercept:
+        text += "\nWithout an intercept on standardised data the model goes through the means."
+    return text
+
+
+def _in_both_units(problem: Problem, model: RegressorMixin):
+    """(coefficients, intercept, unit of the loss), in original and in standardised units.
+
+    One is the other's affine image: x = mean + sd * x_standardised, and so with y. A constant
+    column or target keeps its unit, as in StandardScaler.
+    """
+    x, y = StandardScaler().fit(problem.X), StandardScaler().fit(problem.y[:, None])
+    y_mean, y_sd = y.mean_[0], y.scale_[0]
+    descent = descent_of(model)
+    w, b = descent.coef_, descent.intercept_
+    if model is descent:
+        intercept = (b + w @ x.mean_ - y_mean) / y_sd
+        return (w, b, 1.0), (w * x.scale_ / y_sd, intercept, y_sd**-2)
+    original = w * y_sd / x.scale_
+    return (original, y_mean + y_sd * b - original @ x.mean_, y_sd**2), (w, b, 1.0)
+
+
+def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, RegressorMixin]:
+    """By label: the model asked for, the other way to descend, and two neighbours; unfitted."""
+    descent, asked = descent_of(model), clone(model)
+    descent_of(asked).verbose = 0
+    scalers = "" if model is descent else "StandardScaler (x, y) + "
+    intercept = {"fit_intercept": descent.fit_intercept}
+    label, other = "GDLinearRegressor auto", GDLinearRegressor(**intercept)
+    if descent.learning_rate == "auto":
+        rate = _textbook_rate(problem, intercept)
+        label = f"StandardScaler + GDLinearRegressor {rate:g}"
+        other = make_pipeline(
+            StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept)
+        )
+    sgd = SGDRegressor(**intercept, random_state=0)
+    return {
+        f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,
+        label: other,
+        "LinearRegression": LinearRegression(**intercept),
+        "StandardScaler + SGDRegressor": make_pipeline(StandardScaler(), sgd),
+    }
+
+
+def _textbook_rate(problem: Problem, intercept: dict[str, bool]) -> float:
+    """The largest power of ten at most half the stability limit, where textbooks prove descent."""
+    probe = GDLinearRegressor(1e-9, max_iter=1, tol=None, **intercept)
+    probe.fit(StandardScaler().fit_transform(problem.X), problem.y)
+    return 10.0 ** math.floor(math.log10(probe.max_learning_rate_ / 2))
+
+
+def _measured(label: str, estimator: RegressorMixin, X, y) -> tuple[str, ...]:
+    """One estimator's line of the comparison."""
+    r2 = "-"
+    try:
+        # A mark in the table stands for what each fit would say
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            began = time.perf_counter()
+            estimator.fit(X, y)
+            seconds = [time.perf_counter() - began]
+            mark = "!" * any(issubclass(w.category, ConvergenceWarning) for w in caught)
+            if len(y) >= FEWEST_ROWS_TO_SPLIT:
+                folds = KFold(5, shuffle=True, random_state=0)
+                scores = cross_validate(estimator, X, y, cv=folds, error_score="raise")
+                seconds.extend(scores["fit_time"])
+                mean, deviation = scores["test_score"].mean(), scores["test_score"].std()
+                # A model that has diverged has a score of any size
+                r2 = f"{mean:.4f} ({deviation:.3f})" if abs(mean) < 100 else f"{mean:.3g}"
+    except ValueError:  # SGDRegressor's, when it overflows
+        return label, "failed", "", "", ""
+    loss = np.mean((y - estimator.predict(X)) ** 2)
+    iterations = getattr(descent_of(estimator), "n_iter_", None)
+    count = "-" if iterations is None else f"{iterations:,}{mark}"
+    return label, r2, _number(loss), count, f"{np.median(seconds) * 1e3:,.2f} ms"
+
+
+def _entries(*pairs: tuple[str, str | None]) -> str:
+    """Labelled texts, each wrapped under itself; without those that are empty."""
+    wrapper = textwrap.TextWrapper(
+        WIDTH, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapper.fill(f"{label:<12}{text}") for label, text in pairs if text)
+
+
+def _grid(rows: Iterable[tuple[str, ...]]) -> str:
+    """Rows of cells, the first column flush left, the others flush right."""
+    columns = [
+        [f"{cell:{'>' if j else '<'}{max(map(len, column))}}" for cell in column]
+        for j, column in enumerate(zip(*rows, strict=True))
+    ]
+    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+
+
+def _number(value: float) -> str:
+    """A number of any size to six digits."""
+    return f"{value:,.0f}" if 1e6 <= abs(value) < 1e9 else f"{value:#,.6g}".rstrip(".")
+
+
+def _fixed(value: float) -> str:
+    """A number of order one to six decimals: rounding noise shows as zero, without a sign."""
+    return f"{value:z.6f}" if abs(value) < 1e6 else _number(value)

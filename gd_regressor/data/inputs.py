@@ -1,0 +1,323 @@
+"""The one place that knows kinds of input: it turns them into rows, weights and starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from gd_regressor.data.checks import check_finite, check_targets
+from gd_regressor.data.sparse import SparseColumns
+from gd_regressor.data.table import Rows
+
+MOST_WEIGHT = 1e100  # of rows that are added up in parts
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A chunk of rows as it came, the names of its columns where they are known."""
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    names: list[str] | None = None
+    number: int = 0
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say in an error which batch it was."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"batch {self.number}: {error}") from error
+
+
+def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
+    """Number the batches of an iterable of tuples or, with a target's name, of tables."""
+    if target is None and sample_weight is not None:
+        raise ValueError(
+            "sample_weight names a column of a table; write target too, or give (X, y, "
+            "sample_weight) as batches."
+        )
+    if target is None and (_is_table(batches) or not hasattr(batches, "__iter__")):
+        raise ValueError(
+            f"batches must be an iterable of (X, y), got {type(batches).__name__}; for a table "
+            "with named columns write target=..."
+        )
+    number, source = 0, iter(_tables_of(batches) if target is not None else batches)
+    while True:
+        number += 1
+        try:
+            batch = next(source)
+        except StopIteration:
+            return
+        except Exception as error:
+            raise RuntimeError(
+                f"batch {number}: reading it raised {type(error).__name__}: {error}"
+            ) from error
+        if target is not None:
+            yield _of_table(batch, number, target, sample_weight)
+        elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
+            yield Batch(*batch, number=number)
+        else:
+            length = f" of length {len(batch)}" if isinstance(batch, (tuple, list)) else ""
+            raise ValueError(
+                f"batch {number}: must be (X, y) or (X, y, sample_weight), got "
+                f"{type(batch).__name__}{length}; write [(X, y)] for a single batch, and "
+                "target=... for tables with named columns."
+            )
+
+
+def _tables_of(source) -> Iterator:
+    """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
+    if _is_table(source):
+        yield from _record_batches(source)
+        return
+    if isinstance(source, (str, bytes, dict, np.ndarray)) or not hasattr(source, "__iter__"):
+        raise TypeError(
+            f"with target=, batches must be a table with named columns or an iterable of such, got "
+            f"{type(source).__name__}"
+        )
+    for table in source:
+        if not _is_table(table):
+            raise TypeError(
+                f"with target=, a batch must be a table with named columns (of pyarrow, pandas, "
+                f"polars, duckdb), got {type(table).__name__}"
+            )
+        yield from _record_batches(table)
+
+
+def _is_table(source) -> bool:
+    return hasattr(source, "__arrow_c_stream__") or hasattr(source, "to_batches")
+
+
+def _record_batches(table) -> Iterator:
+    import pyarrow
+
+    if hasattr(table, "reset_index"):  # of pandas, whose index is no column
+        table = table.reset_index(drop=True)
+    if hasattr(table, "__arrow_c_stream__"):
+        parts = pyarrow.RecordBatchReader.from_stream(table)
+    else:
+        parts = table.to_batches()
+    yield from (part for part in parts if part.num_rows)
+
+
+def _of_table(table, number: int, target, sample_weight) -> Batch:
+    """The columns of an Arrow record batch by their names."""
+    targets = [target] if isinstance(target, str) else list(target)
+    given = table.schema.names
+    for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
+        if given.count(name) != 1:
+            raise ValueError(f"batch {number}: no column {name!r} (or several) among {given}.")
+    names = [name for name in given if name not in targets and name != sample_weight]
+    if not names:
+        raise ValueError(f"batch {number}: there is no column beside the target {target!r}.")
+    columns = {name: _numbers(table, name, number) for name in given}
+    y = np.column_stack([columns[name] for name in targets])
+    return Batch(
+        np.column_stack([columns[name] for name in names]),
+        y[:, 0] if isinstance(target, str) else y,
+        None if sample_weight is None else columns[sample_weight],
+        names,
+        number,
+    )
+
+
+def _numbers(table, name: str, number: int) -> np.ndarray:
+    import pyarrow
+
+    column = table.column(name)
+    kinds = pyarrow.types
+    if not any(
+        is_kind(column.type)
+        for is_kind in (
+            kinds.is_integer,
+            kinds.is_floating,
+            kinds.is_boolean,
+            kinds.is_decimal,
+            kinds.is_null,
+        )
+    ):
+        raise ValueError(
+            f"batch {number}: column {name!r} holds {column.type}, not numbers; leave it out or "
+            "encode it."
+        )
+    values = column.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False)
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values)))
+        raise ValueError(
+            f"batch {number}: column {name!r} has no finite value in row {row} of the batch "
+            "(NaN, null or infinity); fill it or leave the row out."
+        )
+    return values
+
+
+def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
+    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind.
+
+    The moments of all rows look at the targets too: where they are `seen` there, not here.
+    """
+    if issparse(y):
+        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
+    weights, unit = checked_weights(sample_weight, len(y))
+    X = SparseColumns.of(X, weights) if issparse(X) else X
+    if not seen:
+        check_targets(y, weights)
+    return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
+
+
+@contextmanager
+def no_text(table, name: str) -> Iterator[None]:
+    """Say in an error of conversion where the text is."""
+    try:
+        yield
+    except ValueError as error:
+        values = np.asarray(table, dtype=object)
+        at = next((i for i, value in np.ndenumerate(values) if _is_text(value)), None)
+        if at is None:
+            raise
+        names = getattr(table, "columns", None)
+        column = at[1:] if names is None else [names[at[-1]]]
+        where = f"row {at[0]}" + "".join(f", column {c!r}" for c in column)
+        raise ValueError(
+            f"{name} has text, {values[at]!r} in {where} (counting from 0); encode it as numbers "
+            "(OneHotEncoder, OrdinalEncoder) or leave the column out."
+        ) from error
+
+
+def _is_text(value) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return isinstance(value, str)
+    return False
+
+
+def rows_of_block(X, y, sample_weight) -> Rows | None:
+    """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
+    arrays = [None if a is None else _numeric(a) for a in (X, y, sample_weight)]
+    for name, array in zip(("X", "y", "sample_weight"), arrays, strict=True):
+        if array is not None and array.dtype.kind not in "fiub":
+            raise ValueError(f"{name} must be numeric, got dtype {array.dtype}; encode it first.")
+    X, y, weights = arrays
+    if y.shape[0] != X.shape[0]:
+        raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
+    if not y.shape[0]:
+        return None
+    if weights is not None:
+        weights = weights.astype(np.float64)
+        check_finite(weights, "sample_weight")
+        if weights.shape != (len(y),) or (weights < 0).any():
+            raise ValueError("sample_weight must hold one weight >= 0 per row.")
+        if not weights.any():
+            return None
+        check_addable(weights.max())
+    X = SparseColumns.of(X, weights) if issparse(X) else X
+    return Rows(X, y.reshape(len(y), -1), weights)
+
+
+def check_addable(largest: float) -> None:
+    """Refuse weights whose sums over parts of a table would leave the range of floats."""
+    if not 1 / MOST_WEIGHT < largest < MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight has weights up to {largest:.3g}, too far from 1 to add parts of a table"
+            " up; multiply all weights."
+        )
+
+
+def _numeric(block):
+    """One of Dask's blocks as an array; of floats where a data frame has several kinds of them."""
+    if issparse(block):
+        return block
+    array = np.asarray(block)
+    try:
+        return array.astype(np.float64) if array.dtype.kind == "O" else array
+    except (TypeError, ValueError):
+        return array
+
+
+def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:
+    """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none."""
+    if sample_weight is None:
+        return None, 1.0
+    weights = _finite_floats("sample_weight", sample_weight)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}; "
+            "pass one weight per row."
+        )
+    if len(weights) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}: one weight per row."
+        )
+    if (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative, got {weights.min():g} in row "
+            f"{int(weights.argmin())}; give rows that should not count the weight 0."
+        )
+    if not weights.any():
+        raise ValueError(
+            "sample_weight must contain at least one weight above zero, got zero in every row."
+        )
+    # Only ratios matter. A power of two brings the sum into range and changes no bits.
+    exponent = int(np.frexp(weights.max())[1])
+    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
+
+
+def checked_start(
+    coef_init, intercept_init, rows: Rows, fit_intercept: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
+    d, t = rows.n_columns, rows.n_targets
+    w = b = None
+    if coef_init is not None:
+        w = _finite_floats("coef_init", coef_init)
+        expected = (d,) if t == 1 else (t, d)
+        if w.shape not in (expected, (t, d)):
+            raise ValueError(
+                f"coef_init must have shape {expected}, one value per column"
+                f"{' and target' if t > 1 else ''}, got {w.shape}."
+            )
+        w = w.reshape(t, d).T
+    if intercept_init is not None:
+        b = np.atleast_1d(_finite_floats("intercept_init", intercept_init))
+        if b.shape != (t,):
+            expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
+            raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
+        if b.any() and not fit_intercept:
+            raise ValueError(
+                f"intercept_init must be 0 with fit_intercept=False, got {intercept_init!r}; "
+                "leave it out or write fit_intercept=True."
+            )
+    return w, b
+
+
+def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """The start (d, t), (t,) with zeros for what is None."""
+    w, b = start
+    d, t = rows.n_columns, rows.n_targets
+    return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
+
+
+def _finite_floats(name: str, value) -> np.ndarray:
+    array = np.asarray(value)
+    try:
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        array = array.astype(np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"{name} must be real numbers, got {value!r}.") from None
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
+        raise ValueError(f"{name} must be finite, got {array[where]}{at} (NaN or infinity).")
+    return array

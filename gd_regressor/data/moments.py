@@ -1,0 +1,481 @@
+"""Moments: the sufficient statistics of least squares, mergeable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from scipy.sparse import dia_array, issparse
+from sklearn.utils import check_X_y
+
+from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
+from gd_regressor.data.checks import check_finite, check_targets
+from gd_regressor.data.products import Products, products_of
+from gd_regressor.data.sparse import SparseColumns
+from gd_regressor.data.table import WIDE, Rows, add_each
+
+# Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
+# far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
+GROUP = 16
+# With fewer than one entry in DENSER stored, products of sparse columns are cheaper
+DENSER = 10
+# Outside these bounds a column's scatter is computed again in other units: its products with
+# other columns must neither overflow nor vanish
+TINY, HUGE = 1e-120, 1e120
+WIDEST = 8e307  # differences of columns from their origins
+# Rows to find an origin from
+SAMPLED = 256
+# An origin whose square is this many variances from the mean costs four digits
+FAR = 1e4
+# Variances of targets between these need no look at the values
+SMALLEST_SQUARE, LARGEST_SQUARE = 1e-270, 1e290
+
+
+class Low(NamedTuple):
+    """What moments in twice the working precision have below it."""
+
+    mean: np.ndarray
+    target_mean: np.ndarray
+    xx: np.ndarray
+    xy: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Total weight, means, and weighted sums of centred products of columns and targets.
+
+    A mean is kept as `origin + mean`: an origin near the data, so that a column far from zero
+    loses nothing, and exactly the value of a constant column, whose scatter is therefore exactly
+    zero. `mean`, `xx` and `xy` are those of columns divided by `scale`, powers of two and nearly
+    always 1. Moments of disjoint rows add up; t targets share one `xx`.
+
+    They square the condition number: what is below 1e-16 of a column's scatter, 1e-8 of its
+    deviation, is rounding. With rows removed it is what is below 1e-16 of the largest scatter that
+    was ever `held`.
+
+    Parameters
+    ----------
+    weight : float
+        The sum of the weights; the number of rows where there are none.
+    origin : ndarray of shape (n_features,)
+        A value of each column near its mean.
+    scale : ndarray of shape (n_features,)
+        What the columns were divided by, powers of two.
+    mean : ndarray of shape (n_features,)
+        The columns' means are ``origin + scale * mean``.
+    target_origin : ndarray of shape (n_targets,)
+        A value of each target near its mean.
+    target_mean : ndarray of shape (n_targets,)
+        The targets' means are ``target_origin + target_mean``.
+    xx : ndarray of shape (n_features, n_features)
+        Sum of ``s (x - mean)(x - mean)'`` for columns ``(X - origin) / scale``.
+    xy : ndarray of shape (n_features, n_targets)
+        Sum of their products with the targets, likewise.
+    yy : ndarray of shape (n_targets,)
+        Sums of the squares of the targets about their means.
+    n_rows : int
+        The number of rows whose weight is not zero.
+    held : ndarray of shape (n_features + n_targets,) or None
+        Largest diagonal of `xx`, and largest `yy`, before rows were removed; None where none were.
+    low : tuple of ndarray or None
+        What `mean`, `target_mean`, `xx` and `xy` have below the working precision, where they were
+        summed in twice of it.
+
+    See Also
+    --------
+    GDLinearRegressor.fit_moments : Fit to them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gd_regressor import GDLinearRegressor, Moments
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+    >>> moments = sum([Moments.of(X[:2], y[:2]), Moments.of(X[2:], y[2:])])
+    >>> model = GDLinearRegressor().fit_moments(moments)
+    >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
+    0.60000 2.20000
+    """
+
+    weight: float
+    origin: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,)
+    mean: np.ndarray  # (d,): of (X - origin) / scale
+    target_origin: np.ndarray  # (t,)
+    target_mean: np.ndarray  # (t,): of y - target_origin
+    xx: np.ndarray  # (d, d): sum of s (x - mean)(x - mean)'
+    xy: np.ndarray  # (d, t)
+    yy: np.ndarray  # (t,)
+    n_rows: int
+    held: np.ndarray | None = None  # (d + t,)
+    low: Low | None = None
+
+    @classmethod
+    def of(cls, X, y, sample_weight=None) -> Moments:
+        """The moments of a chunk of rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Columns, in any units.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+
+        Returns
+        -------
+        moments : Moments
+            Those of the rows; add them to those of others.
+
+        Raises
+        ------
+        ValueError
+            If X, y or a weight is not finite, or the lengths differ.
+        """
+        kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
+        X, y = check_X_y(X, y, **kinds, multi_output=True, y_numeric=True)
+        weights = None
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            if weights.shape != (len(y),) or not (weights >= 0).all() or not weights.any():
+                raise ValueError(
+                    f"sample_weight must hold {len(y)} weights >= 0, one of them above 0; got "
+                    f"{sample_weight!r}."
+                )
+        X = SparseColumns.of(X, weights) if issparse(X) else X
+        return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights), precise=True)
+
+    @classmethod
+    def of_rows(cls, rows: Rows, *, precise: bool = False) -> Moments:
+        """The moments of a table, in one pass.
+
+        Parameters
+        ----------
+        rows : Rows
+            The validated table.
+        precise : bool, default=False
+            Whether in twice the working precision, which takes four times as long.
+        """
+        if rows.known is not None:
+            return rows.known
+        # Sums in twice the precision are too large to have many of them at once
+        few = 2 if precise and rows.n_columns > WIDE else 0
+        moments = rows.total(partial(_of_part, precise=precise), stretches=few)
+        squares = (moments.yy / moments.weight).tolist()
+        if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
+            check_targets(rows.y, rows.weights)
+        return moments
+
+    @np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
+    def __add__(self, other: Moments) -> Moments:
+        scale = np.maximum(self.scale, other.scale)
+        a, b = self._in_units(scale), other._in_units(scale)
+        weight = a.weight + b.weight
+        share, both = b.weight / weight, a.weight * b.weight / weight
+        # Of Doubled numbers where one of the two has them
+        a_mean, a_target, a_xx, a_xy = a._parts(b.low is not None)
+        b_mean, b_target, b_xx, b_xy = b._parts(a.low is not None)
+        precise = a.low is not None or b.low is not None
+        apart = Doubled.of if precise else np.add
+        step = apart(b.origin, -a.origin) * (1 / scale) + (b_mean - a_mean)
+        target_step = apart(b.target_origin, -a.target_origin) + (b_target - a_target)
+        total = plus_outer if precise else _plus_outer
+        xx = total([a_xx, b_xx], step * both, step)
+        xy = total([a_xy, b_xy], step * both, target_step)
+        means = a_mean + step * share, a_target + target_step * share
+        yy = a.yy + b.yy + both * plain(target_step) ** 2
+        parts = [*means, xx, xy]
+        low = Low(*(part.low for part in parts)) if precise else None
+        mean, target_mean, xx, xy = (part.high for part in parts) if precise else parts
+        held = None
+        if a.held is not None or b.held is not None:
+            now = np.concatenate([xx.diagonal(), yy])
+            held = np.maximum(np.maximum(a.largest_held, b.largest_held), now)
+        return Moments(
+            weight,
+            a.origin,
+            scale,
+            mean,
+            a.target_origin,
+            target_mean,
+            xx,
+            xy,
+            np.maximum(yy, 0.0),
+            a.n_rows + b.n_rows,
+            held,
+            low,
+        )
+
+    @property
+    def doubled(self) -> tuple[Doubled, ...]:
+        """Means of columns and targets, `xx` and `xy`, in twice the working precision."""
+        return self._parts(True)
+
+    def _parts(self, precise: bool) -> tuple:
+        """Means, xx and xy, as Doubled numbers where they are some, or are wanted so."""
+        high = self.mean, self.target_mean, self.xx, self.xy
+        if self.low is not None:
+            return tuple(map(Doubled, high, self.low))
+        return tuple(map(Doubled.of, high)) if precise else high
+
+    def __radd__(self, other) -> Moments:
+        first_of_a_sum = isinstance(other, int) and other == 0
+        return self if first_of_a_sum else NotImplemented
+
+    def __sub__(self, other: Moments) -> Moments:
+        # Rows removed are rows of negative weight
+        rest = replace(self, held=self.largest_held) + replace(other.times(-1.0), held=None)
+        return replace(rest, n_rows=self.n_rows - other.n_rows)
+
+    def times(self, factor: float) -> Moments:
+        """The moments of the same rows with other weights.
+
+        Parameters
+        ----------
+        factor : float
+            How many times as large as the weights that they have.
+        """
+        held = None if self.held is None else self.held * factor
+        return replace(
+            self,
+            weight=self.weight * factor,
+            xx=self.xx * factor,
+            xy=self.xy * factor,
+            yy=self.yy * factor,
+            held=held,
+            low=self.low and self.low._replace(xx=self.low.xx * factor, xy=self.low.xy * factor),
+        )
+
+    @property
+    def largest_held(self) -> np.ndarray:
+        """(d + t,): the largest scatter of each column and target that was ever held."""
+        if self.held is not None:
+            return self.held
+        return np.concatenate([self.xx.diagonal(), self.yy])
+
+    def _in_units(self, scale: np.ndarray) -> Moments:
+        if np.array_equal(scale, self.scale):
+            return self
+        ratio = self.scale / scale  # a power of two: exact
+        squares = np.concatenate([ratio**2, np.ones(len(self.yy))])
+        changed = {
+            "mean": self.mean * ratio,
+            "xx": self.xx * ratio * ratio[:, None],
+            "xy": self.xy * ratio[:, None],
+        }
+        held = None if self.held is None else self.held * squares
+        low = self.low and self.low._replace(
+            mean=self.low.mean * ratio,
+            xx=self.low.xx * ratio * ratio[:, None],
+            xy=self.low.xy * ratio[:, None],
+        )
+        return replace(self, scale=scale, held=held, low=low, **changed)
+
+    @property
+    def column_means(self) -> np.ndarray:
+        """(d,): the means of the columns, in their own units."""
+        return self.origin + self.scale * self.mean
+
+    @property
+    def target_means(self) -> np.ndarray:
+        """(t,): the means of the targets."""
+        return self.target_origin + self.target_mean
+
+
+def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
+    height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
+    total = None
+    for part in rows.parts(height):
+        moments = _of_group(part, precise)
+        if moments is not None:  # all weights of a part may be zero
+            total = moments if total is None else total + moments
+    return total
+
+
+def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return sum(matrices) + a[:, None] * b
+
+
+def diagonal_moments(rows: Rows) -> Moments:
+    """The moments of sparse columns, but of `xx` the diagonal only (a sparse matrix)."""
+    first = next(rows.blocks(rows.vector_rows, as_stored=True))
+    (origin, target_origin), (d, t) = _origins(*first), (rows.n_columns, rows.n_targets)
+
+    def of_part(part):
+        sums, squares, ys = np.zeros((d, 1 + t)), np.zeros(d), np.zeros((1 + t, 1 + t))
+        n_rows = 0
+        for x, y, s in part.blocks(part.vector_rows, as_stored=True):
+            x, table = x.moved(origin), np.column_stack([np.ones(len(y)), y - target_origin])
+            weighted = table if s is None else s[:, None] * table
+            sums += x.T @ weighted
+            squares += x.column_sums(weighted[:, 0])
+            ys += weighted.T @ table
+            n_rows += len(y)
+        return sums, squares, ys, n_rows
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums, squares, ys, n_rows = rows.total(of_part, add_each)
+        weight, y_sums = float(ys[0, 0]), ys[0, 1:]
+        mean, target_mean = sums[:, 0] / weight, y_sums / weight
+        scatter = squares - weight * mean**2
+        # A column stored in one row of each hundred millions differs from its mean; rounding does
+        scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
+        finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
+    if not finite.all():
+        check_targets(rows.y, rows.weights)
+        check_finite(rows.X.sparse.data, "X: what is stored")
+        check_finite(rows.X.dense, "X: the columns stored in full")
+        raise ValueError(
+            f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
+        )
+    yy = np.maximum(np.diag(ys)[1:] - y_sums * target_mean, 0.0)
+    xy = sums[:, 1:] - np.multiply.outer(mean, y_sums)
+    xx = dia_array((scatter[None], [0]), shape=(d, d))
+    ones = np.ones(d)
+    return Moments(weight, origin, ones, mean, target_origin, target_mean, xx, xy, yy, n_rows)
+
+
+def _sparse_pays(rows: Rows) -> bool:
+    """Whether products of what is stored cost less than those of dense blocks."""
+    return rows.is_sparse and DENSER * rows.stored < rows.size
+
+
+def _blocks(rows: Rows):
+    if _sparse_pays(rows):
+        return rows.blocks(rows.vector_rows, as_stored=True)
+    return rows.blocks()
+
+
+def _of_group(rows: Rows, precise: bool) -> Moments | None:
+    blocks = _blocks(rows)
+    start = next(blocks, None)
+    if start is None:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
+        x, y, s = start
+        # Of few rows the mean takes less time than to ask whether it is near zero
+        few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
+        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
+        scale = np.ones(len(origin))
+        moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
+        if not few and (far := _far(moments, x)).any():
+            # The first rows, or those of little weight, are far from the others
+            origin = np.where(far, origin + moments.mean, origin)
+            moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
+    scatter = moments.xx.diagonal()
+    if not scatter.size or (scatter.min() > TINY and scatter.max() < HUGE):
+        return moments
+    return _in_other_units(rows, moments, precise)
+
+
+def _mean(rows: np.ndarray) -> np.ndarray:
+    """The mean of few rows, exactly that of a constant column."""
+    first = rows[0]
+    return first + (rows - first).sum(axis=0) / len(rows)
+
+
+def _far(moments: Moments, x: np.ndarray | SparseColumns) -> np.ndarray:
+    """(d,): which columns have their mean far from their origin."""
+    far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
+    if isinstance(x, SparseColumns):  # the others stay at zero
+        far &= np.isin(np.arange(len(far)), x.where)
+    return far
+
+
+@np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
+def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
+    """The moments of the columns in units in which their squares neither overflow nor vanish."""
+    origin, scale, scatter = moments.origin, moments.scale.copy(), moments.xx.diagonal()
+    odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
+    spread = np.zeros(odd.size)
+    for x, _, _ in _blocks(rows):
+        if isinstance(x, SparseColumns):
+            distance = x.moved(np.where(np.isin(np.arange(len(origin)), x.where), origin, 0.0))
+            spread = np.maximum(spread, distance.largest()[odd])
+        else:
+            spread = np.maximum(spread, np.abs(x[:, odd] - origin[odd]).max(axis=0))
+    if not (spread <= WIDEST).all():
+        check_finite(rows.X, "X", rows.first)
+        raise ValueError(
+            f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
+            "floating-point numbers reach; divide the column."
+        )
+    if not spread.any():  # the odd columns are constant
+        return moments
+    scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
+    return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
+
+
+def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
+    """(d,) and (t,): values near the means, zero for sparse columns."""
+    if not isinstance(x, SparseColumns):
+        near, d = origin_of(x, y, s, far=0.5), x.shape[1]
+        return near[:d], near[d:]
+    near, origin = origin_of(x.dense, y, s, far=0.5), np.zeros(x.shape[1])
+    origin[x.where] = near[: x.where.size]
+    return origin, near[x.where.size :]
+
+
+def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
+    """A value near the mean of each column and target, exactly that of one that is constant.
+
+    Zero for those that have it within `far` times their range: there is little to gain, and where
+    all columns do there is nothing to subtract.
+    """
+    some = slice(None, None, -(-len(x) // SAMPLED))
+    rows = np.concatenate((x[some], y[some]), axis=1)
+    apart = rows - rows[0]
+    step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
+    near = rows[0] + step
+    spread = np.abs(apart).max(axis=0)
+    return np.where(np.abs(near) > far * spread, near, 0.0)
+
+
+def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
+    d = len(origin)
+    products = products_of(blocks, origin, target_origin, scale, precise=precise)
+    if precise:
+        return _precisely_centred(products, origin, target_origin, scale)
+    sums = products.sums
+    weight, means = sums[0, 0], sums[0, 1:] / sums[0, 0]
+    yy = np.maximum(products.yy - sums[0, 1 + d :] * means[d:], 0.0)
+    central = sums[1:, 1:]
+    central -= sums[1:, :1] * means
+    return Moments(
+        float(weight),
+        origin,
+        scale,
+        means[:d],
+        target_origin,
+        means[d:],
+        central[:d, :d],
+        central[:d, d:],
+        yy,
+        products.n_rows,
+    )
+
+
+def _precisely_centred(products: Products, origin, target_origin, scale) -> Moments:
+    d, sums = len(origin), products.sums
+    weight, row = float(plain(sums[0, 0])), sums[0, 1:]
+    means = Doubled.of(plain(row) / weight)
+    means = means + plain(row - means * weight) / weight
+    central = plus_outer([sums[1:, 1:]], -row, means)
+    low = central.low[:d]
+    return Moments(
+        weight,
+        origin,
+        scale,
+        means.high[:d],
+        target_origin,
+        means.high[d:],
+        central.high[:d, :d],
+        central.high[:d, d:],
+        np.maximum(central.high.diagonal()[d:], 0.0),
+        products.n_rows,
+        low=Low(means.low[:d], means.low[d:], low[:, :d], low[:, d:]),
+    )

@@ -1,0 +1,158 @@
+"""The products of [1, columns, targets] with each other, summed over blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from gd_regressor.arithmetic.doubled import STRIP, Doubled
+from gd_regressor.arithmetic.slices import bits_of, largest_of, leading_bits
+from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.sparse import SparseColumns
+from gd_regressor.data.table import Block
+
+
+@dataclass(frozen=True)
+class Products:
+    """Sums over rows: the first row and column are those of the ones."""
+
+    # (1 + d + t, 1 + d + t), without the rows of the targets where these are more than the columns;
+    # of type Doubled where asked
+    sums: np.ndarray | Doubled
+    yy: np.ndarray  # (t,)
+    n_rows: int
+
+
+def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) -> None:
+    """Write [1, (x - centre) / scale, y - target_centre] to `out`, rows times the root of s."""
+    x, y, s = block
+    d = len(centre)
+    out[:, 0] = 1
+    if centre.any():
+        np.subtract(x, centre, out=out[:, 1 : d + 1])
+    else:
+        out[:, 1 : d + 1] = x
+    np.subtract(y, target_centre, out=out[:, d + 1 :])
+    if (scale != 1).any():
+        out[:, 1 : d + 1] /= scale
+    if s is not None:
+        out *= np.sqrt(s)[:, None]
+
+
+def products_of(
+    blocks: Iterable[Block], origin, target_origin, scale, *, precise: bool = False
+) -> Products:
+    """Those of columns (X - origin) / scale; `precise` in twice the working precision."""
+    d, t = len(origin), len(target_origin)
+    # A symmetric product costs half, unless the targets with each other are most of it
+    height = 1 + d + t if t <= d or precise else 1 + d
+    sums, yy, n_rows, table = np.zeros((height, 1 + d + t)), np.zeros(t), 0, np.empty((0, 0))
+    sums = Doubled(sums, np.zeros_like(sums)) if precise else sums
+    for x, y, s in blocks:
+        sparse = isinstance(x, SparseColumns)
+        dense, where = (x.dense, x.where) if sparse else (x, slice(None))
+        if len(table) < len(x):
+            table = np.empty((len(x), 1 + dense.shape[1] + t))
+        block = table[: len(x)]
+        side_by_side(block, (dense, y, s), origin[where], target_origin, scale[where])
+        whole = _Sparse.of(block, x, scale, s) if sparse else block
+        if precise and sparse:
+            sums = sums + _exact(whole, len(x))
+        elif precise:
+            _add_exact(sums, block)
+        else:
+            sums += product(whole.T, whole)[:height]
+        if t > d:
+            yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
+        n_rows += len(x)
+    yy = yy if t > d else (sums.high if precise else sums).diagonal()[1 + d :]
+    return Products(sums, yy, n_rows)
+
+
+def _add_exact(sums: Doubled, table: np.ndarray) -> None:
+    """Add the products of the rows of a dense table, right to some 70 bits, strip by strip.
+
+    Each pair of columns once, and written in both places.
+    """
+    leading, rest = _split(table, len(table))
+    for first in range(0, table.shape[1], STRIP):
+        i, j = slice(first, first + STRIP), slice(first, None)
+        low = product(leading[:, i].T, rest[:, j]) + product(rest[:, i].T, table[:, j])
+        more = Doubled.of(product(leading[:, i].T, leading[:, j]), low)
+        more = sums[i, j] + more
+        sums.high[i, j], sums.low[i, j] = more.high, more.low
+        sums.high[j, i], sums.low[j, i] = more.high.T, more.low.T
+
+
+def _exact(table: _Sparse, m: int) -> Doubled:
+    """The products of m rows, as exact."""
+    leading, rest = _split(table, m)
+    across = leading.T @ rest
+    return Doubled.of(leading.T @ leading, across + across.T + rest.T @ rest)
+
+
+def _split(table: np.ndarray | _Sparse, m: int):
+    """The bits of each entry of which products of m rows are exact, and the rest."""
+    leading = _leading(table, bits_of(m))
+    return leading, table - leading
+
+
+def _leading(table, bits: int):
+    """Each entry rounded to `bits` bits below the largest of its column."""
+    if isinstance(table, _Sparse):
+        return table.leading(bits)
+    return leading_bits(table, largest_of(table), bits)
+
+
+@dataclass(frozen=True)
+class _Sparse:
+    """The same table of sparse columns: the dense part of it, and the sparse one (m, d)."""
+
+    table: np.ndarray  # (m, 1 + k + t): ones, full columns, targets
+    sparse: csr_array
+    where: np.ndarray  # (k,): the full columns
+
+    @classmethod
+    def of(cls, table, x: SparseColumns, scale, s) -> _Sparse:
+        sparse = x.sparse
+        data = sparse.data / scale[sparse.indices] if (scale != 1).any() else sparse.data
+        if s is not None:
+            data = data * np.repeat(np.sqrt(s), np.diff(sparse.indptr))
+        return cls(table, _like(sparse, data), x.where)
+
+    def leading(self, bits: int) -> _Sparse:
+        largest = np.zeros(self.sparse.shape[1])
+        np.maximum.at(largest, self.sparse.indices, np.abs(self.sparse.data))
+        data = leading_bits(self.sparse.data, largest[self.sparse.indices], bits)
+        return _Sparse(_leading(self.table, bits), _like(self.sparse, data), self.where)
+
+    def __sub__(self, other: _Sparse) -> _Sparse:
+        data = self.sparse.data - other.sparse.data
+        return _Sparse(self.table - other.table, _like(self.sparse, data), self.where)
+
+    @property
+    def T(self) -> _Transposed:
+        return _Transposed(self)
+
+
+@dataclass(frozen=True)
+class _Transposed:
+    of: _Sparse
+
+    def __matmul__(self, other: _Sparse) -> np.ndarray:
+        mine, d, k = self.of, other.sparse.shape[1], len(other.where)
+        width = other.table.shape[1] - k + d
+        ready = np.concatenate([[0], 1 + other.where, np.arange(1 + d, width)])
+        products = np.zeros((width, width))
+        products[1 : d + 1, 1 : d + 1] = (mine.sparse.T @ other.sparse).toarray()
+        products[1 : d + 1, ready] += mine.sparse.T @ other.table
+        products[ready, 1 : d + 1] += (other.sparse.T @ mine.table).T
+        products[np.ix_(ready, ready)] += mine.table.T @ other.table
+        return products
+
+
+def _like(sparse: csr_array, data: np.ndarray) -> csr_array:
+    return csr_array((data, sparse.indices, sparse.indptr), shape=sparse.shape)

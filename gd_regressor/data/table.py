@@ -1,0 +1,177 @@
+"""Row blocks, and sums over stretches of them."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gd_regressor.arithmetic.threads import summed
+from gd_regressor.data.sparse import SparseColumns
+
+# A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
+# ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
+# of two blocks to run at full speed, half of that for products with vectors.
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
+# Each stretch of rows is one task with one partial sum. Their number does not depend on the
+# number of threads, so neither does the order of additions: the bits are the same.
+STRETCHES = 16
+# Tables of up to SMALL entries are worth more than moments, which square the condition number
+SMALL = 1 << 20
+# Of more columns than this, results of d x d numbers are large beside a block of rows
+WIDE = 400
+# Entries of sparse columns that a stretch has for each column, for its sum to be worth adding
+SPARSEST = 32
+
+# A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
+Block = tuple["np.ndarray | SparseColumns", np.ndarray, "np.ndarray | None"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None."""
+
+    X: np.ndarray | SparseColumns
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    dtype: Any = np.float64  # of the columns in blocks: what products are made in
+    unit: float = 1.0  # what the weights were divided by, a power of two
+    kept: np.dtype | None = None  # the precision of what is learnt, where X has another
+    on_disk: bool = False  # where reading the rows again takes longer than what is done with them
+    known: Any = None  # the moments, where a first pass has made them
+    first: int = 0  # the number of the first row, in the table that this is a part of
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    @property
+    def n_columns(self) -> int:
+        return self.X.shape[1]
+
+    @property
+    def n_targets(self) -> int:
+        return self.y.shape[1]
+
+    @property
+    def size(self) -> int:
+        """Entries of X."""
+        return self.n_rows * self.n_columns
+
+    @property
+    def is_sparse(self) -> bool:
+        return isinstance(self.X, SparseColumns)
+
+    @property
+    def stored(self) -> int:
+        """Entries of X and y that are stored."""
+        entries = self.X.stored if self.is_sparse else self.size
+        return entries + self.n_rows * self.n_targets
+
+    @property
+    def precision(self) -> np.dtype:
+        """Of what is learnt from X: single where X is, else double."""
+        if self.kept is not None:
+            return self.kept
+        return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.n_rows if self.weights is None else self.weights.sum())
+
+    @property
+    def block_rows(self) -> int:
+        return max(BLOCK_ENTRIES // self.width, BLOCK_ROWS)
+
+    @property
+    def width(self) -> int:
+        """Columns and targets."""
+        return self.n_columns + self.n_targets
+
+    @property
+    def targets_only(self) -> Rows:
+        """The same targets and weights beside no columns."""
+        return replace(self, X=np.empty((self.n_rows, 0)), known=None)
+
+    @property
+    def vector_rows(self) -> int:
+        if self.is_sparse:  # scipy's own work on a product costs more than the cache saves
+            return self.n_rows
+        entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
+        return max(entries // self.width, BLOCK_ROWS // 2)
+
+    def part(self, first: int, last: int) -> Rows:
+        """The rows `first` to `last` (excluded)."""
+        weights = None if self.weights is None else self.weights[first:last]
+        X, y = self.X[first:last], self.y[first:last]
+        return replace(self, X=X, y=y, weights=weights, known=None, first=self.first + first)
+
+    def parts(self, height: int) -> Iterator[Rows]:
+        """Parts of `height` rows and the rest."""
+        if height >= self.n_rows:
+            yield self
+            return
+        for row in range(0, self.n_rows, height):
+            yield self.part(row, min(row + height, self.n_rows))
+
+    def spans(self, height: int | None = None) -> Iterator[slice]:
+        """The blocks, of `block_rows` or `height` rows."""
+        height = height or self.block_rows
+        for row in range(0, self.n_rows, height):
+            yield slice(row, min(row + height, self.n_rows))
+
+    def columns(self, rows: slice) -> np.ndarray:
+        """Those of a block, dense."""
+        x = self.X[rows].toarray() if self.is_sparse else self.X[rows]
+        return np.asarray(x, dtype=self.dtype)
+
+    def blocks(self, height: int | None = None, *, as_stored: bool = False) -> Iterator[Block]:
+        """Their contents; rows without weight are absent. Sparse columns dense, or `as_stored`."""
+        as_stored = as_stored and self.is_sparse
+        for rows in self.spans(height):
+            x = self.X[rows].astype(self.dtype) if as_stored else self.columns(rows)
+            y = np.asarray(self.y[rows], dtype=np.float64)
+            s = None if self.weights is None else self.weights[rows]
+            if s is not None and not s.all():
+                x, y, s = x[s > 0], y[s > 0], s[s > 0]
+            if len(x):
+                yield x, y, s
+
+    def total(
+        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+    ) -> Any:
+        """The sum of `work(part)` over stretches of all rows, by `add`, in the order of the rows.
+
+        None counts nothing. On the threads at hand; few results wait to be added at any time.
+        """
+        stretches = stretches or self._n_stretches
+        if stretches == 1:
+            return work(self)
+        return summed(self._stretches if self.is_sparse else self._cut(stretches), work, add)
+
+    @property
+    def _n_stretches(self) -> int:
+        if self.n_rows * self.width < BLOCK_ENTRIES:
+            return 1
+        # What a stretch of sparse rows gives is as long as the columns are many
+        least = max(BLOCK_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
+        return min(max(self.stored // least, 1), STRETCHES)
+
+    def _cut(self, stretches: int) -> Iterator[Rows]:
+        cuts = (self.n_rows * i // stretches for i in range(stretches + 1))
+        return (self.part(*span) for span in pairwise(cuts))
+
+    @cached_property
+    def _stretches(self) -> list[Rows]:
+        """Of sparse columns, which take long to cut."""
+        return list(self._cut(self._n_stretches))
+
+
+def add_each(a, b) -> list:
+    """Sums of several things at once."""
+    return list(map(operator.add, a, b))

@@ -1,0 +1,172 @@
+"""The records that every room above speaks in: status, iterate, path, result."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import Point
+
+# Shown the losses (m, t) from update k on, as they become known
+Watch = Callable[[int, np.ndarray], None]
+Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
+
+
+class Status(str, Enum):
+    """How a fit ended; the value is a sentence of advice that begins with the member's name.
+
+    A member is a string, and prints as that sentence; compare it with the members.
+
+    Examples
+    --------
+    >>> from gd_regressor import GDLinearRegressor, Status
+    >>> model = GDLinearRegressor().fit([[0.0], [1.0], [2.0]], [1.0, 2.0, 2.0])
+    >>> model.status_ is Status.CONVERGED
+    True
+    >>> print(model.status_.name, "-", model.status_)
+    CONVERGED - converged: the loss has settled to within tol
+    """
+
+    CONVERGED = "converged: the loss has settled to within tol"
+    MAX_ITER = (
+        "max_iter: all max_iter updates were made, as tol=None asks, or else before the loss has "
+        "settled: then lower a learning_rate that is not below max_learning_rate_, raise max_iter, "
+        'scale the columns (StandardScaler) or use learning_rate="auto"'
+    )
+    DIVERGED = (
+        "diverged: the loss climbed beyond any use and the run was stopped there; lower "
+        'learning_rate below max_learning_rate_, scale the columns or use learning_rate="auto"'
+    )
+    ILL_CONDITIONED = (
+        "ill_conditioned: the columns are so nearly dependent that few digits of the coefficients "
+        "are left; drop or combine columns"
+    )
+    INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """One point of a descent, in the coordinates of its loss."""
+
+    k: int  # updates made so far
+    theta: Point  # (p, t): one column per target, the intercept last where there is one
+    loss: np.ndarray  # (t,): F at theta
+    gradient: np.ndarray  # (p, t): of F at theta
+    direction: np.ndarray  # (p, t): P times the gradient
+
+    @property
+    def slope(self) -> np.ndarray:
+        """(t,): <g, Pg>, what a step along the direction lowers F by at first."""
+        return np.vecdot(self.gradient, self.direction, axis=0)
+
+
+@dataclass(frozen=True)
+class Records:
+    """What stopping rules, plots and warnings may know of consecutive iterates first..last."""
+
+    losses: np.ndarray  # (m, t): F_k
+    decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
+    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or the path's estimate of it
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The steepest direction of a loss."""
+
+    largest: float  # L, the largest eigenvalue of the Hessian of F
+    direction: np.ndarray  # (p,): its eigenvector
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a descent found: in the raw coordinates of the data, the same shape for every option."""
+
+    coef: np.ndarray  # (t, d)
+    intercept: np.ndarray  # (t,), zeros without an intercept
+    n_iter: int
+    loss_curve: np.ndarray  # (n_iter + 1,): mean over targets of F after k updates
+    gaps: np.ndarray  # (t,): how far the losses still are above their minima
+    variance: np.ndarray  # (t,): V, the unit of losses
+    status: Status
+    curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
+    max_learning_rate: float | None = None  # the stability limit, likewise
+    condition_number: float | None = None  # of the scaled columns; None where it played no part
+    coef_error: float | None = None  # estimated relative error of the coefficients, likewise
+    rank: int | None = None  # of the centred columns, likewise
+    metric: str | None = None  # where the metric came from, likewise
+    gap_is_exact: bool = False  # else gaps are lower bounds
+
+    @property
+    def gap(self) -> float:
+        """How far the mean loss still is above its minimum."""
+        return float(self.gaps.mean())
+
+    @property
+    def relative_gap(self) -> float:
+        """The same in units of V, for the target where it is largest."""
+        return float((self.gaps / self.variance).max())
+
+
+@dataclass(frozen=True)
+class End:
+    """Where a path ends under a stopping rule."""
+
+    k: int  # updates made
+    status: Status
+    losses: np.ndarray  # (k + 1, t): of all iterates up to there
+
+
+class Path(ABC):
+    """All iterates of one descent, made by walking or known in closed form.
+
+    Subclasses say what the iterates are (`points`, `records`); where the path ends is the same
+    question for all of them, so `first` is written once, here.
+    """
+
+    stride: int = 1  # how many updates `first` may look at in one go
+    gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
+
+    @abstractmethod
+    def at(self, k: int) -> Point:
+        """The (p, t) parameters after `k` updates."""
+
+    @abstractmethod
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Parameters (m, p, t) and losses (m, t) after each of `ks` (m,) updates."""
+
+    @abstractmethod
+    def records(self, first: int, last: int) -> Records:
+        """What is known of the iterates `first` to `last`, both included."""
+
+    def losses(self, first: int, last: int) -> np.ndarray:
+        """F after `first` to `last` updates (both included), one column per target."""
+        return self.records(first, last).losses
+
+    def first(self, stop, watch: Callable[[int, np.ndarray], None] | None = None) -> End:
+        """The end of the path: the first number of updates at which `stop` is satisfied.
+
+        `watch(k, losses)` is shown the losses from update k on as they become known.
+        """
+        records = self.records(0, 0)
+        state, k, status, known = stop.start(records), 0, None, [records.losses]
+        watch = watch or (lambda k, losses: None)
+        try:
+            watch(0, records.losses)
+            while status is None:
+                # Looking ahead doubles, so a path that ends early costs little
+                last = min(k + min(max(k, 1), self.stride), stop.max_iter)
+                records = self.records(k + 1, last)
+                seen, status, state = stop.look(k + 1, records, state)
+                known.append(records.losses[:seen])
+                k += seen
+                watch(k + 1 - seen, known[-1])
+        except KeyboardInterrupt:
+            status = Status.INTERRUPTED
+        return End(k, status, np.concatenate(known))

@@ -1,0 +1,97 @@
+"""The one loop: a generator of iterates, and the path that records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import Point, plain
+from gd_regressor.descent.records import Iterate, Path, Records
+
+
+def iterates(loss, start: Point, metric, rule) -> Iterator[Iterate]:
+    """Descend from `start`, for ever: w <- w - eta P grad F(w), with the rule's momentum."""
+    k, theta, state = 0, start, rule.start(start)
+    value, gradient = loss.value_and_gradient(theta)
+    while True:
+        here = Iterate(k, theta, value, gradient, metric.apply(gradient))
+        yield here
+        theta, value, gradient, state = rule.next(state, here, loss)
+        k += 1
+
+
+class Walk(Path):
+    """A path known as far as it was walked: losses of all iterates, parameters of the last.
+
+    `here` is that last iterate. Asking for the parameters of an earlier one starts again.
+    """
+
+    def __init__(self, loss, start: Point, metric, rule) -> None:
+        self._parts = loss, start, metric, rule
+        self._set_out()
+
+    @np.errstate(over="ignore", invalid="ignore")  # seen by the bounds of divergence
+    def _set_out(self) -> None:
+        self._iterates = iterates(*self._parts)
+        self.here = next(self._iterates)
+        self._known = [self._record(self.here, np.zeros(len(self.here.loss)))]
+
+    def _record(self, here: Iterate, decrease: np.ndarray) -> Records:
+        gap = np.maximum(here.slope, 0.0) / (2 * self._parts[2].steepness)
+        return Records(here.loss[None], decrease[None], gap[None])
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _advance(self, k: int) -> None:
+        while self.here.k < k:
+            before, here = self.here, next(self._iterates)
+            # The trapezium rule is exact on a quadratic, and free of the rounding of F
+            slopes = before.gradient + here.gradient
+            moved = plain(before.theta - here.theta)
+            decrease = np.vecdot(slopes, moved, axis=0) / 2
+            self.here = here
+            self._known.append(self._record(here, decrease))
+
+    def at(self, k: int) -> Point:
+        if k < self.here.k:
+            self._set_out()
+        self._advance(k)
+        return self.here.theta
+
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        thetas: list = [None] * len(ks)
+        for i in np.argsort(ks, kind="stable"):
+            thetas[i] = plain(self.at(ks[i]))
+        return np.array(thetas), np.array([self._known[k].losses[0] for k in ks])
+
+    def records(self, first: int, last: int) -> Records:
+        self._advance(last)
+        known = self._known[first : last + 1]
+        if len(known) == 1:
+            return known[0]
+        return Records(
+            np.concatenate([k.losses for k in known]),
+            np.concatenate([k.decreases for k in known]),
+            np.concatenate([k.gaps for k in known]),
+        )
+
+
+class Moved(Path):
+    """A path that begins at `start`: one from zero on the residuals there, moved.
+
+    For a good start, beside whose residuals the rounding of y - X w at each iterate would show.
+    """
+
+    def __init__(self, path: Path, start: np.ndarray) -> None:
+        self._path, self._start = path, start
+        self.stride, self.gap_is_exact = path.stride, path.gap_is_exact
+
+    def at(self, k: int) -> Point:
+        return self._start + self._path.at(k)
+
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        thetas, losses = self._path.points(ks)
+        return self._start + thetas, losses
+
+    def records(self, first: int, last: int) -> Records:
+        return self._path.records(first, last)

@@ -1,0 +1,1 @@
+"""What stands between the estimator's public verbs and a descent."""

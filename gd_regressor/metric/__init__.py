@@ -1,0 +1,1 @@
+"""The metric P, which turns a gradient into a direction."""

@@ -1,0 +1,80 @@
+"""The metric of a table with more columns than rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+
+# Products of the rows square their condition number: they do where no singular value that counts is
+# below this share of the largest
+CLEAR = 1e-4
+
+
+@dataclass(frozen=True)
+class RowSpace:
+    """The pseudoinverse of the Hessian, from the singular values of the centred rows.
+
+    A descent in it that starts in the space of the rows stays there, and there the minimiser is
+    the one of least |w|: so the columns share one scale. Singular values below `eps max(n, d)`
+    times the largest are rounding.
+    """
+
+    basis: np.ndarray  # (d, r): orthonormal, of the space of the centred rows
+    values: np.ndarray  # (r,): from the largest on
+    scale: np.ndarray  # (d,): one power of two
+
+    source, steepness = "dual", 1.0
+
+    @classmethod
+    def of(cls, x: np.ndarray, scale: np.ndarray, *, centred: bool) -> RowSpace:
+        """That of rows (n, d), weighted by the roots of their shares."""
+        squares, left = np.linalg.eigh(x @ x.T)
+        squares, left = squares[::-1], left[:, ::-1]
+        n = len(x) - centred
+        if _clear(squares, n):
+            values = np.sqrt(squares[:n])
+            return cls(x.T @ (left[:, :n] / values), values, scale)
+        basis, upper = np.linalg.qr(x.T)
+        left, values, _ = np.linalg.svd(upper)
+        values = _above_rounding(values, x.shape)
+        return cls(basis @ left[:, : len(values)], values, scale)
+
+    @property
+    def condition_number(self) -> float:
+        return float(self.values[0] / self.values[-1]) if self.values.size else 1.0
+
+    def apply(self, gradient: np.ndarray) -> np.ndarray:
+        """P times a gradient (p, t), 1/2 on the intercept (the last of p = d + 1)."""
+        d = len(self.scale)
+        direction = gradient / 2
+        half = (self.basis.T @ direction[:d]) / self.values[:, None] ** 2
+        direction[:d] = self.basis @ half
+        return direction
+
+    def admissible(self, theta: np.ndarray) -> np.ndarray:
+        """The nearest point (p, t) in the space of the rows."""
+        d = len(self.scale)
+        inside = theta.copy()
+        inside[:d] = self.basis @ (self.basis.T @ theta[:d])
+        return inside
+
+
+def singular_values(x: np.ndarray, *, centred: bool) -> np.ndarray:
+    """Those of a matrix with more columns than rows that are not rounding, from the largest on."""
+    squares, n = np.linalg.eigvalsh(x @ x.T)[::-1], len(x) - centred
+    if _clear(squares, n):
+        return np.sqrt(squares[:n])
+    upper = np.linalg.qr(x.T, mode="r")
+    return _above_rounding(np.linalg.svd(upper, compute_uv=False), x.shape)
+
+
+def _clear(squares: np.ndarray, n: int) -> bool:
+    """Whether `n` of these eigenvalues, all that centring leaves, are far above rounding."""
+    return n > 0 and bool(squares[n - 1] > CLEAR**2 * squares[0])
+
+
+def _above_rounding(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return values[values > EPS * max(shape) * values.max(initial=0)]

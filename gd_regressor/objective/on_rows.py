@@ -1,0 +1,374 @@
+"""The squared loss of a table, in the coordinates that a descent moves in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, eigsh
+
+from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residual
+from gd_regressor.arithmetic.slices import Slices, largest_of
+from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows, add_each
+from gd_regressor.descent.records import Curvature
+
+# Doubled arithmetic makes some ten arrays of the size of a block
+DOUBLED_ENTRIES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates theta = (w; b) for columns (X - centre) / scale and targets y - target_centre.
+
+    The last of the p = d + 1 coordinates is the intercept; without one, p = d.
+    """
+
+    centre: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,): powers of two
+    target_centre: np.ndarray  # (t,)
+    fit_intercept: bool
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.scale) + self.fit_intercept
+
+    @classmethod
+    def raw(cls, rows: Rows, fit_intercept: bool) -> Frame:
+        """The coordinates of the textbooks: columns and targets as they are."""
+        d, t = rows.n_columns, rows.n_targets
+        return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
+
+    @classmethod
+    def of(cls, moments: Moments, scale: np.ndarray, fit_intercept: bool) -> Frame:
+        """Coordinates of columns divided by `scale`; with an intercept, centred at their means."""
+        centre, target_centre = moments.column_means, moments.target_means
+        if not fit_intercept:
+            centre, target_centre = np.zeros_like(centre), np.zeros_like(target_centre)
+        return cls(centre, scale, target_centre, fit_intercept)
+
+    def to_raw(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        """(d, t) coefficients and (t,) intercepts of the raw columns."""
+        if isinstance(theta, Doubled):
+            w, b = map(Doubled, self.split(theta.high), self.split(theta.low))
+            w = w * (1 / self.scale)[:, None]  # powers of two: exact
+            b = b + self.target_centre
+            return plain(w), plain(b - (w * self.centre[:, None]).sum(axis=0))
+        w, b = self.split(theta)
+        w = w / self.scale[:, None]
+        return w, b + self.target_centre - self.centre @ w
+
+    def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
+        w, b = w * self.scale[:, None], b - self.target_centre + self.centre @ w
+        return np.concatenate((w, b[None])) if self.fit_intercept else w
+
+    def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""
+        if self.fit_intercept:
+            return theta[..., :-1, :], theta[..., -1, :]
+        return theta, np.zeros_like(theta[..., 0, :])
+
+
+def target_scales(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
+    """(t,) V, the unit of losses, and (t,) the mean square of y, the unit of their rounding.
+
+    V is the weighted variance of y, its mean square without an intercept, and 1 where that is 0.
+    """
+    variance = moments.yy / moments.weight
+    square = variance + moments.target_means**2
+    variance = variance if fit_intercept else square
+    return np.where(variance == 0, 1.0, variance), square
+
+
+def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
+    """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
+
+    In doubled precision: a start may be so good that the residual is tiny beside y.
+    """
+    target = np.zeros(rows.y.shape)
+
+    def of_part(part):
+        mine = target[part.first - rows.first :]
+        for span in part.spans():
+            y = np.asarray(part.y[span], dtype=np.float64)
+            mine[span] = residual(part.columns(span), y, w, b)
+
+    rows.total(of_part)
+    return replace(rows, y=target, known=None)
+
+
+@dataclass(frozen=True)
+class DataLoss:
+    """F(theta), the weighted mean squared error over the rows, one value per target.
+
+    Each method passes over the rows once. A block is centred, used twice while it is in cache
+    and forgotten: centring the products afterwards instead would cost the digits that the
+    offset has.
+    """
+
+    rows: Rows
+    frame: Frame
+    # What the columns of a block are moved by, None for all of the centre. The rest is taken out of
+    # the products, which spares columns near zero a copy
+    shift: np.ndarray | None = None
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F (t,) and its gradient (p, t) at `theta` (p, t)."""
+        w, b = self._unscaled(theta)
+        blocks, target_centre = self._reader(), self.frame.target_centre
+
+        def of_part(part):
+            value, gradient = np.zeros(len(b)), np.zeros((len(w) + 1, len(b)))
+            for x, y, s in blocks(part):
+                residual = y - target_centre
+                residual -= product(x, w)
+                residual -= b
+                weighted = residual if s is None else s[:, None] * residual
+                value += np.einsum("ij,ij->j", weighted, residual)
+                gradient[:-1] += product(x.T, weighted.astype(x.dtype, copy=False))
+                gradient[-1] += weighted.sum(axis=0)
+            return value, gradient
+
+        value, gradient = self._mean(of_part)
+        return value, -2 * gradient
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """The Hessian of F times each column of `direction` (p, m)."""
+        w, b = self._unscaled(direction)
+        blocks, b = self._reader(), b.astype(w.dtype)
+
+        def of_part(part):
+            total = np.zeros((len(w) + 1, len(b)))
+            for x, _, s in blocks(part):
+                slope = product(x, w)
+                slope += b
+                if s is not None:
+                    slope *= s[:, None].astype(w.dtype)
+                total[:-1] += product(x.T, slope)
+                total[-1] += slope.sum(axis=0, dtype=np.float64)
+            return 0.0, total
+
+        return 2 * self._mean(of_part)[1]
+
+    def lipschitz(self) -> Curvature:
+        """The largest eigenvalue of the Hessian, by Lanczos iteration where there are many."""
+        p = self.frame.n_parameters
+        if p <= 32:  # the Hessian itself takes one pass
+            values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
+            return Curvature(float(values[-1]), vectors[:, -1])
+        operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
+        start = np.random.default_rng(0).standard_normal(p)  # fixed: the same bits every time
+        # The error of an eigenvalue is the square of its vector's: 1e-14 of the largest
+        values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-7)
+        return Curvature(float(values[0]), vectors[:, 0])
+
+    def _unscaled(self, theta):
+        w, b = self.frame.split(theta)
+        w = w / self.frame.scale[:, None]
+        if self.shift is not None:
+            b = b - (self.frame.centre - self.shift) @ w
+        return w.astype(self.rows.dtype, copy=False), b
+
+    def _reader(self):
+        """What yields the blocks of a part of the rows; it holds no other part of them."""
+        shift = self.frame.centre if self.shift is None else self.shift
+        shift = shift.astype(self.rows.dtype)
+        moved, single = shift.any(), shift.dtype == np.float32 and not self.rows.is_sparse
+
+        def blocks(part):
+            for x, y, s in part.blocks(part.vector_rows, as_stored=True):
+                if moved:
+                    x = x.moved(shift) if part.is_sparse else x - shift
+                elif single and x.flags.c_contiguous:
+                    # Products with a vector read rows side by side, at half the speed of memory:
+                    # too slow for single precision. What is read in one go first is in cache then
+                    np.dot(x.ravel(), x.ravel())
+                yield x, y, s
+
+        return blocks
+
+    def _mean(self, work):
+        """Sum over the rows; divide by the weight, and the columns by their scale."""
+        value, total = self.rows.total(work, add_each)
+        weight = self.rows.total_weight
+        if self.shift is not None:
+            rest = self.frame.centre - self.shift
+            total[:-1] -= np.multiply.outer(rest, total[-1])
+        total /= weight
+        total[:-1] /= self.frame.scale[:, None]
+        return value / weight, total if self.frame.fit_intercept else total[:-1]
+
+
+@dataclass(frozen=True)
+class DoubledLoss:
+    """The same loss at points of twice the working precision, with all sums in that precision.
+
+    Where columns nearly depend on each other, the digits of the coefficients are what is left of
+    the digits of residual and gradient after the square of the condition number.
+    """
+
+    rows: Rows
+    frame: Frame
+    slices: int = 2  # of leading bits: each takes 22 from the rounding
+
+    def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
+
+        def of_part(part):
+            height = max(DOUBLED_ENTRIES // part.width, 1)
+            return reduce(_both, (self._sums(theta, *block) for block in part.blocks(height)), None)
+
+        value, gradient = map(plain, self.rows.total(of_part, add_each))
+        weight = self.rows.total_weight
+        return value / weight, -2 * gradient / weight
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """The Hessian of F times each column of `direction` (p, m): a gradient beside targets 0."""
+        nothing = np.broadcast_to(0.0, (self.rows.n_rows, direction.shape[1]))
+        rows = replace(self.rows, y=nothing, known=None)
+        frame = replace(self.frame, target_centre=nothing[0])
+        return replace(self, rows=rows, frame=frame).value_and_gradient(Doubled.of(direction))[1]
+
+    def _sums(self, theta: Doubled, x, y, s) -> tuple[Doubled, Doubled]:
+        """The sums over a block that make the loss (t,) and its gradient (p, t)."""
+        frame, shape = self.frame, (len(x), self.frame.n_parameters)
+        # What is done with each column is fast along the longer side
+        table = np.ones(shape, order="F" if shape[0] > shape[1] else "C")
+        centre, targets = np.zeros(shape[1]), frame.target_centre
+        np.multiply(x, 1 / frame.scale, out=table[:, : x.shape[1]])
+        np.multiply(frame.centre, 1 / frame.scale, out=centre[: x.shape[1]])
+        if s is not None:  # of which powers of two are taken into the rows, to be of like size
+            power = np.ldexp(1.0, np.frexp(s)[1] >> 1)[:, None]
+            table, centre, y, targets = table * power, centre * power, y * power, targets * power
+            s = s[:, None] / power**2
+        design = Doubled.of(table, -centre)
+        largest, terms = largest_of(design.high), max(shape)
+        design = Slices.of(design, largest, terms, self.slices)
+        # Terms x_ij w_j of a row have one last bit where w_j has that of the largest, over x_j
+        size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
+        largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
+        residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, self.slices)
+        weighted = residual if s is None else residual * s
+        squares = np.ascontiguousarray((weighted.high * residual.high).T).sum(axis=1)  # in pairs
+        sliced = Slices.of(weighted, largest_of(weighted.high), terms, self.slices)
+        return Doubled.of(squares), design.T @ sliced
+
+
+def _both(a, b):
+    return b if a is None else add_each(a, b)
+
+
+@dataclass(frozen=True)
+class MomentLoss:
+    """The same loss from the moments of the rows, for no pass: right to a few eps of F at zero.
+
+    In a frame centred at their means, where the intercept is apart from the coefficients.
+    """
+
+    moments: Moments
+    frame: Frame
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the rows."""
+        w, b = self.frame.split(theta)
+        gradient = 2 * theta
+        if not w.any():
+            gradient[: len(w)] = self.slope
+            return self.value + b**2, gradient
+        change = self.slope + self.hessian @ w
+        gradient[: len(w)] = change
+        value = self.value + np.vecdot(w, self.slope + change, axis=0) / 2 + b**2
+        return np.maximum(value, 0.0), gradient
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """As that of the rows."""
+        product = 2 * direction
+        w, _ = self.frame.split(direction)
+        product[: len(w)] = self.hessian @ w
+        return product
+
+    @cached_property
+    def value(self) -> np.ndarray:
+        """(t,): at zero coefficients, with the best intercept."""
+        value = self.moments.yy / self.moments.weight
+        return value if self.frame.fit_intercept else value + self.moments.target_means**2
+
+    @cached_property
+    def slope(self) -> np.ndarray:
+        """(d, t): the gradient there, in the coefficients."""
+        slope = self.moments.xy * (self._units / self.moments.weight)[:, None]
+        if not self.frame.fit_intercept:
+            slope = slope + np.multiply.outer(self._means, self.moments.target_means)
+        return -2 * slope
+
+    @cached_property
+    def hessian(self) -> np.ndarray:
+        """(d, d), of the coefficients."""
+        hessian = self.moments.xx * (self._units / self.moments.weight)[:, None]
+        hessian *= self._units
+        if not self.frame.fit_intercept:
+            hessian += np.multiply.outer(self._means, self._means)
+        hessian *= 2
+        return hessian
+
+    @property
+    def _units(self) -> np.ndarray:
+        return self.moments.scale / self.frame.scale
+
+    @property
+    def _means(self) -> np.ndarray:
+        return self.moments.column_means / self.frame.scale
+
+
+@dataclass(frozen=True)
+class PreciseMomentLoss(MomentLoss):
+    """From moments of twice the working precision, at points of it."""
+
+    def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the rows."""
+        value, gradient = MomentLoss.value_and_gradient(self, plain(theta))
+        d = len(self.frame.scale)
+        w = theta[:d]
+        for first in range(0, d, STRIP):  # what doubled products need beside is several times them
+            strip = slice(first, min(first + STRIP, d))
+            hessian, slope = self._doubled(strip)
+            for j in range(w.shape[1]):
+                change = (hessian * w[:, j]).sum(axis=1) + slope[:, j]
+                gradient[strip, j] = 2 * plain(change)
+        return value, gradient
+
+    def _doubled(self, rows: slice) -> tuple[Doubled, Doubled]:
+        """These rows of half the Hessian of the coefficients, and of half the slope at zero."""
+        moments, units = self.moments, self._units
+        mean, target_mean, xx, xy = moments.doubled
+        share = units / moments.weight
+        hessian = xx[rows] * (units[rows, None] * share)
+        slope = -(xy[rows] * share[rows, None])
+        if not self.frame.fit_intercept:
+            means = (Doubled.of(moments.origin / moments.scale) + mean) * units
+            targets = Doubled.of(moments.target_origin) + target_mean
+            hessian = hessian + means[rows, None] * means[None]
+            slope = slope - means[rows, None] * targets[None]
+        return hessian, slope
+
+
+@dataclass(frozen=True)
+class KnownAtZero:
+    """A loss that is known at zero coefficients from moments: no pass over the rows there."""
+
+    loss: DataLoss | DoubledLoss
+    at_zero: MomentLoss
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        """As those of the loss."""
+        point = plain(theta)
+        if self.loss.frame.split(point)[0].any():
+            return self.loss.value_and_gradient(theta)
+        return self.at_zero.value_and_gradient(point)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """As that of the loss."""
+        return self.loss.hessian_product(direction)

@@ -1,0 +1,1 @@
+"""Pictures of a fitted model; matplotlib is imported when drawing."""

@@ -1,0 +1,1 @@
+"""Rows that come once: what is kept of them, and the descent on that."""

@@ -1,0 +1,1 @@
+"""A number as learning_rate: the textbooks' iterates."""
