@@ -12,7 +12,7 @@ from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.descent.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
-from gd_regressor.objective.on_rows import Frame, target_scales
+from gd_regressor.objective.on_rows import Frame, scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
 
 
@@ -103,7 +103,7 @@ def gd_path(
         path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
         with np.errstate(over="ignore", invalid="ignore"):
             thetas, losses = path.points(points)
-        variance, _ = target_scales(targets, fit_intercept)
+        variance = scales_of(targets, fit_intercept).variance
         bound = divergence_bound(path.losses(0, 0)[0], variance, X.dtype)
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():

@@ -30,7 +30,7 @@ from gd_regressor.data.inputs import (
 )
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import SMALL
-from gd_regressor.descent.records import Result, Status
+from gd_regressor.descent.records import Reason, Request, Result, Status
 from gd_regressor.descent.steps import (
     ConstantStep,
     check_bool,
@@ -39,6 +39,7 @@ from gd_regressor.descent.steps import (
     is_real,
 )
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
+from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import closed_form_pays, follow_textbook
 
@@ -619,23 +620,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
 
     def _follow(self, data, start) -> Result:
-        options = {
-            "fit_intercept": bool(self.fit_intercept),
-            "max_iter": int(self.max_iter),
-            "tol": self.tol,
-            "watch": self._write_losses if self.verbose else None,
-        }
+        request = Request(bool(self.fit_intercept), int(self.max_iter), self.tol)
+        observers = (Verbose(int(self.verbose)),) if self.verbose else ()
         if self.learning_rate == "auto":
             if isinstance(data, Stream):
-                return data.follow_auto(start, **options)
+                return data.follow_auto(start, request, observers)
             rung = "moments" if isinstance(data, DaskRows) else None
-            return follow_auto(data, start, rung=rung, **options)
+            return follow_auto(data, start, request, observers, rung=rung)
         step = ConstantStep(float(self.learning_rate), float(self.momentum))
         if isinstance(data, DaskRows):
             data = Stream.of_table(data, 2)
         if isinstance(data, Stream):
-            return data.follow_textbook(step, start, **options)
-        return follow_textbook(data, step, start, **options)
+            return data.follow_textbook(step, start, request, observers)
+        return follow_textbook(data, step, start, request, observers)
 
     def _write(self, result: Result, dtype, y_ndim):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
@@ -672,7 +669,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         elif result.status is Status.DIVERGED:
             category = ConvergenceWarning
             text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
-        elif result.status is Status.MAX_ITER and result.n_iter < self.max_iter:
+        elif result.reason is Reason.DEPENDENCE_UNKNOWN:
             category = ConvergenceWarning
             text = (
                 f"The loss has settled after {result.n_iter} updates, but the steps beside them "
@@ -725,11 +722,6 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             f"the loss {result.loss_curve[-1]:.6g} is {least}{result.gap:.2g} above its attainable "
             f"minimum ({result.relative_gap:.1g} of the variance of y)."
         )
-
-    def _write_losses(self, first, losses):
-        """The one place that writes: every `verbose`-th loss of the updates from `first` on."""
-        for k in range(-(-first // self.verbose) * self.verbose, first + len(losses), self.verbose):
-            print(f"update {k:>8}  loss {losses[k - first].mean():.10g}")
 
 
 @contextmanager

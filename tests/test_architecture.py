@@ -22,16 +22,19 @@ LAYERS = [
     *("command.report", "command.parquet", "command.tables"),
     "__init__",
     *("plots.loss_curve", "regressor", "paths"),
-    "estimator.advice",
+    *("estimator.verbose", "estimator.advice"),
     *("streams.stream", "streams.null_space"),
-    *("auto.follow", "auto.ladder", "auto.sketch", "auto.probe"),
+    *("auto.follow", "auto.ladder"),
+    *("auto.by_dual", "auto.by_sketch", "auto.by_moments", "auto.by_qr", "auto.by_scaling"),
+    *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
     *("textbook.follow", "textbook.spectrum"),
-    *("metric.factor", "metric.row_space"),
+    *("metric.dependence", "metric.factor", "metric.diagonal", "metric.row_space"),
     "objective.on_rows",
-    *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.records"),
+    *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
+    "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.table", "data.sparse", "data.checks"),
-    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.threads"),
+    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units", "arithmetic.threads"),
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
@@ -174,7 +177,7 @@ def test_only_the_command_and_verbose_write():
         for name, function in functions(tree)
         if any(map(writes, nodes(function)))
     }
-    assert writers == {("regressor", "GDLinearRegressor._write_losses")}
+    assert writers == {("estimator.verbose", "Verbose.see")}
     for tree in library.values():
         assert not any(map(writes, nodes(tree, inside_functions=False)))
 

@@ -13,7 +13,7 @@ from scipy.linalg import lstsq
 from sklearn.datasets import load_diabetes, load_linnerud
 
 from gd_regressor import GDLinearRegressor, Status
-from gd_regressor.auto import ladder
+from gd_regressor.data import table as data_table
 
 random = np.random.default_rng(3)
 N = 40
@@ -268,7 +268,7 @@ def test_coefficients_have_fifteen_digits(name):
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_large_tables_have_as_many_digits(closeness, fit_intercept, monkeypatch):
     """From products in twice the working precision, or from the rows where these do not reach."""
-    monkeypatch.setattr(ladder, "SMALL", 0)
+    monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     model = GDLinearRegressor(fit_intercept=fit_intercept).fit(columns, y)
     w, _ = exact_least_squares(columns, y, intercept=fit_intercept)
@@ -286,7 +286,7 @@ def test_large_tables_have_as_many_digits(closeness, fit_intercept, monkeypatch)
 @pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-7])
 def test_weights_cost_large_tables_no_digits(closeness, monkeypatch):
     """Their roots, which moments are made with, would."""
-    monkeypatch.setattr(ladder, "SMALL", 0)
+    monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     model = GDLinearRegressor().fit(columns, y, sample_weight=WEIGHTS)
     w, _ = exact_least_squares(columns, y, weights=WEIGHTS)
@@ -367,7 +367,7 @@ def test_nearly_equal_rows_of_wide_tables_cost_no_more_than_the_pseudoinverse(
 def test_least_norm_beside_near_dependence(closeness, units, small, monkeypatch):
     """Copies of columns in other units share their coefficient by the squares of these."""
     if not small:
-        monkeypatch.setattr(ladder, "SMALL", 0)
+        monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     columns = columns * 2.0 ** (units * np.array([3, -1, 2, -2]))
     columns = np.column_stack([columns, 2 * columns[:, 1], columns[:, 2]])
@@ -386,7 +386,7 @@ def test_least_norm_beside_near_dependence(closeness, units, small, monkeypatch)
 def test_copies_in_small_units_keep_what_is_due_to_them(order, small, monkeypatch):
     """A length in millimetres beside itself in kilometres has a millionth of its coefficient."""
     if not small:
-        monkeypatch.setattr(ladder, "SMALL", 0)
+        monkeypatch.setattr(data_table, "SMALL", 0)
     unit = 2.0**20
     a, b = X[:, 0], X[:, 1]
     columns = np.column_stack([a, 2 * unit * a, 4 * unit * a, b, unit * b])[:, order]

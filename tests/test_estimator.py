@@ -30,6 +30,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import gd_regressor
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status
 from gd_regressor.data.moments import Moments
+from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.textbook.spectrum import Spectrum
 
@@ -573,7 +574,7 @@ def test_an_interrupted_closed_form_keeps_what_it_has_looked_at(monkeypatch):
 def test_an_interrupt_while_writing_loses_nothing(rate, route, monkeypatch):
     model = GDLinearRegressor(rate, 50, None, verbose=1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupt_at(patch, GDLinearRegressor, "_write_losses", 5)
+        interrupt_at(patch, Verbose, "see", 5)
         model.fit(X, y)
     assert 1 <= model.n_iter_ < 50
     assert_kept(model, model.n_iter_)

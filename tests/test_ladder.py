@@ -11,13 +11,14 @@ from reference import exact_least_squares
 from scipy.linalg import lstsq
 
 from gd_regressor import GDLinearRegressor, Status
-from gd_regressor.auto import ladder
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.auto.ladder import first_rung
+from gd_regressor.data import table as data_table
 from gd_regressor.data.table import Rows
+from gd_regressor.descent.records import Request
 from gd_regressor.descent.steps import ConjugateStep
-from gd_regressor.descent.walk import Walk
-from gd_regressor.metric.factor import Identity
+from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.on_rows import DataLoss, Frame
 
 random = np.random.default_rng(8)
@@ -73,7 +74,7 @@ TABLES = {
 @pytest.fixture(autouse=True)
 def as_in_large_tables(request, monkeypatch):
     """Small tables have more digits than they need: these are to be seen without."""
-    monkeypatch.setattr(ladder, "SMALL", 0)
+    monkeypatch.setattr(data_table, "SMALL", 0)
 
 
 def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12):
@@ -82,9 +83,7 @@ def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12
     start = np.full((X.shape[1], rows.y.shape[1]), start), np.zeros(rows.y.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return follow_auto(
-            rows, start, fit_intercept=fit_intercept, max_iter=1000, tol=tol, rung=rung
-        )
+        return follow_auto(rows, start, Request(fit_intercept, 1000, tol), rung=rung)
 
 
 def excess(result, X, y, weights=None, fit_intercept=True):
@@ -277,7 +276,8 @@ def test_conjugate_steps_are_as_fast_as_the_theorem_says():
     values = np.linalg.eigvalsh(2 * PLAIN.T @ PLAIN / N)
     ratio = np.sqrt(values[-1] / values[0])
     zero = np.zeros((D, 1))
-    path = Walk(DataLoss(rows, frame), zero, Identity(1.0), ConjugateStep(first=zero + 1))
+    problem = Smooth(DataLoss(rows, frame), Identity(1.0))
+    path = Walk(problem, zero, ConjugateStep(first=zero + 1))
     exact = np.linalg.lstsq(PLAIN, NOISE)[0]
     least = np.mean((NOISE - PLAIN @ exact) ** 2)
     gaps = path.records(0, 9).losses[:, 0] - least

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.auto import ladder
+from gd_regressor.data import table as data_table
 
 random = np.random.default_rng(8)
 N, D = 240, 20
@@ -20,7 +21,7 @@ OTHER = sparse_normal(random, N, 1, 0.12)
 @pytest.fixture(autouse=True)
 def as_of_many_columns(monkeypatch):
     monkeypatch.setattr(ladder, "FEW_SPARSE", 2)
-    monkeypatch.setattr(ladder, "SMALL", 100)
+    monkeypatch.setattr(data_table, "SMALL", 100)
 
 
 def fitted(S, y, *, quiet=True, **options):

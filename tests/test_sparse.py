@@ -12,6 +12,7 @@ from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.auto import ladder
+from gd_regressor.data import table as data_table
 from gd_regressor.data.sparse import SparseColumns
 
 random = np.random.default_rng(6)
@@ -108,7 +109,7 @@ def test_units_of_columns(exponents):
     for rung in (2000, 2):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ladder, "FEW_SPARSE", rung)
-            patch.setattr(ladder, "SMALL", 100)
+            patch.setattr(data_table, "SMALL", 100)
             model = GDLinearRegressor(tol=1e-18).fit(scaled, y)
         assert model.metric_ == ("moments" if rung == 2000 else "scaled")
         error = np.abs(model.predict(scaled) - expected.predict(S)).max()
@@ -187,7 +188,7 @@ def test_rows_that_do_not_count_do_not_make_a_column_sparse(rung, weight, monkey
     y = S[:, 0] - 1e8 + random.standard_normal(n)
     weights = np.where(np.arange(n) < 2000, weight, 1.0)
     monkeypatch.setattr(ladder, "FEW_SPARSE", 2000 if rung == "moments" else 2)
-    monkeypatch.setattr(ladder, "SMALL", 100)
+    monkeypatch.setattr(data_table, "SMALL", 100)
     model = GDLinearRegressor(tol=1e-16).fit(sp.csr_array(S), y, weights)
     expected = GDLinearRegressor(tol=0).fit(S[2000:], y[2000:])
     np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-6)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Iterate
 from gd_regressor.descent.steps import ConjugateStep, quotient
-from gd_regressor.descent.walk import iterates
-from gd_regressor.metric.factor import Diagonal
+from gd_regressor.descent.walk import Smooth, iterates
+from gd_regressor.metric.diagonal import Diagonal
 from gd_regressor.objective.on_rows import DataLoss
 
 # The square that a random vector has along a given direction is chi-squared: below this in one case
@@ -35,10 +36,15 @@ ABSENT = 1e-9
 
 
 @dataclass(frozen=True)
-class Variation:
+class Variation(Quadratic):
     """v'Hv / 2, what combinations v (p, m) of columns vary by on the rows, as a loss."""
 
-    loss: DataLoss
+    loss: Quadratic
+
+    doubled = False
+
+    def lift(self, theta: np.ndarray) -> np.ndarray:
+        return theta
 
     def value_and_gradient(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """It (m,) and its gradient (p, m)."""
@@ -53,7 +59,8 @@ class Variation:
 
     def lowered(self, vectors: np.ndarray, metric: Diagonal) -> Iterator[Iterate]:
         """Conjugate steps from `vectors` down to the part of them that does not vary."""
-        steps = iterates(self, np.zeros_like(vectors), metric, ConjugateStep(first=vectors))
+        problem, step = Smooth(self, metric), ConjugateStep(first=vectors)
+        steps = iterates(problem, np.zeros_like(vectors), step)
         next(steps)  # zero, where all steps set out from
         return steps
 

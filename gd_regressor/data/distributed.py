@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gd_regressor.data import table
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 
@@ -39,6 +40,10 @@ class DaskRows:
     @property
     def size(self) -> int:
         return self.n_rows * self.n_columns
+
+    @property
+    def is_small(self) -> bool:
+        return self.size <= table.SMALL
 
     @property
     def total_weight(self) -> float:

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import dia_array, issparse
+from scipy.sparse import issparse
 from sklearn.utils import check_X_y
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
@@ -300,25 +300,40 @@ def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.
     return sum(matrices) + a[:, None] * b
 
 
-def diagonal_moments(rows: Rows) -> Moments:
-    """The moments of sparse columns, but of `xx` the diagonal only (a sparse matrix)."""
+@dataclass(frozen=True, eq=False)
+class ColumnMoments:
+    """Moments without the products of columns with each other: nothing of size (d, d)."""
+
+    weight: float
+    column_means: np.ndarray  # (d,)
+    target_means: np.ndarray  # (t,)
+    scatter: np.ndarray  # (d,): sum of s (x - mean)^2
+    xy: np.ndarray  # (d, t)
+    yy: np.ndarray  # (t,)
+
+    @property
+    def scale(self) -> np.ndarray:
+        """(d,): ones, the units that the columns are in."""
+        return np.ones(len(self.scatter))
+
+
+def column_moments(rows: Rows) -> ColumnMoments:
+    """Those of sparse columns, in one pass."""
     first = next(rows.blocks(rows.vector_rows, as_stored=True))
     (origin, target_origin), (d, t) = _origins(*first), (rows.n_columns, rows.n_targets)
 
     def of_part(part):
         sums, squares, ys = np.zeros((d, 1 + t)), np.zeros(d), np.zeros((1 + t, 1 + t))
-        n_rows = 0
         for x, y, s in part.blocks(part.vector_rows, as_stored=True):
             x, table = x.moved(origin), np.column_stack([np.ones(len(y)), y - target_origin])
             weighted = table if s is None else s[:, None] * table
             sums += x.T @ weighted
             squares += x.column_sums(weighted[:, 0])
             ys += weighted.T @ table
-            n_rows += len(y)
-        return sums, squares, ys, n_rows
+        return sums, squares, ys
 
     with np.errstate(over="ignore", invalid="ignore"):
-        sums, squares, ys, n_rows = rows.total(of_part, add_each)
+        sums, squares, ys = rows.total(of_part, add_each)
         weight, y_sums = float(ys[0, 0]), ys[0, 1:]
         mean, target_mean = sums[:, 0] / weight, y_sums / weight
         scatter = squares - weight * mean**2
@@ -334,9 +349,7 @@ def diagonal_moments(rows: Rows) -> Moments:
         )
     yy = np.maximum(np.diag(ys)[1:] - y_sums * target_mean, 0.0)
     xy = sums[:, 1:] - np.multiply.outer(mean, y_sums)
-    xx = dia_array((scatter[None], [0]), shape=(d, d))
-    ones = np.ones(d)
-    return Moments(weight, origin, ones, mean, target_origin, target_mean, xx, xy, yy, n_rows)
+    return ColumnMoments(weight, origin + mean, target_origin + target_mean, scatter, xy, yy)
 
 
 def _sparse_pays(rows: Rows) -> bool:

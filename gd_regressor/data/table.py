@@ -21,7 +21,7 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
-# Tables of up to SMALL entries are worth more than moments, which square the condition number
+# Entries of a small table
 SMALL = 1 << 20
 # Of more columns than this, results of d x d numbers are large beside a block of rows
 WIDE = 400
@@ -62,6 +62,11 @@ class Rows:
     def size(self) -> int:
         """Entries of X."""
         return self.n_rows * self.n_columns
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the table is worth more than moments, which square the condition number."""
+        return self.size <= SMALL
 
     @property
     def is_sparse(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,8 +9,6 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
 
-# Shown the losses (m, t) from update k on, as they become known
-Watch = Callable[[int, np.ndarray], None]
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
 
@@ -51,6 +47,12 @@ class Status(str, Enum):
         return self.value
 
 
+class Reason(Enum):
+    """Why a status is what it is, where the status does not tell."""
+
+    DEPENDENCE_UNKNOWN = "too few steps to find out how the columns depend on each other"
+
+
 @dataclass(frozen=True)
 class Iterate:
     """One point of a descent, in the coordinates of its loss."""
@@ -75,6 +77,12 @@ class Records:
     decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
     gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or the path's estimate of it
 
+    def until(self, count: int) -> Records:
+        """The first `count` of them."""
+        if count == len(self.losses):
+            return self
+        return Records(self.losses[:count], self.decreases[:count], self.gaps[:count])
+
 
 @dataclass(frozen=True)
 class Curvature:
@@ -82,6 +90,23 @@ class Curvature:
 
     largest: float  # L, the largest eigenvalue of the Hessian of F
     direction: np.ndarray  # (p,): its eigenvector
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a descent, whatever the data."""
+
+    fit_intercept: bool
+    max_iter: int  # updates at most
+    tol: float | None  # in units of V; None asks for max_iter updates exactly
+
+
+@dataclass(frozen=True)
+class Scales:
+    """The units of the losses, one for each target."""
+
+    variance: np.ndarray  # (t,): V, the unit of the loss; 1 where that is 0
+    square: np.ndarray  # (t,): the mean square of y, the unit of the loss's rounding
 
 
 @dataclass(frozen=True)
@@ -95,6 +120,7 @@ class Result:
     gaps: np.ndarray  # (t,): how far the losses still are above their minima
     variance: np.ndarray  # (t,): V, the unit of losses
     status: Status
+    reason: Reason | None = None  # beyond the status
     curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
     max_learning_rate: float | None = None  # the stability limit, likewise
     condition_number: float | None = None  # of the scaled columns; None where it played no part
@@ -116,57 +142,8 @@ class Result:
 
 @dataclass(frozen=True)
 class End:
-    """Where a path ends under a stopping rule."""
+    """Where a run ends."""
 
     k: int  # updates made
     status: Status
     losses: np.ndarray  # (k + 1, t): of all iterates up to there
-
-
-class Path(ABC):
-    """All iterates of one descent, made by walking or known in closed form.
-
-    Subclasses say what the iterates are (`points`, `records`); where the path ends is the same
-    question for all of them, so `first` is written once, here.
-    """
-
-    stride: int = 1  # how many updates `first` may look at in one go
-    gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
-
-    @abstractmethod
-    def at(self, k: int) -> Point:
-        """The (p, t) parameters after `k` updates."""
-
-    @abstractmethod
-    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Parameters (m, p, t) and losses (m, t) after each of `ks` (m,) updates."""
-
-    @abstractmethod
-    def records(self, first: int, last: int) -> Records:
-        """What is known of the iterates `first` to `last`, both included."""
-
-    def losses(self, first: int, last: int) -> np.ndarray:
-        """F after `first` to `last` updates (both included), one column per target."""
-        return self.records(first, last).losses
-
-    def first(self, stop, watch: Callable[[int, np.ndarray], None] | None = None) -> End:
-        """The end of the path: the first number of updates at which `stop` is satisfied.
-
-        `watch(k, losses)` is shown the losses from update k on as they become known.
-        """
-        records = self.records(0, 0)
-        state, k, status, known = stop.start(records), 0, None, [records.losses]
-        watch = watch or (lambda k, losses: None)
-        try:
-            watch(0, records.losses)
-            while status is None:
-                # Looking ahead doubles, so a path that ends early costs little
-                last = min(k + min(max(k, 1), self.stride), stop.max_iter)
-                records = self.records(k + 1, last)
-                seen, status, state = stop.look(k + 1, records, state)
-                known.append(records.losses[:seen])
-                k += seen
-                watch(k + 1 - seen, known[-1])
-        except KeyboardInterrupt:
-            status = Status.INTERRUPTED
-        return End(k, status, np.concatenate(known))

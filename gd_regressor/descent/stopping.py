@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import Records, Status
 
 LEAST_WINDOW = 4  # of updates, to extrapolate from
@@ -18,7 +19,7 @@ LARGEST_LOSS = {np.dtype(np.float64): (1e100, 1e290), np.dtype(np.float32): (1e2
 
 
 @dataclass(frozen=True)
-class Settled:
+class Settled(Rule):
     """The loss has settled: an update lowered it by at most tol times the variance of y.
 
     With momentum the loss need not fall steadily: then none of the last 1 / (1 - momentum)
@@ -29,6 +30,8 @@ class Settled:
     threshold: np.ndarray  # (t,): tol times the variance of y
     square: np.ndarray  # (t,): the mean square of y
     momentum: float = 0.0
+
+    status = Status.CONVERGED
 
     @property
     def window(self) -> int:
@@ -56,11 +59,13 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class AtFloor:
+class AtFloor(Rule):
     """The distance from the minimum is rounding: nothing to gain, or no longer halved."""
 
     floor: np.ndarray  # (t,): a distance that is not worth an update
     ceiling: np.ndarray  # (t,): one that is too large to be rounding
+
+    status = Status.CONVERGED
 
     def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
         return records.gaps[-1], np.zeros(len(self.floor), dtype=bool)
@@ -75,13 +80,15 @@ class AtFloor:
 
 
 @dataclass(frozen=True)
-class NearMinimum:
+class NearMinimum(Rule):
     """The estimated distance from the minimum is at most the threshold, once for every target.
 
     Or two updates have moved nothing: what is left is rounding.
     """
 
     threshold: np.ndarray  # (t,)
+
+    status = Status.CONVERGED
 
     def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
         no = np.zeros(len(self.threshold), dtype=bool)
@@ -97,7 +104,7 @@ class NearMinimum:
 
 
 @dataclass(frozen=True)
-class Flattening:
+class Flattening(Rule):
     """What updates still lower the loss by, extrapolated, is at most the threshold.
 
     For descents of which no eigenvalue is known: of conjugate steps, the decreases from here on are
@@ -106,6 +113,8 @@ class Flattening:
     """
 
     threshold: np.ndarray  # (t,)
+
+    status = Status.CONVERGED
 
     def start(self, records: Records) -> np.ndarray:
         return records.decreases[:0]
@@ -128,36 +137,28 @@ class Flattening:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """A rule of convergence (None: none), the most updates, and what divergence is measured by."""
+class Diverged(Rule):
+    """The loss is beyond any use: see `divergence_bound`."""
 
-    rule: Settled | AtFloor | NearMinimum | Flattening | None
-    max_iter: int
     variance: np.ndarray  # (t,): of y, the unit of losses
-    precision: np.dtype
+    precision: np.dtype  # of the data
 
-    def start(self, records: Records) -> Any:
-        bound = divergence_bound(records.losses[0], self.variance, self.precision)
-        return bound, self.rule.start(records) if self.rule else None
+    status = Status.DIVERGED
 
-    def look(self, first: int, records: Records, state: Any) -> tuple[int, Status | None, Any]:
-        """How many of the updates from `first` on to make, how the run ends there, the state."""
-        bound, followed = state
+    def start(self, records: Records) -> tuple[np.ndarray, bool]:
+        return divergence_bound(records.losses[0], self.variance, self.precision), True
+
+    def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
+        bound, _ = state
         # ~(<=) rather than >, so that a loss that is not a number has diverged too
-        ends = diverged = ~(records.losses <= bound).all(axis=1)
-        if self.rule:
-            settled, followed = self.rule.look(records, followed)
-            ends = ends | settled
-        state = bound, followed
-        if not ends.any():
-            seen = len(ends)
-            return seen, Status.MAX_ITER if first + seen > self.max_iter else None, state
-        hit = int(ends.argmax())
-        if not diverged[hit]:
-            return hit + 1, Status.CONVERGED, state
-        # Of a run that leaves the range of floats in one leap the iterate before it is kept
+        ends = ~(records.losses <= bound).all(axis=1)
         _, ceiling = LARGEST_LOSS[np.dtype(self.precision)]
-        return hit + bool((records.losses[hit] <= ceiling).all()), Status.DIVERGED, state
+        return ends, (bound, bool((records.losses[ends.argmax()] <= ceiling).all()))
+
+    def kept(self, k: int, state) -> int:
+        """If one update jumps beyond the range of floats, the iterate before it."""
+        _, in_range = state
+        return k if in_range else k - 1
 
 
 def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:

@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, plain
-from gd_regressor.descent.records import Iterate, Path, Records
+from gd_regressor.descent.nouns import Metric, Path, Problem, Quadratic, Step
+from gd_regressor.descent.records import Iterate, Records
 
 
-def iterates(loss, start: Point, metric, rule) -> Iterator[Iterate]:
-    """Descend from `start`, for ever: w <- w - eta P grad F(w), with the rule's momentum."""
-    k, theta, state = 0, start, rule.start(start)
-    value, gradient = loss.value_and_gradient(theta)
+@dataclass(frozen=True)
+class Smooth(Problem):
+    """A quadratic loss in a metric: the direction is P times the gradient."""
+
+    loss: Quadratic
+    metric: Metric
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        return self.loss.value_and_gradient(theta)
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return self.metric.apply(gradient)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        return self.loss.hessian_product(direction)
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): what one step of 1 / steepness is sure to lower F by (the descent lemma)."""
+        return np.maximum(here.slope, 0.0) / (2 * self.metric.steepness)
+
+
+def iterates(problem: Problem, start: Point, step: Step) -> Iterator[Iterate]:
+    """Descend from `start`, for ever: w <- w - eta P grad F(w), with the step's momentum."""
+    k, theta, state = 0, start, step.start(start)
+    value, gradient = problem.value_and_gradient(theta)
     while True:
-        here = Iterate(k, theta, value, gradient, metric.apply(gradient))
+        here = Iterate(k, theta, value, gradient, problem.direction(gradient))
         yield here
-        theta, value, gradient, state = rule.next(state, here, loss)
+        theta, value, gradient, state = step.next(state, here, problem)
         k += 1
 
 
@@ -27,19 +50,18 @@ class Walk(Path):
     `here` is that last iterate. Asking for the parameters of an earlier one starts again.
     """
 
-    def __init__(self, loss, start: Point, metric, rule) -> None:
-        self._parts = loss, start, metric, rule
+    def __init__(self, problem: Problem, start: Point, step: Step) -> None:
+        self._problem, self._start, self._step = problem, start, step
         self._set_out()
 
     @np.errstate(over="ignore", invalid="ignore")  # seen by the bounds of divergence
     def _set_out(self) -> None:
-        self._iterates = iterates(*self._parts)
+        self._iterates = iterates(self._problem, self._start, self._step)
         self.here = next(self._iterates)
         self._known = [self._record(self.here, np.zeros(len(self.here.loss)))]
 
     def _record(self, here: Iterate, decrease: np.ndarray) -> Records:
-        gap = np.maximum(here.slope, 0.0) / (2 * self._parts[2].steepness)
-        return Records(here.loss[None], decrease[None], gap[None])
+        return Records(here.loss[None], decrease[None], self._problem.gap(here)[None])
 
     @np.errstate(over="ignore", invalid="ignore")
     def _advance(self, k: int) -> None:

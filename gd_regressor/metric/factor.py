@@ -1,4 +1,4 @@
-"""The metric P that turns a gradient into a direction."""
+"""The metric (2 R'R)^-1 of a triangular factor R of the columns."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import lapack, qr, qr_multiply, solve_triangular
+from scipy.linalg import lapack, qr
 
-from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Metric
 from gd_regressor.objective.on_rows import Frame
 
 SMALLEST_SCALE = 1e-300
@@ -30,79 +32,7 @@ FEW, POWERS = 128, 8
 
 
 @dataclass(frozen=True)
-class Identity:
-    """No metric: the textbooks' direction is the gradient itself.
-
-    For any metric, one step of 1/steepness lowers F by at least <g, Pg> / (2 steepness)
-    (the descent lemma), so that much at least lies between F and its minimum.
-    """
-
-    steepness: float  # the largest eigenvalue of P H, here of H
-
-    def apply(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
-
-
-@dataclass(frozen=True)
-class Diagonal:
-    """Half the inverse of the columns' variances: what a metric without their products can be."""
-
-    curvature: np.ndarray  # (d,): variances of the scaled columns, zero for constant ones
-    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
-
-    source, steepness = "scaled", 1.0
-
-    @classmethod
-    def of(cls, moments: Moments, *, about_mean: bool) -> Diagonal:
-        """From the scatter of the columns, about their means or about zero."""
-        variance = moments.xx.diagonal() / moments.weight
-        if not about_mean:
-            variance = variance + moments.column_means**2
-        scale = _power_of_two(variance)
-        return cls(variance / scale**2, scale)
-
-    @property
-    def constant(self) -> np.ndarray:
-        """(d,): which columns no direction ever moves."""
-        return self.curvature <= 0
-
-    def apply(self, gradient: np.ndarray) -> np.ndarray:
-        direction, d = gradient / 2, len(self.scale)
-        direction[:d] /= np.where(self.constant, np.inf, self.curvature)[:, None]
-        return direction
-
-    def admissible(self, theta: np.ndarray) -> np.ndarray:
-        """The point (p, t) with zero where no direction leads."""
-        theta = theta.copy()
-        theta[: len(self.scale)][self.constant] = 0.0
-        return theta
-
-    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """(m,): a' P^-1 b / 2 for each column of `a` and `b` (p, m)."""
-        d = len(self.scale)
-        product = np.einsum("ij,i,ij->j", a[:d], self.curvature, b[:d])
-        return product + np.vecdot(a[d:], b[d:], axis=0)
-
-    def square(self, vectors: np.ndarray) -> np.ndarray:
-        """(m,): the squares of `vectors` (p, m) in this product."""
-        return self.product(vectors, vectors)
-
-    def random(self, n_parameters: int) -> np.ndarray:
-        """(p, 1): normal, of variance 1 in every direction of the columns in this product."""
-        vector, moving = np.zeros((n_parameters, 1)), ~self.constant
-        normal = np.random.default_rng(0).standard_normal(int(moving.sum()))
-        vector[: len(self.scale)][moving, 0] = normal / np.sqrt(self.curvature[moving])
-        return vector
-
-
-def _power_of_two(variance: np.ndarray) -> np.ndarray:
-    """The nearest to the deviation: numbers keep their bits in such units."""
-    # Half the exponent of a variance is that of its root, rounded to the nearest; of 0 it is 0
-    return np.ldexp(1.0, np.frexp(np.maximum(variance, 0.0))[1] >> 1)
-
-
-@dataclass(frozen=True)
-class Factor:
+class Factor(Metric):
     """R with R'R the correlations of the columns, pivoted; as a metric, (2 R'R)^-1.
 
     `root` (r, d) has its columns in the data's order. The `pivots` (r of them) are columns that
@@ -141,7 +71,7 @@ class Factor:
             rounding = EPS if moments.low is None else EPS**2
             gone = variance <= REMOVED * rounding * moments.held[: len(variance)] / moments.weight
             variance = np.where(gone, 0.0, variance)
-        unit = _power_of_two(variance)
+        unit = power_of_two_near_root(variance)
         scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
             raise ValueError(
@@ -244,132 +174,6 @@ class Factor:
         if len(self.pivots) < len(self.scale):
             theta = theta.copy()
             theta[self.dropped] = theta[self.constant] = 0.0
-        return theta
-
-    def rank(self, null_vectors: np.ndarray) -> int:
-        """Of the centred columns, of which these combinations vanish."""
-        return len(self.pivots) + len(self.dropped) - null_vectors.shape[1]
-
-    def combinations(self, n_parameters: int) -> np.ndarray:
-        """(p, m): each dropped column less what makes it least of the pivots."""
-        m = len(self.dropped)
-        vectors = np.zeros((n_parameters, m))
-        if m:
-            vectors[self.dropped, np.arange(m)] = 1.0
-            vectors[self.pivots] = -self.solve(self.root[:, self.dropped])
-        return vectors
-
-    def null_vectors(self, loss, *, together: bool = False) -> tuple[np.ndarray, float]:
-        """(p, m): combinations of scaled columns that vanish on the rows, and the condition.
-
-        One for each dropped column: 1 there, and on the pivots what makes it least. The moments
-        know that to eps times the squared condition number only, so it descends on the rows; what
-        is left then is rounding, or the column was not dependent: it is left out, and the
-        condition number of all columns is infinite for all that moments can tell. `together`
-        tries first whether a random combination of all of them vanishes, in one pass.
-        """
-        m, d, p = len(self.dropped), len(self.scale), loss.frame.n_parameters
-        if not m:
-            return np.zeros((p, 0)), self.condition_number
-        vectors = self.combinations(p)
-        if together:
-            cleaned = self._cleaned(vectors, self.rounding * self.condition_number)
-            if self._span_vanishes(cleaned, loss):
-                return cleaned, self.condition_number
-        if self.source == "sketch":  # has no more digits to find out
-            return vectors[:, :0], np.inf
-        vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
-        for _ in range(4):
-            product = loss.hessian_product(vectors)
-            null = self._vanish(vectors, product)
-            vectors = vectors - self.apply(product)
-            if null.all():
-                break
-        cleaned = self._cleaned(vectors, self.rounding)
-        clean = null & self._vanish(cleaned, loss.hessian_product(cleaned))
-        vectors = np.where(clean, cleaned, vectors)
-        return vectors[:, null], self.condition_number if null.all() else np.inf
-
-    def _cleaned(self, vectors: np.ndarray, rounding: float) -> np.ndarray:
-        """These combinations without entries that may be `rounding`, as a share of the largest.
-
-        What should be zero would count as much as a large entry in other units.
-        """
-        d, m = len(self.scale), vectors.shape[1]
-        small = rounding * np.abs(vectors).max(axis=0)
-        cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
-        cleaned[d:], cleaned[self.dropped, np.arange(m)] = vectors[d:], 1.0
-        return cleaned
-
-    def _span_vanishes(self, vectors: np.ndarray, loss) -> bool:
-        """Whether all combinations of these combinations of columns vanish, up to a constant.
-
-        One at random shows it, to the rounding of the moments. The intercepts that take the
-        constants away are written into the last row of `vectors`, where there is one.
-        """
-        d, random = len(self.scale), np.random.default_rng(0)
-        sizes = random.uniform(1, 2, vectors.shape[1]) * random.choice([-1, 1], vectors.shape[1])
-        asked = [vectors @ sizes]
-        # A sketch knows the means of the columns as little as the rest, but they are in H
-        inexact_means = loss.frame.fit_intercept and self.source == "sketch"
-        if inexact_means:
-            asked.append(np.eye(1, d + 1, d)[0])
-        product = loss.hessian_product(np.stack(asked, axis=1)) / 2
-        square = asked[0] @ product[:, 0]
-        if inexact_means:
-            square -= product[d, 0] ** 2
-            vectors[d] = -product[:d, 1] @ vectors[:d]
-        noise = EPS * max(6 * np.sqrt(1 + d), 64 * self.condition_number)
-        return bool(square <= noise**2 * (asked[0] @ asked[0]))
-
-    def _vanish(self, vectors: np.ndarray, product: np.ndarray) -> np.ndarray:
-        """Which combinations (p, m) of the columns are rounding, with their Hessian `product`."""
-        noise = 6 * EPS * np.sqrt(1 + len(self.scale))
-        size = np.vecdot(vectors, vectors, axis=0)
-        return np.vecdot(vectors, product, axis=0) <= noise**2 * size
-
-    @property
-    def raw_units(self) -> np.ndarray:
-        """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
-
-        In their own units the squares of coefficients could be beyond the range of floats.
-        """
-        moving = np.delete(self.scale, self.constant)
-        finest = moving.min() if moving.size else 1.0
-        return finest / np.maximum(self.scale, finest)
-
-    def raw_norm(self, theta: Point) -> np.ndarray:
-        """(t,): |w| of the raw columns, in those units."""
-        w = plain(theta)[: len(self.scale)] * self.raw_units[:, None]
-        return np.linalg.norm(w, axis=0)
-
-    def least_norm(self, theta: Point, null_vectors: np.ndarray, noise: float) -> Point:
-        """The coordinates of least raw |w| that differ from `theta` by `null_vectors` only.
-
-        Moving along null vectors changes predictions by rounding of the move only; projecting on
-        their complement would leave rounding of the largest coefficient in all. Of what two of
-        them have apart, a share below their `noise` is not known.
-        """
-        raw = null_vectors[: len(self.scale)] * self.raw_units[:, None]
-        largest = np.abs(raw).max(axis=1, initial=0.0)
-        if not largest.any():
-            return theta
-        # Columns in other units make rows of other sizes. With the largest first, Householder's
-        # method with pivoting rounds each by an eps of its own (Powell and Reid 1969; Cox and
-        # Higham 1998)
-        rows = np.argsort(-largest, kind="stable")[: np.count_nonzero(largest)]
-        raw, units = raw[rows], self.raw_units[rows, None]
-        w = plain(theta)[rows] * units
-        turned, upper, order = qr_multiply(raw, w.T, pivoting=True)
-        known = np.abs(upper.diagonal()) > noise * np.linalg.norm(raw[:, order], axis=0)
-        upper, raw, order = upper[known][:, known], raw[:, order[known]], order[known]
-        step = -null_vectors[:, order]
-        theta = theta + step @ solve_triangular(upper, turned.T[known])
-        # Seminormal equations put right what the rounding of large coefficients left in small ones
-        for _ in range(2):
-            slope = raw.T @ (plain(theta)[rows] * units)
-            multiples = solve_triangular(upper, solve_triangular(upper, slope, trans=1))
-            theta = theta + step @ multiples
         return theta
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.descent.nouns import Metric
 
 # Products of the rows square their condition number: they do where no singular value that counts is
 # below this share of the largest
@@ -14,7 +15,7 @@ CLEAR = 1e-4
 
 
 @dataclass(frozen=True)
-class RowSpace:
+class RowSpace(Metric):
     """The pseudoinverse of the Hessian, from the singular values of the centred rows.
 
     A descent in it that starts in the space of the rows stays there, and there the minimiser is

@@ -11,9 +11,10 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residual
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.threads import product
-from gd_regressor.data.moments import Moments
+from gd_regressor.data.moments import ColumnMoments, Moments
 from gd_regressor.data.table import Rows, add_each
-from gd_regressor.descent.records import Curvature
+from gd_regressor.descent.nouns import Quadratic
+from gd_regressor.descent.records import Curvature, Scales
 
 # Doubled arithmetic makes some ten arrays of the size of a block
 DOUBLED_ENTRIES = 1 << 16
@@ -42,7 +43,7 @@ class Frame:
         return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
 
     @classmethod
-    def of(cls, moments: Moments, scale: np.ndarray, fit_intercept: bool) -> Frame:
+    def of(cls, moments: Moments | ColumnMoments, scale: np.ndarray, fit_intercept: bool) -> Frame:
         """Coordinates of columns divided by `scale`; with an intercept, centred at their means."""
         centre, target_centre = moments.column_means, moments.target_means
         if not fit_intercept:
@@ -72,15 +73,12 @@ class Frame:
         return theta, np.zeros_like(theta[..., 0, :])
 
 
-def target_scales(moments: Moments, fit_intercept: bool) -> tuple[np.ndarray, np.ndarray]:
-    """(t,) V, the unit of losses, and (t,) the mean square of y, the unit of their rounding.
-
-    V is the weighted variance of y, its mean square without an intercept, and 1 where that is 0.
-    """
+def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
+    """The units of the losses: V is the variance of y, its mean square without an intercept."""
     variance = moments.yy / moments.weight
     square = variance + moments.target_means**2
     variance = variance if fit_intercept else square
-    return np.where(variance == 0, 1.0, variance), square
+    return Scales(np.where(variance == 0, 1.0, variance), square)
 
 
 def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
@@ -100,8 +98,25 @@ def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
     return replace(rows, y=target, known=None)
 
 
+# Columns whose means are within this many deviations of zero need not be centred in each block
+NEAR = 4.0
+
+
+def shift_of(frame: Frame) -> np.ndarray | None:
+    """What the columns of a block have to be moved by: nothing where all are near zero."""
+    near = (np.abs(frame.centre) <= NEAR * frame.scale).all()
+    return np.zeros_like(frame.centre) if near else None
+
+
+def shift_of_full(rows: Rows, frame: Frame) -> np.ndarray:
+    """What the columns of a sparse block are moved by: those that are stored in full."""
+    shift = np.zeros_like(frame.centre)
+    shift[rows.X.where] = frame.centre[rows.X.where]
+    return shift
+
+
 @dataclass(frozen=True)
-class DataLoss:
+class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
 
     Each method passes over the rows once. A block is centred, used twice while it is in cache
@@ -114,6 +129,11 @@ class DataLoss:
     # What the columns of a block are moved by, None for all of the centre. The rest is taken out of
     # the products, which spares columns near zero a copy
     shift: np.ndarray | None = None
+
+    doubled = False
+
+    def lift(self, theta: np.ndarray) -> np.ndarray:
+        return theta
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
@@ -203,7 +223,7 @@ class DataLoss:
 
 
 @dataclass(frozen=True)
-class DoubledLoss:
+class DoubledLoss(Quadratic):
     """The same loss at points of twice the working precision, with all sums in that precision.
 
     Where columns nearly depend on each other, the digits of the coefficients are what is left of
@@ -213,6 +233,11 @@ class DoubledLoss:
     rows: Rows
     frame: Frame
     slices: int = 2  # of leading bits: each takes 22 from the rounding
+
+    doubled = True
+
+    def lift(self, theta: np.ndarray) -> Doubled:
+        return Doubled.of(theta)
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
@@ -262,7 +287,31 @@ def _both(a, b):
 
 
 @dataclass(frozen=True)
-class MomentLoss:
+class AtZero:
+    """F and its slope at zero coefficients with the best intercept: moments know them."""
+
+    value: np.ndarray  # (t,)
+    slope: np.ndarray  # (d, t): the gradient there, in the coefficients
+
+    @classmethod
+    def of(cls, moments: Moments | ColumnMoments, frame: Frame) -> AtZero:
+        """In the coordinates of `frame`."""
+        value = moments.yy / moments.weight
+        slope = moments.xy * (moments.scale / frame.scale / moments.weight)[:, None]
+        if not frame.fit_intercept:
+            value = value + moments.target_means**2
+            means = moments.column_means / frame.scale
+            slope = slope + np.multiply.outer(means, moments.target_means)
+        return cls(value, -2 * slope)
+
+    def value_and_gradient(self, intercept: np.ndarray, gradient: np.ndarray):
+        """F (t,) beside an `intercept` (t,); its gradient is written to that of the intercept."""
+        gradient[: len(self.slope)] = self.slope
+        return self.value + intercept**2, gradient
+
+
+@dataclass(frozen=True)
+class MomentLoss(Quadratic):
     """The same loss from the moments of the rows, for no pass: right to a few eps of F at zero.
 
     In a frame centred at their means, where the intercept is apart from the coefficients.
@@ -271,16 +320,20 @@ class MomentLoss:
     moments: Moments
     frame: Frame
 
+    doubled = False
+
+    def lift(self, theta: np.ndarray) -> np.ndarray:
+        return theta
+
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As those of the rows."""
         w, b = self.frame.split(theta)
-        gradient = 2 * theta
+        gradient, zero = 2 * theta, self.at_zero
         if not w.any():
-            gradient[: len(w)] = self.slope
-            return self.value + b**2, gradient
-        change = self.slope + self.hessian @ w
+            return zero.value_and_gradient(b, gradient)
+        change = zero.slope + self.hessian @ w
         gradient[: len(w)] = change
-        value = self.value + np.vecdot(w, self.slope + change, axis=0) / 2 + b**2
+        value = zero.value + np.vecdot(w, zero.slope + change, axis=0) / 2 + b**2
         return np.maximum(value, 0.0), gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
@@ -291,31 +344,22 @@ class MomentLoss:
         return product
 
     @cached_property
-    def value(self) -> np.ndarray:
-        """(t,): at zero coefficients, with the best intercept."""
-        value = self.moments.yy / self.moments.weight
-        return value if self.frame.fit_intercept else value + self.moments.target_means**2
-
-    @cached_property
-    def slope(self) -> np.ndarray:
-        """(d, t): the gradient there, in the coefficients."""
-        slope = self.moments.xy * (self._units / self.moments.weight)[:, None]
-        if not self.frame.fit_intercept:
-            slope = slope + np.multiply.outer(self._means, self.moments.target_means)
-        return -2 * slope
+    def at_zero(self) -> AtZero:
+        return AtZero.of(self.moments, self.frame)
 
     @cached_property
     def hessian(self) -> np.ndarray:
         """(d, d), of the coefficients."""
-        hessian = self.moments.xx * (self._units / self.moments.weight)[:, None]
-        hessian *= self._units
+        hessian = self.moments.xx * (self.units / self.moments.weight)[:, None]
+        hessian *= self.units
         if not self.frame.fit_intercept:
             hessian += np.multiply.outer(self._means, self._means)
         hessian *= 2
         return hessian
 
     @property
-    def _units(self) -> np.ndarray:
+    def units(self) -> np.ndarray:
+        """(d,): the units of the moments' columns, in those of the frame."""
         return self.moments.scale / self.frame.scale
 
     @property
@@ -324,13 +368,24 @@ class MomentLoss:
 
 
 @dataclass(frozen=True)
-class PreciseMomentLoss(MomentLoss):
+class PreciseMomentLoss(Quadratic):
     """From moments of twice the working precision, at points of it."""
+
+    working: MomentLoss  # the same in working precision
+
+    doubled = True
+
+    def lift(self, theta: np.ndarray) -> Doubled:
+        return Doubled.of(theta)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """As that of the rows."""
+        return self.working.hessian_product(direction)
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """As those of the rows."""
-        value, gradient = MomentLoss.value_and_gradient(self, plain(theta))
-        d = len(self.frame.scale)
+        value, gradient = self.working.value_and_gradient(plain(theta))
+        d = len(self.working.frame.scale)
         w = theta[:d]
         for first in range(0, d, STRIP):  # what doubled products need beside is several times them
             strip = slice(first, min(first + STRIP, d))
@@ -342,12 +397,12 @@ class PreciseMomentLoss(MomentLoss):
 
     def _doubled(self, rows: slice) -> tuple[Doubled, Doubled]:
         """These rows of half the Hessian of the coefficients, and of half the slope at zero."""
-        moments, units = self.moments, self._units
+        moments, units = self.working.moments, self.working.units
         mean, target_mean, xx, xy = moments.doubled
         share = units / moments.weight
         hessian = xx[rows] * (units[rows, None] * share)
         slope = -(xy[rows] * share[rows, None])
-        if not self.frame.fit_intercept:
+        if not self.working.frame.fit_intercept:
             means = (Doubled.of(moments.origin / moments.scale) + mean) * units
             targets = Doubled.of(moments.target_origin) + target_mean
             hessian = hessian + means[rows, None] * means[None]
@@ -356,18 +411,27 @@ class PreciseMomentLoss(MomentLoss):
 
 
 @dataclass(frozen=True)
-class KnownAtZero:
+class KnownAtZero(Quadratic):
     """A loss that is known at zero coefficients from moments: no pass over the rows there."""
 
-    loss: DataLoss | DoubledLoss
-    at_zero: MomentLoss
+    loss: Quadratic
+    frame: Frame
+    at_zero: AtZero
+
+    @property
+    def doubled(self) -> bool:
+        return self.loss.doubled
+
+    def lift(self, theta: np.ndarray) -> Point:
+        return self.loss.lift(theta)
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """As those of the loss."""
         point = plain(theta)
-        if self.loss.frame.split(point)[0].any():
+        w, b = self.frame.split(point)
+        if w.any():
             return self.loss.value_and_gradient(theta)
-        return self.at_zero.value_and_gradient(point)
+        return self.at_zero.value_and_gradient(b, 2 * point)
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """As that of the loss."""

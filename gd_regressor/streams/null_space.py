@@ -10,6 +10,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import merged
 from gd_regressor.data.table import Rows
+from gd_regressor.metric.dependence import vanishing
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.on_rows import DataLoss, Frame
 
@@ -35,7 +36,7 @@ class NullSpace:
         """Those of the first chunk, with its moments."""
         factor = Factor.of(moments)
         frame = Frame.of(moments, factor.scale, fit_intercept=True)
-        vectors, _ = factor.null_vectors(DataLoss(rows, frame))
+        vectors, _ = vanishing(factor, DataLoss(rows, frame), frame)
         constant = np.eye(len(vectors))[:, factor.constant]
         spread = np.where(factor.constant_columns, 0.0, factor.scale)
         vectors = _orthonormal(np.hstack([vectors, constant]))

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.slices import square
-from gd_regressor.auto.follow import WORTH_SAYING, follow_auto, follow_plan
-from gd_regressor.auto.ladder import Plan
+from gd_regressor.auto.follow import follow_auto, follow_plan
+from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
+from gd_regressor.auto.plan import WORTH_SAYING
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
-from gd_regressor.descent.records import Result, Start, Status
+from gd_regressor.descent.nouns import Observer
+from gd_regressor.descent.records import Request, Result, Start, Status
 from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.walk import Smooth
+from gd_regressor.metric.dependence import Dependence, combinations, raw_units
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import Frame, MomentLoss, PreciseMomentLoss
+from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.textbook.follow import MOMENTS_ARE_EXACT, follow_path, follow_textbook
 from gd_regressor.textbook.spectrum import Spectrum, triangle_of_moments
@@ -152,16 +157,18 @@ class Stream:
             )
         return replace(self, statistic=rest)
 
-    def follow_auto(self, start: Start, **options) -> Result:
+    def follow_auto(
+        self, start: Start, request: Request, observers: Sequence[Observer] = ()
+    ) -> Result:
         """Descend with "auto"."""
         if isinstance(self.statistic, Moments):
-            plan = self._plan(options["fit_intercept"])
-            return follow_plan(plan, start, self.precision, **options)
+            return follow_plan(self._plan(request), start, self.precision, observers)
         w, b = start
         rows, centre, target_centre = equivalent_rows(
-            self.statistic, self.precision, raw=not options["fit_intercept"]
+            self.statistic, self.precision, raw=not request.fit_intercept
         )
-        result = follow_auto(rows, (w, b - target_centre + centre @ w), **options)
+        start = w, b - target_centre + centre @ w
+        result = follow_auto(rows, start, request, observers)
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
             kept = result.coef.astype(self.precision).astype(np.float64)
         error = max(result.coef_error, self.statistic.noise * result.condition_number)
@@ -170,12 +177,18 @@ class Stream:
         )
         return _lost(result) if error > WORTH_SAYING else result
 
-    def follow_textbook(self, step: ConstantStep, start: Start, **options) -> Result:
+    def follow_textbook(
+        self,
+        step: ConstantStep,
+        start: Start,
+        request: Request,
+        observers: Sequence[Observer] = (),
+    ) -> Result:
         """Descend with a constant step: the iterates of all rows."""
-        moments, fit_intercept = self.statistic, options["fit_intercept"]
+        moments, fit_intercept = self.statistic, request.fit_intercept
         if isinstance(moments, Root):
             rows, _, _ = equivalent_rows(moments, self.precision, raw=True)
-            return follow_textbook(rows, step, start, **options)
+            return follow_textbook(rows, step, start, request, observers)
         factor = Factor.of(moments, suspect=SUSPECT)
         if moments.low is not None:
             factor = refined(factor, moments)
@@ -185,30 +198,42 @@ class Stream:
             responses = np.hstack([responses, responses - matrix @ theta])
             rest = np.concatenate([rest, rest])
         path = Spectrum.of((matrix, responses, rest), step, theta)
-        result = follow_path(path, path.curvature, step, moments, self.precision, **options)
+        result = follow_path(
+            path, path.curvature, step, moments, self.precision, request, observers
+        )
         _, resolved = self._null_vectors(factor, Frame.of(moments, factor.scale, True))
         if resolved:
             return result
         return _lost(replace(result, condition_number=np.inf, coef_error=np.inf))
 
-    def _plan(self, fit_intercept: bool) -> Plan:
-        moments = self.statistic
+    def _plan(self, request: Request) -> Newton:
+        moments, fit_intercept = self.statistic, request.fit_intercept
         factor = Factor.of(moments, about_mean=fit_intercept, suspect=SUSPECT)
         frame = Frame.of(moments, factor.scale, fit_intercept)
-        null_vectors, resolved = self._null_vectors(factor, frame)
-        if not resolved:  # what the moments take for dependent, and say so
-            null_vectors = factor.combinations(frame.n_parameters)
+        vectors, resolved = self._null_vectors(factor, frame)
         condition = factor.condition_number if resolved else np.inf
-        precise = moments.low is not None
-        return Plan(
-            PreciseMomentLoss(moments, frame) if precise else MomentLoss(moments, frame),
-            factor,
-            null_vectors,
-            condition,
-            len(factor.pivots),
-            moments,
+        if not resolved:  # what the moments take for dependent, and say so
+            vectors = combinations(factor, frame.n_parameters)
+        loss, precise = MomentLoss(moments, frame), precision_in_doubles
+        if moments.low is not None:
+            loss, precise = PreciseMomentLoss(loss), doubled_precision
+        return Newton(
+            problem=Smooth(loss, factor),
+            frame=frame,
+            at_zero=AtZero.of(moments, frame),
+            scales=scales_of(moments, fit_intercept),
+            request=request,
+            condition_number=condition,
+            rank=len(factor.pivots),
+            dependence=Dependence(
+                vectors,
+                condition,
+                len(factor.pivots),
+                raw_units(factor),
+                factor.rounding * factor.condition_number,
+            ),
+            precision=precise(factor.condition_number),
             unknown=self._unknown(factor),
-            null_noise=factor.rounding * factor.condition_number,
         )
 
     def _null_vectors(self, factor: Factor, frame: Frame) -> tuple[np.ndarray, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import SMALL, Rows
-from gd_regressor.descent.records import Curvature, Path, Result, Start, Watch
-from gd_regressor.descent.run import result_of
+from gd_regressor.descent.nouns import Observer, Path, Rule
+from gd_regressor.descent.records import Curvature, Request, Result, Start
+from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.steps import ConstantStep
-from gd_regressor.descent.stopping import Settled, Stop
-from gd_regressor.descent.walk import Moved, Walk
-from gd_regressor.metric.factor import Factor, Identity
-from gd_regressor.objective.on_rows import DataLoss, Frame, residual_rows, target_scales
+from gd_regressor.descent.stopping import Diverged, Settled
+from gd_regressor.descent.walk import Moved, Smooth, Walk
+from gd_regressor.metric.diagonal import Identity
+from gd_regressor.metric.factor import Factor
+from gd_regressor.objective.on_rows import DataLoss, Frame, residual_rows, scales_of
 from gd_regressor.textbook.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_root
 
 # The textbooks' iterates from moments have ten digits up to here
@@ -41,9 +44,10 @@ def textbook_path(
     curvature = DataLoss(rows, frame).lipschitz()
     metric = Identity(curvature.largest)
     if theta.any() and np.abs(residuals.y).max() < np.abs(rows.y).max():  # a good start
-        walk = Walk(DataLoss(residuals, frame), np.zeros_like(theta), metric, step)
+        there = Smooth(DataLoss(residuals, frame), metric)
+        walk = Walk(there, np.zeros_like(theta), step)
         return Moved(walk, theta), curvature
-    return Walk(DataLoss(rows, frame), theta, metric, step), curvature
+    return Walk(Smooth(DataLoss(rows, frame), metric), theta, step), curvature
 
 
 def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
@@ -76,13 +80,16 @@ def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
 
 
 def follow_textbook(
-    rows: Rows, step: ConstantStep, start: Start, *, fit_intercept: bool, max_iter: int, **options
+    rows: Rows,
+    step: ConstantStep,
+    start: Start,
+    request: Request,
+    observers: Sequence[Observer] = (),
 ) -> Result:
-    """Descend with a constant step on the raw columns; the `options` are those of `follow_path`."""
-    rows, targets = with_moments(rows, max_iter)
-    path, curvature = textbook_path(rows, step, start, fit_intercept, max_iter)
-    options |= {"fit_intercept": fit_intercept, "max_iter": max_iter}
-    return follow_path(path, curvature, step, targets, rows.precision, **options)
+    """Descend with a constant step on the raw columns."""
+    rows, targets = with_moments(rows, request.max_iter)
+    path, curvature = textbook_path(rows, step, start, request.fit_intercept, request.max_iter)
+    return follow_path(path, curvature, step, targets, rows.precision, request, observers)
 
 
 def follow_path(
@@ -91,18 +98,25 @@ def follow_path(
     step: ConstantStep,
     targets: Moments,
     precision: np.dtype,
-    *,
-    fit_intercept: bool,
-    max_iter: int,
-    tol: float | None,
-    watch: Watch | None = None,
+    request: Request,
+    observers: Sequence[Observer] = (),
 ) -> Result:
     """Follow the path of `step` on the raw columns until `tol`, `max_iter` or divergence."""
-    variance, square = target_scales(targets, fit_intercept)
-    rule = None if tol is None else Settled(tol * variance, square, step.momentum)
-    stop = Stop(rule, max_iter, variance, precision)
-    end = path.first(stop, watch)
+    scales, tol = scales_of(targets, request.fit_intercept), request.tol
+    rules: tuple[Rule, ...] = (Diverged(scales.variance, precision),)
+    if tol is not None:
+        rules += (Settled(tol * scales.variance, scales.square, step.momentum),)
+    end = run(path, rules, request.max_iter, observers)
     theta = path.at(end.k)
+    fit_intercept = request.fit_intercept
     w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
-    limit = step.stability_limit(curvature.largest)
-    return result_of(path, end, w, b, variance, curvature=curvature, max_learning_rate=limit)
+    return result_of(
+        path,
+        end,
+        w,
+        b,
+        scales.variance,
+        status=end.status,
+        curvature=curvature,
+        max_learning_rate=step.stability_limit(curvature.largest),
+    )

@@ -22,7 +22,8 @@ from scipy.linalg import lapack
 
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
-from gd_regressor.descent.records import Curvature, Path, Records
+from gd_regressor.descent.nouns import Path
+from gd_regressor.descent.records import Curvature, Records
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.metric.factor import Factor
 

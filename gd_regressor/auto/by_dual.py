@@ -1,0 +1,95 @@
+"""More columns than rows: Newton's steps in the space of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.arithmetic.units import power_of_two_above
+from gd_regressor.auto import newton
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Rule, Step
+from gd_regressor.descent.records import End, Request, Status
+from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.metric.row_space import RowSpace, singular_values
+from gd_regressor.objective.on_rows import AtZero, DataLoss, DoubledLoss, Frame, scales_of
+
+# The space of the rows is known to eps times the condition number of the raw columns
+DUAL_SUFFICES = 1e6
+# Doubled precision pays above this condition number
+DOUBLED_FROM = 50.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class InRowSpace(Plan):
+    """The minimiser of least |w| lies in the space of the rows, and so do all iterates."""
+
+    precision: float  # see `newton.floor_rules`
+    step: Step = newton.STEP
+
+    def rules(self) -> tuple[Rule, ...]:
+        return newton.floor_rules(self, self.precision)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        theta, error = walk.at(end.k), newton.error_left(self, walk)
+        if end.status is not Status.INTERRUPTED:  # a start leaves rounding beside the space
+            inside = self.problem.metric.admissible(plain(theta))
+            theta, _ = newton.settled(self, theta + (inside - plain(theta)))
+        return Arrival(theta, judged(newton.floor_status(self, walk, end), error), error)
+
+
+def by_dual(
+    rows: Rows, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan; none where the raw columns are too ill-conditioned for it.
+
+    Likewise where units or dependent rows give them another rank than the scaled ones have.
+    """
+    fit_intercept = request.fit_intercept
+    x, y, s = (
+        None if a[0] is None else np.concatenate(a) for a in zip(*rows.blocks(), strict=True)
+    )
+    share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
+    exact = Moments.of_rows(rows.targets_only)
+    x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
+    target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
+    scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # no overflow
+    x = x / scale * np.sqrt(share)[:, None]
+    metric = RowSpace.of(x, scale, centred=fit_intercept)
+    deviation = np.linalg.norm(x, axis=0)
+    units = np.where(deviation > 0, deviation, 1.0)
+    values = singular_values(x / units, centred=fit_intercept)
+    if len(values) != len(metric.values) or metric.condition_number > DUAL_SUFFICES:
+        return None, found
+    frame = Frame(centre, scale, target_centre, fit_intercept)
+    doubled = rows.is_small and metric.condition_number > DOUBLED_FROM
+    loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
+    precise = newton.doubled_precision if doubled else newton.precision_in_doubles
+    xy = x.T @ (np.sqrt(share)[:, None] * (y - target_centre)) * exact.weight
+    value = exact.yy / exact.weight
+    plan = InRowSpace(
+        problem=Smooth(loss, metric),
+        frame=frame,
+        at_zero=AtZero(
+            value if fit_intercept else value + exact.target_means**2,
+            -2 * (xy * (1 / exact.weight)),
+        ),
+        scales=scales_of(exact, fit_intercept),
+        request=request,
+        condition_number=float(values[0] / values[-1]) if values.size else 1.0,
+        rank=len(values),
+        precision=precise(metric.condition_number),
+    )
+    return plan, found
+
+
+def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The columns of x about their means, and a point near these that was subtracted."""
+    centre = x[0] + share @ (x - x[0])
+    x = x - centre
+    return x - share @ x, centre  # the rounding of the means

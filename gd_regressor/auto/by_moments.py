@@ -1,0 +1,68 @@
+"""Newton's steps in the metric of the moments, on these or, for more digits, on the rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
+from gd_regressor.auto.plan import Plan
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.records import Request
+from gd_regressor.descent.walk import Smooth
+from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
+
+# Above this condition number Newton's steps on the rows take more than three updates
+MOMENTS_SUFFICE = 1e6
+# Of well-conditioned columns moments alone come as near to the minimum as this tolerance
+MOMENTS_REACH = 1e-20
+# Of more columns, products in twice the working precision take longer than passes in it; of sparse
+# ones, more memory than a fit may
+PRECISE, PRECISE_SPARSE = 100, 700
+
+
+def by_moments(
+    rows: Rows, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan; none, but what was found, where moments cannot tell the columns apart."""
+    found, fit_intercept = Findings.of(rows, request.fit_intercept), request.fit_intercept
+    if found.dependence.condition_number > MOMENTS_SUFFICE:
+        return None, found
+    loss, moments, frame, unknown = found.loss, found.moments, found.frame, 0.0
+    if _moments_are_enough(rows, request, found):
+        loss = MomentLoss(moments, frame)
+    elif _precise_moments_pay(rows, found):
+        moments = Moments.of_rows(replace(rows, known=None), precise=True)
+        frame = Frame.of(moments, found.factor.scale, fit_intercept)
+        loss = PreciseMomentLoss(MomentLoss(moments, frame))
+        unknown = EPS * found.factor.condition_number
+    precise = doubled_precision if loss.doubled else precision_in_doubles
+    plan = Newton(
+        problem=Smooth(loss, found.factor),
+        frame=frame,
+        at_zero=AtZero.of(moments, frame),
+        scales=scales_of(moments, fit_intercept),
+        request=request,
+        condition_number=found.dependence.condition_number,
+        rank=found.dependence.rank,
+        dependence=found.dependence,
+        precision=precise(found.factor.condition_number),
+        unknown=unknown,
+    )
+    return plan, found
+
+
+def _moments_are_enough(rows: Rows, request: Request, found: Findings) -> bool:
+    """Whether a large, well-conditioned table needs no gradient from its rows."""
+    reached = request.tol is not None and request.tol >= MOMENTS_REACH
+    return reached and not (rows.is_small or found.lossy)
+
+
+def _precise_moments_pay(rows: Rows, found: Findings) -> bool:
+    """Whether doubled gradients are cheaper from moments of twice the working precision."""
+    if not found.loss.doubled or rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
+        return False
+    # What vanishes on the rows does not on moments, and the roots of weights are rounded
+    return not (rows.is_small or found.dependence.vectors.size or rows.weights is not None)

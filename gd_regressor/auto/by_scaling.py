@@ -1,0 +1,116 @@
+"""Very many sparse columns: conjugate steps on the rows, in columns scaled to deviation 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.probe import LeastNorm, Vanishing
+from gd_regressor.data.moments import column_moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Rule
+from gd_regressor.descent.records import End, Reason, Request, Status
+from gd_regressor.descent.steps import ConjugateStep
+from gd_regressor.descent.stopping import Flattening, NearMinimum
+from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.metric.diagonal import Diagonal
+from gd_regressor.objective.on_rows import AtZero, DataLoss, Frame, scales_of, shift_of_full
+
+# With tol > ROUGH few digits are wanted, so we skip the search for dependent columns and
+# extrapolate the distance from the minimum
+ROUGH = 1e-10
+# What allows for extrapolating, and for an eigenvalue seen as an average
+SAFETY = 16.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaled(Plan):
+    """Nothing of size (d, d): how the columns depend on each other, random combinations tell."""
+
+    vanishing: Vanishing | None  # None where few digits are wanted
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The end is an estimated distance from the minimum."""
+        tol, variance = self.request.tol, self.scales.variance
+        if tol is None:
+            return ()
+        if self.vanishing is None or not self.vanishing.known:
+            return (Flattening(tol / SAFETY * variance),)
+        # The distance is at most what it seems, divided by the least eigenvalue of P H; what
+        # is left of the coefficients is its root, divided by that eigenvalue once more
+        smallest = self.vanishing.smallest
+        return (NearMinimum(tol * smallest * min(smallest, 1 / SAFETY) * variance),)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        theta, status, value = walk.at(end.k), end.status, end.losses[-1]
+        error = self._coefficient_error(walk, value)
+        if self.vanishing is None or status is Status.INTERRUPTED:
+            return Arrival(theta, status, error)
+        least, unknown = self._least_norm(theta, value), not self.vanishing.known
+        if least is None:
+            theta, unknown = walk.at(end.k), True
+        else:
+            theta = least
+        if unknown and status is Status.CONVERGED:
+            return Arrival(theta, Status.MAX_ITER, error, Reason.DEPENDENCE_UNKNOWN)
+        return Arrival(theta, judged(status, error), error)
+
+    def _least_norm(self, theta: np.ndarray, value: np.ndarray) -> np.ndarray | None:
+        """The minimiser of least raw |w|, from one with the loss `value` (t,); None: not found."""
+        variance, tol, least = self.scales.variance, self.request.tol or 0.0, theta
+        if self.vanishing.any:
+            with np.errstate(all="ignore"):  # what overflows is seen by the loss
+                unit, worth = np.sqrt(variance), tol / SAFETY
+                least = LeastNorm.of(self.vanishing, tol, worth)(theta / unit)
+                least = None if least is None else least * unit
+        if least is None:
+            return None
+        # What evaluating the predictions rounds away shows in the loss
+        rounding = (64 * EPS) ** 2 * self.problem.metric.square(theta)
+        rounding += 2 * np.sqrt(rounding) * np.sqrt(value)
+        slack = max(tol, 1e-14) * variance + np.minimum(rounding, 1e-6 * variance)
+        reached, _ = self.problem.value_and_gradient(least)
+        return least if (reached - value <= slack).all() else None
+
+    def _coefficient_error(self, walk: Walk, value: np.ndarray) -> float:
+        """What rounding leaves of the gradient along the least eigenvector."""
+        if self.vanishing is None:
+            return 0.0
+        if self.vanishing.lost:
+            return np.inf
+        smallest, variance = self.vanishing.smallest, self.scales.variance
+        size = np.maximum(self.problem.metric.square(walk.here.theta), variance)
+        noise = np.sqrt(value) + np.sqrt(smallest * variance)
+        return float((4 * EPS * noise / smallest / np.sqrt(size)).max())
+
+
+def by_scaling(
+    rows: Rows, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan, for any table of sparse columns."""
+    moments = column_moments(rows)
+    metric = Diagonal.of(moments, about_mean=request.fit_intercept)
+    frame = Frame.of(moments, metric.scale, request.fit_intercept)
+    loss = DataLoss(rows, frame, shift_of_full(rows, frame))
+    vanishing, condition, rank = None, None, None
+    if request.tol is None or request.tol <= ROUGH:
+        vanishing = Vanishing.of(loss, metric, request.max_iter)
+        condition = vanishing.condition_number if vanishing.known else None
+        full = vanishing.known and not vanishing.any and not vanishing.lost
+        rank = int((~metric.constant).sum()) if full else None
+    plan = Scaled(
+        problem=Smooth(loss, metric),
+        frame=frame,
+        at_zero=AtZero.of(moments, frame),
+        scales=scales_of(moments, request.fit_intercept),
+        request=request,
+        step=ConjugateStep(),
+        condition_number=condition,
+        rank=rank,
+        vanishing=vanishing,
+    )
+    return plan, found

@@ -1,0 +1,131 @@
+"""Many rows and columns: conjugate steps on the rows, in the metric of a sketch of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
+from gd_regressor.auto.sketch import sketched_moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Rule
+from gd_regressor.descent.records import End, Request, Status
+from gd_regressor.descent.steps import ConjugateStep
+from gd_regressor.descent.stopping import NearMinimum
+from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.metric.dependence import Dependence, vanishing_together
+from gd_regressor.metric.factor import Factor
+from gd_regressor.objective.on_rows import AtZero, DataLoss, Frame, scales_of, shift_of
+
+# Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
+# of about its root times the condition number: columns of a larger condition number than that of
+# WELL_CONDITIONED are left to exact factors. Products of the rows in single precision lose digits
+# before.
+SKETCH_REACH, WELL_CONDITIONED, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
+# A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
+# heavy rows collide 4: the loss may be that much further from its minimum than it seems
+SKETCH_SAFETY = 4.0
+# Heights of a sketch that are considered, in columns
+HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
+# A pivot below this share of a column's scatter may be rounding in single precision
+SUSPECT_SINGLE = 1e-4
+# Of V: a distance from the minimum that rounding leaves
+SLACK = 1e-14
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sketched(Plan):
+    """Conjugate steps put right what the sketch does not know, as far as `tol` asks."""
+
+    dependence: Dependence
+
+    def rules(self) -> tuple[Rule, ...]:
+        return (NearMinimum(self.request.tol / SKETCH_SAFETY * self.scales.variance),)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        """What is left of the coefficients' error is the tolerance's, not rounding."""
+        theta, status = walk.at(end.k), end.status
+        if status is not Status.INTERRUPTED and self.dependence.vectors.size:
+            theta = self._least_norm(theta)
+        if status is Status.MAX_ITER:
+            near = walk.records(end.k, end.k).gaps[0] <= self.request.tol * self.scales.variance
+            status = Status.CONVERGED if near.all() else status
+        return Arrival(theta, judged(status, 0.0), 0.0)
+
+    def _least_norm(self, theta: np.ndarray) -> np.ndarray:
+        """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
+        slack = max(self.request.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
+        loss = self.problem.loss  # of which gradients in single precision are no measure
+        exact = replace(loss, rows=replace(loss.rows, dtype=np.float64))
+        problem = Smooth(exact, self.problem.metric)
+        least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
+        before, after = map(self.dependence.raw_norm, (theta, least))
+        return least if (near & (after <= before * (1 + 1e-9))).all() else theta
+
+
+def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
+    """The height of the sketch that leads to `tol` for the least cost, and that cost.
+
+    In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs
+    2 + m d / (40 n), its factor d^2 / (50 n). Each update is a pass (targets beyond the first add
+    an eighth each) and takes away a factor m / d of the distance from the minimum, because the
+    eigenvalues of P H lie in (1 +- sqrt(d / m))^-2.
+    """
+
+    def cost(multiple: int) -> float:
+        updates = 1 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
+        return 2 + multiple * d * d / (40 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+
+    best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
+    return best * d, cost(best)
+
+
+def by_sketch(
+    rows: Rows, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan; none where the columns need more digits than a sketch knows."""
+    tol, fit_intercept = request.tol, request.fit_intercept
+    height, _ = best_sketch(rows.n_rows, rows.n_columns, rows.n_targets, tol)
+    moments = sketched_moments(rows, height)
+    if moments is None:
+        return None, found
+    single = rows.precision == np.float32
+    factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=SUSPECT_SINGLE)
+    frame = Frame.of(moments, factor.scale, fit_intercept)
+    # Any centre does that is near the mean, so one that blocks can be given in their own precision
+    frame = replace(frame, centre=frame.centre.astype(rows.precision).astype(np.float64))
+    loss = DataLoss(replace(rows, dtype=rows.precision), frame, shift_of(frame))
+    deviation = np.sqrt(moments.yy / moments.weight)
+    if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
+        return None, found
+    vectors = vanishing_together(factor, loss, frame, inexact_means=fit_intercept)
+    if vectors is None or factor.condition_number > (
+        SINGLE_SUFFICES if single else WELL_CONDITIONED
+    ):
+        return None, found
+    at_zero = AtZero.of(moments, frame)
+    zero = np.zeros((frame.n_parameters, rows.n_targets))
+    _, gradient = at_zero.value_and_gradient(zero[0], zero)
+    noise = factor.rounding * factor.condition_number
+    dependence = Dependence.of(factor, vectors, factor.condition_number, noise)
+    plan = Sketched(
+        problem=Smooth(loss, factor),
+        frame=frame,
+        at_zero=at_zero,
+        scales=scales_of(moments, fit_intercept),
+        request=request,
+        step=ConjugateStep(first=-factor.apply(gradient)),  # the minimum of the sketched problem
+        condition_number=factor.condition_number,
+        rank=dependence.rank,
+        dependence=dependence,
+    )
+    return plan, found
+
+
+def _single_holds(sizes: np.ndarray) -> bool:
+    """Whether products of numbers of these sizes and their sums stay in the range of float32."""
+    sizes = sizes[sizes > 0]
+    return bool(((sizes > 1e-12) & (sizes < 1e12)).all())

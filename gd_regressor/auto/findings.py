@@ -1,0 +1,77 @@
+"""What the moments of a table tell, and which columns the rows show to depend on others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Quadratic
+from gd_regressor.metric.dependence import Dependence, vanishing, vanishing_together
+from gd_regressor.metric.factor import Factor
+from gd_regressor.objective.on_rows import (
+    DataLoss,
+    DoubledLoss,
+    Frame,
+    shift_of,
+    shift_of_full,
+)
+
+# Doubled precision pays above these condition numbers, in large tables and in small ones. Sums
+# over many rows in working precision lose more digits than a QR factorisation.
+WELL_CONDITIONED, DOUBLED_FROM = 100.0, 50.0
+# Of up to FEW_DROPPED columns we find in doubled precision what they depend on, and of more where
+# that is no more work than a pass over so many entries: more would take longer than all else
+FEW_DROPPED, MOST_ENTRIES = 8, 1 << 24
+# Rounding of null vectors that were found in doubled precision, as a share of the largest entry
+NULL_NOISE = 4 * EPS
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known of a table after its moments."""
+
+    moments: Moments
+    factor: Factor
+    frame: Frame
+    dependence: Dependence
+    loss: Quadratic  # on the rows, in the precision that the condition number asks for
+    lossy: bool  # whether working precision loses digits on these columns
+
+    @classmethod
+    def of(cls, rows: Rows, fit_intercept: bool) -> Findings:
+        """From one pass over the rows, and more where columns may depend on each other."""
+        moments = Moments.of_rows(rows)
+        factor = Factor.of(moments, about_mean=fit_intercept)
+        frame = Frame.of(moments, factor.scale, fit_intercept)
+        lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
+        working = DataLoss(rows, frame, _shift(rows, frame))
+        doubled = lossy and (rows.is_small or rows.precision == np.float64)
+        loss = DoubledLoss(rows, frame) if doubled else working
+        judge = judge_of(rows, factor, loss, working)
+        rough = not (rows.is_small or lossy)  # few digits are wanted of null vectors
+        vectors = vanishing_together(factor, judge, frame) if rough else None
+        condition = factor.condition_number
+        if vectors is None:
+            vectors, condition = vanishing(factor, judge, frame)
+        noise = factor.rounding * (factor.condition_number if rough else 1)
+        dependence = Dependence.of(
+            factor, vectors, condition, NULL_NOISE if judge.doubled else noise
+        )
+        return cls(moments, factor, frame, dependence, loss, lossy)
+
+
+def _shift(rows: Rows, frame: Frame) -> np.ndarray | None:
+    if rows.is_sparse:
+        return shift_of_full(rows, frame)
+    return None if rows.is_small else shift_of(frame)
+
+
+def judge_of(rows: Rows, factor: Factor, loss: Quadratic, working: Quadratic) -> Quadratic:
+    """The loss that judges which combinations of columns vanish."""
+    dropped = len(factor.dropped)
+    few = dropped <= FEW_DROPPED or rows.size * dropped <= MOST_ENTRIES
+    return loss if few else working

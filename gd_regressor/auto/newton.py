@@ -1,0 +1,100 @@
+"""Newton's steps in the metric of an exact factor: the plan of three rungs, and of streams."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
+from gd_regressor.descent.nouns import Rule, Step
+from gd_regressor.descent.records import End, Status
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.stopping import AtFloor
+from gd_regressor.descent.walk import Walk
+from gd_regressor.metric.dependence import Dependence
+
+# Above MILD the coefficients are worth more than the predictions they make
+MILD = 10.0
+# Of V: a distance from the minimum that rounding leaves
+SLACK = 1e-15
+STEP = ConstantStep(1.0)
+
+
+def precision_in_doubles(condition_number: float) -> float:
+    """The `precision` of a descent in working precision."""
+    return 2 * EPS if condition_number > MILD else 8 * EPS
+
+
+def doubled_precision(condition_number: float) -> float:
+    """The `precision` of a descent in twice of it: a coefficient's share may be as small."""
+    return EPS / (4 * condition_number**2)
+
+
+def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
+    """Down to the rounding floor, whatever `tol` asks; no rule where it asks for all updates.
+
+    `precision` is a prediction error, in units of y, too small to justify an update. The error of
+    the coefficients is up to condition_number times larger.
+    """
+    if plan.request.tol is None:
+        return ()
+    variance, square = plan.scales.variance, plan.scales.square
+    # In doubled precision the rounding of y's mean does not show
+    unit = np.minimum(variance, square) if plan.problem.loss.doubled else square
+    return (AtFloor(precision**2 * unit, variance),)
+
+
+def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
+    """That of a run under `floor_rules`: at `max_iter` the floor may be yet to come."""
+    tol = plan.request.tol
+    if end.status is Status.MAX_ITER and tol is not None:
+        near = walk.records(end.k, end.k).gaps[0] <= tol * plan.scales.variance
+        return Status.CONVERGED if near.all() else end.status
+    return end.status
+
+
+def error_left(plan: Plan, walk: Walk) -> float:
+    """Relative error of the coefficients: the next step, which rounding makes too.
+
+    In units of the coefficients, or of y's deviation where they are smaller.
+    """
+    d = len(plan.frame.scale)
+    step, w = walk.here.direction[:d], plain(walk.here.theta)[:d]
+    size = np.maximum(np.vecdot(w, w, axis=0), plan.scales.variance)
+    return math.sqrt((np.vecdot(step, step, axis=0) / size).max())
+
+
+def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
+    """The minimiser beside a point that differs from one by rounding, and if it is one (t,)."""
+    least = SLACK * plan.scales.variance
+    return brought_back(plan.problem, theta, least, to_the_bit=plan.problem.loss.doubled)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newton(Plan):
+    """A step of 1 would arrive at once; the gradients put right what the factor rounds away."""
+
+    dependence: Dependence
+    precision: float  # see `floor_rules`
+    unknown: float = 0.0  # relative error of the coefficients at the loss's own exact minimum
+    step: Step = STEP
+
+    def rules(self) -> tuple[Rule, ...]:
+        return floor_rules(self, self.precision)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        theta = walk.at(end.k)
+        error = np.inf if self.condition_number == np.inf else error_left(self, walk)
+        error = max(error, self.unknown)
+        if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:
+            theta = self._least_norm(theta)
+        return Arrival(theta, judged(floor_status(self, walk, end), error), error)
+
+    def _least_norm(self, theta: Point) -> Point:
+        """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
+        least, near = settled(self, self.dependence.least_norm(theta))
+        before, after = map(self.dependence.raw_norm, (theta, least))
+        return least if (near & (after <= before * (1 + 1e-9))).all() else theta

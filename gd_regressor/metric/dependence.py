@@ -1,0 +1,163 @@
+"""Columns that depend on each other: combinations that vanish on the rows, and least norms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import qr_multiply, solve_triangular
+
+from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.descent.nouns import Quadratic
+from gd_regressor.metric.factor import Factor
+from gd_regressor.objective.on_rows import Frame
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """The combinations of scaled columns that vanish on the rows, up to a constant."""
+
+    vectors: np.ndarray  # (p, m): one combination in each column
+    # Infinite where a column was left out that does not depend on others
+    condition_number: float
+    rank: int  # of the centred columns
+    units: np.ndarray  # (d,): see `raw_units`
+    noise: float  # of the entries of `vectors`, as a share of the largest
+
+    @classmethod
+    def of(
+        cls, factor: Factor, vectors: np.ndarray, condition_number: float, noise: float
+    ) -> Dependence:
+        """These `vectors` of columns that were factored."""
+        rank = len(factor.pivots) + len(factor.dropped) - vectors.shape[1]
+        return cls(vectors, condition_number, rank, raw_units(factor), noise)
+
+    def raw_norm(self, theta: Point) -> np.ndarray:
+        """(t,): |w| of the raw columns, in `units`."""
+        w = plain(theta)[: len(self.units)] * self.units[:, None]
+        return np.linalg.norm(w, axis=0)
+
+    def least_norm(self, theta: Point) -> Point:
+        """The coordinates of least raw |w| that differ from `theta` by `vectors` only.
+
+        Moving along null vectors changes predictions by rounding of the move only; projecting on
+        their complement would leave rounding of the largest coefficient in all. Of what two of
+        them have apart, a share below their `noise` is not known.
+        """
+        raw = self.vectors[: len(self.units)] * self.units[:, None]
+        largest = np.abs(raw).max(axis=1, initial=0.0)
+        if not largest.any():
+            return theta
+        # Columns in other units make rows of other sizes. With the largest first, Householder's
+        # method with pivoting rounds each by an eps of its own (Powell and Reid 1969; Cox and
+        # Higham 1998)
+        rows = np.argsort(-largest, kind="stable")[: np.count_nonzero(largest)]
+        raw, units = raw[rows], self.units[rows, None]
+        w = plain(theta)[rows] * units
+        turned, upper, order = qr_multiply(raw, w.T, pivoting=True)
+        known = np.abs(upper.diagonal()) > self.noise * np.linalg.norm(raw[:, order], axis=0)
+        upper, raw, order = upper[known][:, known], raw[:, order[known]], order[known]
+        step = -self.vectors[:, order]
+        theta = theta + step @ solve_triangular(upper, turned.T[known])
+        # Seminormal equations put right what the rounding of large coefficients left in small ones
+        for _ in range(2):
+            slope = raw.T @ (plain(theta)[rows] * units)
+            multiples = solve_triangular(upper, solve_triangular(upper, slope, trans=1))
+            theta = theta + step @ multiples
+        return theta
+
+
+def raw_units(factor: Factor) -> np.ndarray:
+    """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
+
+    In their own units the squares of coefficients could be beyond the range of floats.
+    """
+    moving = np.delete(factor.scale, factor.constant)
+    finest = moving.min() if moving.size else 1.0
+    return finest / np.maximum(factor.scale, finest)
+
+
+def combinations(factor: Factor, n_parameters: int) -> np.ndarray:
+    """(p, m): each dropped column less what makes it least of the pivots."""
+    m = len(factor.dropped)
+    vectors = np.zeros((n_parameters, m))
+    if m:
+        vectors[factor.dropped, np.arange(m)] = 1.0
+        vectors[factor.pivots] = -factor.solve(factor.root[:, factor.dropped])
+    return vectors
+
+
+def vanishing(factor: Factor, loss: Quadratic, frame: Frame) -> tuple[np.ndarray, float]:
+    """(p, m): combinations of scaled columns that vanish on the rows, and the condition number.
+
+    One for each dropped column: 1 there, and on the pivots what makes it least. The moments know
+    that to eps times the squared condition number only, so we descend on the rows. What is left
+    then is rounding, or the column was not dependent: we leave the column out, and the condition
+    number of all columns is infinite for all that moments can tell.
+    """
+    d, p = len(factor.scale), frame.n_parameters
+    if not len(factor.dropped):
+        return np.zeros((p, 0)), factor.condition_number
+    vectors = combinations(factor, p)
+    vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
+    for _ in range(4):
+        product = loss.hessian_product(vectors)
+        null = _vanish(vectors, product, d)
+        vectors = vectors - factor.apply(product)
+        if null.all():
+            break
+    cleaned = _cleaned(factor, vectors, factor.rounding)
+    clean = null & _vanish(cleaned, loss.hessian_product(cleaned), d)
+    vectors = np.where(clean, cleaned, vectors)
+    return vectors[:, null], factor.condition_number if null.all() else np.inf
+
+
+def vanishing_together(
+    factor: Factor, loss: Quadratic, frame: Frame, *, inexact_means: bool = False
+) -> np.ndarray | None:
+    """(p, m): a combination for each dropped column, if all of them vanish on the rows; else None.
+
+    A combination of them at random shows it in one pass, to the rounding of what was factored.
+    With `inexact_means` the factor knows the means of the columns as little as the rest: we take
+    them from the Hessian, and write the intercepts that the combinations need into their last row.
+    """
+    d, p = len(factor.scale), frame.n_parameters
+    if not len(factor.dropped):
+        return np.zeros((p, 0))
+    noise = factor.rounding * factor.condition_number
+    vectors = _cleaned(factor, combinations(factor, p), noise)
+    random = np.random.default_rng(0)
+    sizes = random.uniform(1, 2, vectors.shape[1]) * random.choice([-1, 1], vectors.shape[1])
+    asked = [vectors @ sizes]
+    if inexact_means:
+        asked.append(np.eye(1, d + 1, d)[0])
+    product = loss.hessian_product(np.stack(asked, axis=1)) / 2
+    square = asked[0] @ product[:, 0]
+    if inexact_means:
+        square -= product[d, 0] ** 2
+        vectors[d] = -product[:d, 1] @ vectors[:d]
+    noise = max(_noise(d), factor.rounding)
+    return vectors if square <= noise**2 * (asked[0] @ asked[0]) else None
+
+
+def _cleaned(factor: Factor, vectors: np.ndarray, rounding: float) -> np.ndarray:
+    """These combinations without entries that may be `rounding`, as a share of the largest.
+
+    What should be zero would count as much as a large entry in other units.
+    """
+    d, m = len(factor.scale), vectors.shape[1]
+    small = rounding * np.abs(vectors).max(axis=0)
+    cleaned = np.where(np.abs(vectors) > small, vectors, 0.0)
+    cleaned[d:], cleaned[factor.dropped, np.arange(m)] = vectors[d:], 1.0
+    return cleaned
+
+
+def _vanish(vectors: np.ndarray, product: np.ndarray, d: int) -> np.ndarray:
+    """(m,): which combinations (p, m) of d columns are rounding, with their Hessian `product`."""
+    size = np.vecdot(vectors, vectors, axis=0)
+    return np.vecdot(vectors, product, axis=0) <= _noise(d) ** 2 * size
+
+
+def _noise(d: int) -> float:
+    """The rounding of a combination of d columns of deviation 1, for coefficients of norm 1."""
+    return 6 * EPS * np.sqrt(1 + d)

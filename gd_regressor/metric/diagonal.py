@@ -1,0 +1,82 @@
+"""Metrics of no or one number for each column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.units import power_of_two_near_root
+from gd_regressor.data.moments import ColumnMoments
+from gd_regressor.descent.nouns import Metric
+
+
+@dataclass(frozen=True)
+class Identity(Metric):
+    """No metric: the textbooks' direction is the gradient itself.
+
+    For any metric, one step of 1/steepness lowers F by at least <g, Pg> / (2 steepness)
+    (the descent lemma), so that much at least lies between F and its minimum.
+    """
+
+    steepness: float  # the largest eigenvalue of P H, here of H
+
+    source = "identity"
+
+    def apply(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def admissible(self, theta: np.ndarray) -> np.ndarray:
+        return theta
+
+
+@dataclass(frozen=True)
+class Diagonal(Metric):
+    """Half the inverse of the columns' variances: what a metric without their products can be."""
+
+    curvature: np.ndarray  # (d,): variances of the scaled columns, zero for constant ones
+    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
+
+    source, steepness = "scaled", 1.0
+
+    @classmethod
+    def of(cls, moments: ColumnMoments, *, about_mean: bool) -> Diagonal:
+        """From the scatter of the columns, about their means or about zero."""
+        variance = moments.scatter / moments.weight
+        if not about_mean:
+            variance = variance + moments.column_means**2
+        scale = power_of_two_near_root(variance)
+        return cls(variance / scale**2, scale)
+
+    @property
+    def constant(self) -> np.ndarray:
+        """(d,): which columns no direction ever moves."""
+        return self.curvature <= 0
+
+    def apply(self, gradient: np.ndarray) -> np.ndarray:
+        direction, d = gradient / 2, len(self.scale)
+        direction[:d] /= np.where(self.constant, np.inf, self.curvature)[:, None]
+        return direction
+
+    def admissible(self, theta: np.ndarray) -> np.ndarray:
+        """The point (p, t) with zero where no direction leads."""
+        theta = theta.copy()
+        theta[: len(self.scale)][self.constant] = 0.0
+        return theta
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(m,): a' P^-1 b / 2 for each column of `a` and `b` (p, m)."""
+        d = len(self.scale)
+        product = np.einsum("ij,i,ij->j", a[:d], self.curvature, b[:d])
+        return product + np.vecdot(a[d:], b[d:], axis=0)
+
+    def square(self, vectors: np.ndarray) -> np.ndarray:
+        """(m,): the squares of `vectors` (p, m) in this product."""
+        return self.product(vectors, vectors)
+
+    def random(self, n_parameters: int) -> np.ndarray:
+        """(p, 1): normal, of variance 1 in every direction of the columns in this product."""
+        vector, moving = np.zeros((n_parameters, 1)), ~self.constant
+        normal = np.random.default_rng(0).standard_normal(int(moving.sum()))
+        vector[: len(self.scale)][moving, 0] = normal / np.sqrt(self.curvature[moving])
+        return vector
