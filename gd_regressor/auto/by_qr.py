@@ -37,7 +37,7 @@ def by_qr(
     more, condition = vanishing(rest, judge, frame)
     noise = known.noise if judge.doubled else max(known.noise, factor.rounding)
     vectors = np.hstack([known.vectors, more])
-    dependence = Dependence.of(factor, vectors, condition, noise)
+    dependence = Dependence(factor, vectors, condition, noise)
     plan = Newton(
         problem=Smooth(loss, factor),
         frame=frame,

@@ -110,7 +110,7 @@ def by_sketch(
     zero = np.zeros((frame.n_parameters, rows.n_targets))
     _, gradient = at_zero.value_and_gradient(zero[0], zero)
     noise = factor.rounding * factor.condition_number
-    dependence = Dependence.of(factor, vectors, factor.condition_number, noise)
+    dependence = Dependence(factor, vectors, factor.condition_number, noise)
     plan = Sketched(
         problem=Smooth(loss, factor),
         frame=frame,

@@ -58,9 +58,8 @@ class Findings:
         if vectors is None:
             vectors, condition = vanishing(factor, judge, frame)
         noise = factor.rounding * (factor.condition_number if rough else 1)
-        dependence = Dependence.of(
-            factor, vectors, condition, NULL_NOISE if judge.doubled else noise
-        )
+        noise = NULL_NOISE if judge.doubled else noise
+        dependence = Dependence(factor, vectors, condition, noise)
         return cls(moments, factor, frame, dependence, loss, lossy)
 
 

@@ -55,8 +55,9 @@ def _looked_at(
     hit, by = last + 1, None
     for i, rule in enumerate(rules):
         ends, states[i] = rule.look(records, states[i])
-        if ends.any() and k + 1 + ends.argmax() < hit:
-            hit, by = k + 1 + int(ends.argmax()), i
+        at = int(ends.argmax())
+        if ends[at] and k + 1 + at < hit:
+            hit, by = k + 1 + at, i
     if by is None:
         return last, None
     return rules[by].kept(hit, states[by]), rules[by].status

@@ -152,8 +152,11 @@ class Diverged(Rule):
         bound, _ = state
         # ~(<=) rather than >, so that a loss that is not a number has diverged too
         ends = ~(records.losses <= bound).all(axis=1)
+        hit = ends.argmax()
+        if not ends[hit]:
+            return ends, state
         _, ceiling = LARGEST_LOSS[np.dtype(self.precision)]
-        return ends, (bound, bool((records.losses[ends.argmax()] <= ceiling).all()))
+        return ends, (bound, bool((records.losses[hit] <= ceiling).all()))
 
     def kept(self, k: int, state) -> int:
         """If one update jumps beyond the range of floats, the iterate before it."""

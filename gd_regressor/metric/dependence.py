@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import qr_multiply, solve_triangular
@@ -17,23 +18,30 @@ from gd_regressor.objective.on_rows import Frame
 class Dependence:
     """The combinations of scaled columns that vanish on the rows, up to a constant."""
 
+    factor: Factor  # of the columns
     vectors: np.ndarray  # (p, m): one combination in each column
-    # Infinite where a column was left out that does not depend on others
+    # Of the scaled columns; infinite where one was left out that does not depend on others
     condition_number: float
-    rank: int  # of the centred columns
-    units: np.ndarray  # (d,): see `raw_units`
     noise: float  # of the entries of `vectors`, as a share of the largest
 
-    @classmethod
-    def of(
-        cls, factor: Factor, vectors: np.ndarray, condition_number: float, noise: float
-    ) -> Dependence:
-        """These `vectors` of columns that were factored."""
-        rank = len(factor.pivots) + len(factor.dropped) - vectors.shape[1]
-        return cls(vectors, condition_number, rank, raw_units(factor), noise)
+    @property
+    def rank(self) -> int:
+        """Of the centred columns."""
+        factor = self.factor
+        return len(factor.pivots) + len(factor.dropped) - self.vectors.shape[1]
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
+
+        In their own units the squares of coefficients could be beyond the range of floats.
+        """
+        moving = np.delete(self.factor.scale, self.factor.constant)
+        finest = moving.min() if moving.size else 1.0
+        return finest / np.maximum(self.factor.scale, finest)
 
     def raw_norm(self, theta: Point) -> np.ndarray:
-        """(t,): |w| of the raw columns, in `units`."""
+        """(t,): |w| of the raw columns, in these units."""
         w = plain(theta)[: len(self.units)] * self.units[:, None]
         return np.linalg.norm(w, axis=0)
 
@@ -65,16 +73,6 @@ class Dependence:
             multiples = solve_triangular(upper, solve_triangular(upper, slope, trans=1))
             theta = theta + step @ multiples
         return theta
-
-
-def raw_units(factor: Factor) -> np.ndarray:
-    """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
-
-    In their own units the squares of coefficients could be beyond the range of floats.
-    """
-    moving = np.delete(factor.scale, factor.constant)
-    finest = moving.min() if moving.size else 1.0
-    return finest / np.maximum(factor.scale, finest)
 
 
 def combinations(factor: Factor, n_parameters: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start, Status
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.walk import Smooth
-from gd_regressor.metric.dependence import Dependence, combinations, raw_units
+from gd_regressor.metric.dependence import Dependence, combinations
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
 from gd_regressor.streams.null_space import NullSpace
@@ -226,11 +226,7 @@ class Stream:
             condition_number=condition,
             rank=len(factor.pivots),
             dependence=Dependence(
-                vectors,
-                condition,
-                len(factor.pivots),
-                raw_units(factor),
-                factor.rounding * factor.condition_number,
+                factor, vectors, condition, factor.rounding * factor.condition_number
             ),
             precision=precise(factor.condition_number),
             unknown=self._unknown(factor),
