@@ -5,12 +5,17 @@ import doctest
 import importlib
 import inspect
 import re
+import sys
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import gd_regressor
+from gd_regressor.auto import ladder
+from gd_regressor.data import table as data_table
 
 PACKAGE = Path(gd_regressor.__file__).parent
 TESTS = Path(__file__).parent
@@ -158,6 +163,73 @@ def test_a_function_fits_on_a_screen(room):
         assert lines <= SCREEN, f"{name} has {lines} lines"
 
 
+def classes():
+    """All classes of the package's rooms, imported."""
+    for room in TREES:
+        if not room.startswith("__"):
+            module = importlib.import_module(f"gd_regressor.{room}")
+            everything = filter(inspect.isclass, vars(module).values())
+            yield from (c for c in everything if c.__module__ == module.__name__)
+
+
+NOUNS = [c for c in classes() if inspect.isabstract(c)]
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_a_noun_is_abstract_or_final(noun):
+    """Below an abstract class there are abstract ones, and final ones with all that it promises."""
+    below = [c for c in classes() if noun in c.__mro__[1:]]
+    assert below, "a noun without a class that keeps its promise is no noun yet"
+    for made in below:
+        assert inspect.isabstract(made) or not made.__subclasses__(), f"{made.__name__} is final"
+
+
+@pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
+def test_no_implemented_method_is_overridden(noun):
+    written = {
+        name
+        for name, method in vars(noun).items()
+        if inspect.isfunction(method) and not getattr(method, "__isabstractmethod__", False)
+    }
+    written -= {"kept"}  # a rule keeps the update that it ends at, unless it says otherwise
+    for made in classes():
+        if noun in made.__mro__[1:]:
+            assert not written & {n for n in vars(made) if not n.startswith("__")}, made.__name__
+
+
+@pytest.mark.parametrize("room", sorted(name for name in TREES if name.startswith("auto.")))
+def test_auto_does_not_ask_what_something_is(room):
+    calls = (node.func for node in nodes(TREES[room]) if isinstance(node, ast.Call))
+    called = {function.id for function in calls if isinstance(function, ast.Name)}
+    assert not {"isinstance", "hasattr", "type", "issubclass"} & called
+
+
+def test_the_ladder_only_chooses():
+    assert len((PACKAGE / "auto" / "ladder.py").read_text("utf-8").splitlines()) <= 80
+
+
+JUDGES = {
+    *("descent.run.run", "descent.stopping"),
+    *("auto.plan.judged", "auto.newton.floor_status"),
+    *("auto.by_sketch.Sketched.settle", "auto.by_scaling.Scaled.settle"),
+}
+
+
+@pytest.mark.parametrize("room", sorted(name for name in TREES if name != "descent.records"))
+def test_a_status_is_given_where_a_run_ends_and_where_a_plan_settles(room):
+    tree = TREES[room]
+    asked = {id(n) for node in nodes(tree) if isinstance(node, ast.Compare) for n in nodes(node)}
+    for node in nodes(tree):
+        named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+        if named and node.value.id == "Status" and id(node) not in asked:
+            inside = {
+                f"{room}.{name}"
+                for name, function in functions(tree)
+                if function.lineno <= node.lineno <= function.end_lineno
+            }
+            assert ({room} | inside) & JUDGES, f"{room}, line {node.lineno}"
+
+
 def writes(node):
     """Whether a node is a call of print, or takes hold of a standard stream."""
     if isinstance(node, ast.Call):
@@ -194,6 +266,63 @@ def test_no_private_name_of_scikit_learn(path):
 def test_extras_are_imported_where_they_are_used(room):
     packages = {name.split(".")[0] for name in imports(TREES[room], inside_functions=False)}
     assert not packages & EXTRAS
+
+
+def entered(fit):
+    """The rooms of auto/ in the order of their calls, each with the room of auto/ that called."""
+    folder, calls = str(PACKAGE / "auto"), []
+
+    def room(frame):
+        path = frame and Path(frame.f_code.co_filename)
+        return path.stem if path and str(path.parent) == folder else None
+
+    def see(frame, event, _):
+        if event == "call" and room(frame):
+            callers = [room(back) for back in stack_of(frame.f_back)]
+            calls.append((room(frame), frame.f_code.co_name, set(callers) - {None}))
+
+    sys.setprofile(see)
+    try:
+        fit()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def stack_of(frame):
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
+rng = np.random.default_rng(0)
+TALL, TARGET = rng.standard_normal((60, 4)), rng.standard_normal(60)
+NEARLY = np.column_stack([TALL, TALL[:, 0] + 1e-9 * rng.standard_normal(60)])
+TABLES = {
+    "moments": (TALL, {}),
+    "sketch": (TALL, {"best_sketch": lambda *sizes: (24, 0.0)}),
+    "qr": (NEARLY, {}),
+    "dual": (TALL[:4, :], {}),
+    "scaled": (csr_array(np.where(TALL > 0, TALL, 0)), {"FEW_SPARSE": 2}),
+}
+
+
+@pytest.mark.parametrize("rung", TABLES)
+def test_a_fit_enters_the_ladder_once_and_no_rung_enters_another(rung, monkeypatch):
+    X, patches = TABLES[rung]
+    if patches:
+        monkeypatch.setattr(data_table, "SMALL", 0)
+    for name, value in patches.items():
+        monkeypatch.setattr(ladder, name, value)
+    model = gd_regressor.GDLinearRegressor()
+    calls = entered(lambda: model.fit(X, TARGET[: X.shape[0]]))
+    assert model.metric_ == rung
+    assert [name for room, name, _ in calls if room == "ladder"].count("plan_for") == 1
+    rungs = {room for room, _, _ in calls if room.startswith("by_")}
+    assert f"by_{'scaling' if rung == 'scaled' else rung}" in rungs
+    for room, _, callers in calls:
+        if room in rungs:
+            assert not {c for c in callers if c.startswith("by_")} - {room}
 
 
 # --- Public names ---

@@ -11,12 +11,12 @@ from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.slices import square
 from gd_regressor.auto.follow import follow_auto, follow_plan
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
-from gd_regressor.auto.plan import WORTH_SAYING
+from gd_regressor.auto.plan import judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Request, Result, Start, Status
+from gd_regressor.descent.records import Request, Result, Start
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, combinations
@@ -175,7 +175,7 @@ class Stream:
         result = replace(
             result, intercept=result.intercept + target_centre - kept @ centre, coef_error=error
         )
-        return _lost(result) if error > WORTH_SAYING else result
+        return replace(result, status=judged(result.status, error))
 
     def follow_textbook(
         self,
@@ -204,7 +204,8 @@ class Stream:
         _, resolved = self._null_vectors(factor, Frame.of(moments, factor.scale, True))
         if resolved:
             return result
-        return _lost(replace(result, condition_number=np.inf, coef_error=np.inf))
+        status = judged(result.status, np.inf)
+        return replace(result, status=status, condition_number=np.inf, coef_error=np.inf)
 
     def _plan(self, request: Request) -> Newton:
         moments, fit_intercept = self.statistic, request.fit_intercept
@@ -254,11 +255,6 @@ class Stream:
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
         lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
         return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
-
-
-def _lost(result: Result) -> Result:
-    converged = result.status is Status.CONVERGED
-    return replace(result, status=Status.ILL_CONDITIONED) if converged else result
 
 
 def refined(factor: Factor, moments: Moments) -> Factor:
