@@ -32,7 +32,7 @@ LAYERS = [
     *("auto.follow", "auto.ladder"),
     *("auto.by_dual", "auto.by_sketch", "auto.by_moments", "auto.by_qr", "auto.by_scaling"),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
-    *("textbook.follow", "textbook.spectrum"),
+    *("textbook.follow", "textbook.spectrum", "textbook.triangle"),
     *("metric.dependence", "metric.factor", "metric.diagonal", "metric.row_space"),
     "objective.on_rows",
     *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
@@ -145,7 +145,7 @@ def test_the_door_of_a_wing_says_what_the_wing_is_for_and_imports_nothing(wing):
     [
         ("data.moments", "from gd_regressor.objective.on_rows import Frame"),
         ("data.table", "import gd_regressor.data.moments"),
-        ("auto.ladder", "from gd_regressor.textbook.follow import MOMENTS_ARE_EXACT"),
+        ("auto.ladder", "from gd_regressor.textbook.triangle import MOMENTS_ARE_EXACT"),
         ("descent.walk", "from gd_regressor.data import table"),
         ("metric.factor", "def f():\n    from gd_regressor import Moments"),
         ("arithmetic.doubled", "from ..data.sparse import SparseColumns"),

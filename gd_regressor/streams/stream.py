@@ -23,8 +23,9 @@ from gd_regressor.metric.dependence import Dependence, combinations
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
 from gd_regressor.streams.null_space import NullSpace
-from gd_regressor.textbook.follow import MOMENTS_ARE_EXACT, follow_path, follow_textbook
-from gd_regressor.textbook.spectrum import Spectrum, triangle_of_moments
+from gd_regressor.textbook.follow import follow_path, follow_textbook
+from gd_regressor.textbook.spectrum import Spectrum
+from gd_regressor.textbook.triangle import MOMENTS_ARE_EXACT, triangle_of_moments
 
 # Of the largest scatter that was ever held: below zero by more is no rounding
 NEGATIVE = 1e-9

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.root import Root
-from gd_regressor.data.table import SMALL, Rows
+from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
@@ -17,12 +16,9 @@ from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import Diverged, Settled
 from gd_regressor.descent.walk import Moved, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
-from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.on_rows import DataLoss, Frame, residual_rows, scales_of
-from gd_regressor.textbook.spectrum import Spectrum, Triangle, triangle_of_moments, triangle_of_root
-
-# The textbooks' iterates from moments have ten digits up to here
-MOMENTS_ARE_EXACT = 300.0
+from gd_regressor.textbook.spectrum import Spectrum
+from gd_regressor.textbook.triangle import triangle_of
 
 
 def textbook_path(
@@ -39,7 +35,7 @@ def textbook_path(
         both = rows
         if theta.any():
             both = replace(rows, y=np.hstack([rows.y, residuals.y]), known=None)
-        spectrum = Spectrum.of(_triangle(both, fit_intercept), step, theta)
+        spectrum = Spectrum.of(triangle_of(both, fit_intercept), step, theta)
         return spectrum, spectrum.curvature
     curvature = DataLoss(rows, frame).lipschitz()
     metric = Identity(curvature.largest)
@@ -56,17 +52,6 @@ def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
         return rows, Moments.of_rows(rows.targets_only)
     moments = Moments.of_rows(rows)
     return replace(rows, known=moments), moments
-
-
-def _triangle(rows: Rows, fit_intercept: bool) -> Triangle:
-    """That of the moments; of the rows where it costs little, or where the moments lose digits."""
-    moments = Moments.of_rows(rows)
-    factor = Factor.of(moments)
-    small, dependent = rows.size <= SMALL, factor.dropped.size > 0
-    if small or dependent or factor.condition_number > MOMENTS_ARE_EXACT:
-        root = Root.of(rows, moments.column_means, factor.scale, moments.target_means)
-        return triangle_of_root(root, fit_intercept)
-    return triangle_of_moments(moments, factor, fit_intercept)
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:

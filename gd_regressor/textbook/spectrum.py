@@ -20,17 +20,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
-from gd_regressor.data.moments import Moments
-from gd_regressor.data.root import Root
 from gd_regressor.descent.nouns import Path
 from gd_regressor.descent.records import Curvature, Records
 from gd_regressor.descent.steps import ConstantStep
-from gd_regressor.metric.factor import Factor
+from gd_regressor.textbook.triangle import Triangle, squares
 
 LARGEST_SINGULAR = 1e150
-# R (m, p) and Q'y (m, t) for the columns A = Q R (and one of ones) divided by the root of the
-# weight, and the mean square (t,) of what Q leaves of y
-Triangle = tuple[np.ndarray, np.ndarray, np.ndarray]
 ENTRIES_AT_ONCE = 1 << 16  # of the arrays over updates and eigenvectors: they stay in cache
 
 
@@ -143,10 +138,10 @@ class Spectrum(Path):
         left, singular, vectors = _graded_svd(matrix)
         z = left.T @ responses
         outside = responses - left @ z
-        minima, t = rest + _squares(outside), start.shape[1]
+        minima, t = rest + squares(outside), start.shape[1]
         z, r = z[:, :t], z[:, -t:]
         # The minimum is that of y and that of the residuals, known best from the smaller of them
-        minimum = np.where(_squares(r) < _squares(z), minima[-t:], minima[:t])
+        minimum = np.where(squares(r) < squares(z), minima[-t:], minima[:t])
         begin = vectors.T @ start
         steepest = int(np.argmax(singular))
         if not singular[steepest] < LARGEST_SINGULAR:
@@ -186,40 +181,6 @@ class Spectrum(Path):
     @property
     def _h(self) -> np.ndarray:
         return 2 * self.step.rate * self.singular**2
-
-
-def _squares(a: np.ndarray) -> np.ndarray:
-    return np.einsum("ij,ij->j", a, a)
-
-
-def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -> Triangle:
-    """From the factor of the moments about the means.
-
-    The first row is the means' (and the intercept's), the others the factor of what is centred:
-    the products of uncentred columns are never formed.
-    """
-    weight, means = moments.weight, moments.target_means
-    centred = factor.root * factor.scale
-    products = moments.xy * (moments.scale / factor.scale / weight)[:, None]
-    response = factor.solve(products[factor.pivots], transposed=True)
-    total, explained = moments.yy / weight, _squares(response)
-    excess = explained > total  # by rounding
-    response[:, excess] *= np.sqrt(total[excess] / explained[excess])
-    matrix = np.vstack([moments.column_means, centred])
-    if fit_intercept:
-        matrix = np.column_stack([matrix, np.eye(len(matrix), 1)])
-    return matrix, np.vstack([means, response]), np.maximum(total - explained, 0.0)
-
-
-def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
-    """From R of the rows: right to eps times the condition number, not times its square."""
-    means, d = root.mean_square, len(root.centre)
-    ones = means[:, :1]
-    matrix = means[:, 1 : d + 1] * root.scale + ones * root.centre
-    if fit_intercept:
-        matrix = np.column_stack([matrix, ones])
-    responses = means[:, d + 1 :] + ones * root.target_centre
-    return matrix, responses, np.zeros(responses.shape[1])
 
 
 def _graded_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
