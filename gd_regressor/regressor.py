@@ -5,7 +5,6 @@ from __future__ import annotations
 import numbers
 import warnings
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 
 import numpy as np
 from scipy.sparse import issparse
@@ -29,7 +28,7 @@ from gd_regressor.data.inputs import (
     zeros_for_missing,
 )
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import SMALL
+from gd_regressor.data.table import is_small
 from gd_regressor.descent.records import Reason, Request, Result, Status
 from gd_regressor.descent.steps import (
     ConstantStep,
@@ -502,14 +501,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             check_finite(X, "X")
         # "auto" has moments of the targets in any case
         seen = seen or (sample_weight is None and self.learning_rate == "auto")
-        rows = rows_of(X, y, sample_weight, seen=seen)
-        return (replace(rows, on_disk=True) if on_disk else rows), y.ndim
+        return rows_of(X, y, sample_weight, seen=seen, on_disk=on_disk), y.ndim
 
     def _passes_over_all(self, n, d):
         """Whether a table is first passed over in full, by what looks at the values too."""
         if self.learning_rate == "auto":
             return n > d
-        return n > d and n * d > SMALL and closed_form_pays(n, d, int(self.max_iter))
+        return n > d and not is_small(n * d) and closed_form_pays(n, d, int(self.max_iter))
 
     def _validated(self, X, y, reset=True):
         """X and y as arrays, not yet known to be finite."""
@@ -625,8 +623,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if self.learning_rate == "auto":
             if isinstance(data, Stream):
                 return data.follow_auto(start, request, observers)
-            rung = "moments" if isinstance(data, DaskRows) else None
-            return follow_auto(data, start, request, observers, rung=rung)
+            return follow_auto(data, start, request, observers)
         step = ConstantStep(float(self.learning_rate), float(self.momentum))
         if isinstance(data, DaskRows):
             data = Stream.of_table(data, 2)

@@ -10,10 +10,11 @@ import pytest
 from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status
-from gd_regressor.data.distributed import DaskRows
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+pd = pytest.importorskip("pandas")
 
 random = np.random.default_rng(3)
 N, D = 4000, 6
@@ -75,7 +76,6 @@ def test_sparse_blocks():
 
 
 def test_data_frames_and_unknown_chunks():
-    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     names = list("abcdef")
     frame = dd.from_pandas(pd.DataFrame(X, columns=names).assign(y=y), npartitions=7)
     model = GDLinearRegressor().fit(frame[names], frame["y"])
@@ -127,30 +127,129 @@ def test_errors_name_the_block():
         GDLinearRegressor().fit(arrays(X)[0], y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         GDLinearRegressor().fit(*arrays(X, y[:-1]))
-    with pytest.raises(ValueError, match="one weight >= 0 per row"):
+    with pytest.raises(ValueError, match=r"block \d .*sample_weight must not be negative"):
         GDLinearRegressor().fit(*arrays(X, y, -WEIGHTS))
 
 
-def test_a_pass_holds_no_other_block():
+COLUMN = pd.Series([1.0, 2, 3, 5, 6, 9])
+FRAME = pd.DataFrame({"a": COLUMN, "b": [2.0, 1, 4, 3, 5, 7]})
+HOLE = FRAME.assign(b=[2.0, 1, 4, 3, np.nan, 7])
+TEXT = FRAME.assign(b=list("214x57"))
+MISSING = FRAME.astype("Int64").assign(b=pd.array([2, 1, 4, 3, None, 7], dtype="Int64"))
+LAST_ZERO, LAST_ZEROS = pd.Series([1.0, 1, 1, 1, 0, 1]), pd.Series([1.0, 1, 1, 0, 0, 0])
+WRONG = {
+    "a hole in X": ((HOLE, COLUMN), "Input X contains NaN in row 1, column 1,"),
+    "an infinity": ((HOLE.fillna(np.inf), COLUMN), "Input X contains infinity"),
+    "a hole without weight": (
+        (HOLE, COLUMN, LAST_ZERO),
+        "Input X contains NaN in row 1, column 1,",
+    ),
+    "a hole in a block without weight": ((HOLE, COLUMN, LAST_ZEROS), "Input X contains NaN"),
+    "a missing integer": ((MISSING, COLUMN), "Input X contains NaN in row 1, column 1,"),
+    "text in X": ((TEXT, COLUMN), "X has text, 'x' in row 0, column 'b' "),
+    "a hole in y": ((FRAME, HOLE["b"]), "Input y contains NaN in row 1,"),
+    "a hole in y without weight": (
+        (FRAME, HOLE["b"], LAST_ZEROS),
+        "Input y contains NaN in row 1,",
+    ),
+    "text in y": ((FRAME, TEXT["b"]), "y has text, 'x' in row 0 "),
+    "a hole in one of several targets": ((FRAME, HOLE), "Input y contains NaN in row 1, column 1,"),
+    "text in one of several targets": ((FRAME, TEXT), "y has text, 'x' in row 0, column "),
+    "a hole in weights": (
+        (FRAME, COLUMN, HOLE["b"]),
+        "sample_weight must be finite, got nan at 1 ",
+    ),
+    "text in weights": ((FRAME, COLUMN, TEXT["b"]), "sample_weight must be real numbers, got "),
+    "a negative weight": (
+        (FRAME, COLUMN, 2 * LAST_ZERO - 1),
+        "must not be negative, got -1 in row 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_frame_gets_the_errors_of_pandas(name):
+    """Those of the block that is wrong, the second of two."""
+    whole, words = WRONG[name]
+    block = [data.iloc[3:] for data in whole]
+    if not name.endswith("weights") and not name.startswith("a negative"):
+        block = block[:2]  # weights hide nothing
+    with pytest.raises(ValueError) as expected:
+        GDLinearRegressor().fit(*block)
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError) as found:
+        GDLinearRegressor().fit(*(dd.from_pandas(data, 2) for data in whole))
+    found, expected = (str(error.value).splitlines()[0] for error in (found, expected))
+    assert words in found
+    if name != "text in one of several targets":  # whose name pandas does not tell
+        assert found == f"block 1 (counting from 0): {expected}"
+
+
+@pytest.mark.parametrize("verb", ["fit", "predict"])
+def test_what_is_no_table_gets_the_error_of_data_in_memory(verb):
+    model, vector = GDLinearRegressor().fit(FRAME.to_numpy(), COLUMN), X[:6, 0]
+
+    def use(columns, y):
+        return model.fit(columns, y) if verb == "fit" else model.predict(columns)
+
+    for data, lazy in (
+        (COLUMN, dd.from_pandas(COLUMN, 2)),
+        (vector, da.from_array(vector)),
+        (vector.reshape(6, 1, 1), da.from_array(vector.reshape(6, 1, 1))),
+    ):
+        with pytest.raises(ValueError, match=r"^(Expected|Found)") as expected:
+            use(data, COLUMN)
+        with pytest.raises(ValueError, match=r"^(Expected|Found)") as found:
+            use(lazy, dd.from_pandas(COLUMN, 2))
+        expected, found = (str(error.value).splitlines() for error in (expected, found))
+        assert (found[0], found[-1]) == (expected[0], expected[-1])  # between them is the array
+    with pytest.raises(ValueError, match="X must be a Dask array or data frame, got Delayed"):
+        use(dask.delayed(FRAME), dd.from_pandas(COLUMN, 2))
+
+
+def test_holes_in_sparse_blocks_are_named():
+    S = sparse_normal(random, 300, 40, 0.05)
+    S.data[700 % S.nnz] = np.nan
+    row = int(np.searchsorted(S.indptr, 700 % S.nnz, side="right")) - 1
+    column = S.indices[700 % S.nnz]
+    lazy = da.from_array(S, asarray=False, chunks=S.shape)
+    with pytest.raises(ValueError, match=rf"block 0 .*NaN in row {row}, column {column},"):
+        GDLinearRegressor().fit(lazy, da.from_array(np.ones(300), chunks=300))
+
+
+def test_targets_of_a_block_may_be_of_any_size():
+    """What counts is the largest of all rows."""
+    tiny = np.where(np.arange(N) < 450, 1e-150, 1.0) * y
+    model = GDLinearRegressor().fit(*arrays(X, tiny))
+    expected = GDLinearRegressor(tol=0).fit(X, tiny)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-9)
+    for factor, words in ((1e-150, "whose squares vanish"), (1e160, "whose squares overflow")):
+        with pytest.raises(ValueError, match=words):
+            GDLinearRegressor().fit(*arrays(X, factor * y))
+    zeros = GDLinearRegressor().fit(*arrays(X, 0 * y))
+    np.testing.assert_array_equal(zeros.coef_, 0)
+
+
+def test_a_task_holds_no_other_block(monkeypatch):
     """What is sent to the workers is as large as the parameters, not as the data."""
     import cloudpickle
 
-    sent = []
+    largest = []
+    compute = dask.compute
 
-    class Spy(DaskRows):
-        def total(self, work, add=None):
-            sent.append(len(cloudpickle.dumps(work)))
-            return super().total(work, add) if add else super().total(work)
+    def spy(root):
+        layers = dict(root.__dask_graph__())
+        ours = [task for key, task in layers.items() if "_worked" in str(key)]
+        largest.append(max(len(cloudpickle.dumps(task)) for task in ours))
+        assert len(ours) == 9
+        return compute(root)
 
-    from gd_regressor.data.distributed import dask_rows
-    from gd_regressor.data.inputs import rows_of_block
-    from gd_regressor.objective.on_rows import DataLoss, Frame
-
-    plain = dask_rows(*arrays(X, y), None, rows_of_block)
-    spy = Spy(*(getattr(plain, name) for name in plain.__dataclass_fields__)).after_first_pass()
-    frame = Frame(X.mean(axis=0), X.std(axis=0), np.zeros(1), True)
-    DataLoss(spy, frame).value_and_gradient(np.zeros((D + 1, 1)))
-    assert max(sent) < 20_000 < X.nbytes
+    monkeypatch.setattr(dask, "compute", spy)
+    Z = np.column_stack([X, X[:, 1]])  # with a copy, in doubled precision
+    Z[:, 2] = Z[:, 3] + 10 * X[:, 2]
+    for columns, options in ((X, {}), (Z, {}), (X, {"tol": None, "max_iter": 2})):
+        GDLinearRegressor(**options).fit(*arrays(columns, y))
+    assert len(largest) > 6
+    assert max(largest) < 20_000 < X.nbytes
 
 
 # --- Clusters of two processes ---
@@ -176,14 +275,16 @@ def cluster():
 
 
 def test_a_cluster_makes_the_same_bits(cluster):
-    model = GDLinearRegressor().fit(*arrays(X, y))
-    with dask.config.set(scheduler="synchronous"):
-        alone = GDLinearRegressor().fit(*arrays(X, y))
-    with dask.config.set(scheduler="threads"):
-        threads = GDLinearRegressor().fit(*arrays(X, y))
-    for other in (alone, threads):
-        np.testing.assert_array_equal(model.coef_, other.coef_)
-        assert model.intercept_ == other.intercept_
+    near = np.column_stack([X, X[:, 1], X[:, 2] + 1e-3 * X[:, 4]])  # in doubled precision
+    for columns, weights in ((X, WEIGHTS), (near, WEIGHTS), (X[:5], None)):
+        data = [a for a in (columns, y[: len(columns)], weights) if a is not None]
+        data = arrays(*data, rows=min(450, len(columns) // 2))
+        model = GDLinearRegressor().fit(*data)
+        for scheduler in ("synchronous", "threads"):
+            with dask.config.set(scheduler=scheduler):
+                other = GDLinearRegressor().fit(*data)
+            np.testing.assert_array_equal(model.coef_, other.coef_)
+            assert model.intercept_ == other.intercept_
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
@@ -212,7 +313,6 @@ def test_blocks_that_are_gone_end_in_an_error(cluster):
 
 
 def test_blocks_without_rows_and_frames_of_several_kinds():
-    dd, pd = pytest.importorskip("dask.dataframe"), pytest.importorskip("pandas")
     columns = arrays(X, columns=D)[0]
     some = columns[columns[:, 0] > columns[:450, 0].max()]  # nothing of the first block
     np.testing.assert_allclose(EXACT.predict(some).compute(), EXACT.predict(some.compute()))

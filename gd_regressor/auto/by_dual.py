@@ -12,7 +12,7 @@ from gd_regressor.auto import newton
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.walk import Smooth, Walk
@@ -44,16 +44,15 @@ class InRowSpace(Plan):
 
 
 def by_dual(
-    rows: Rows, request: Request, found: Findings | None
+    rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; none where the raw columns are too ill-conditioned for it.
 
     Likewise where units or dependent rows give them another rank than the scaled ones have.
     """
     fit_intercept = request.fit_intercept
-    x, y, s = (
-        None if a[0] is None else np.concatenate(a) for a in zip(*rows.blocks(), strict=True)
-    )
+    blocks = rows.total(_blocks_of)  # from wherever they are: fewer numbers than moments have
+    x, y, s = (None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True))
     share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
     exact = Moments.of_rows(rows.targets_only)
     x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
@@ -93,3 +92,7 @@ def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     centre = x[0] + share @ (x - x[0])
     x = x - centre
     return x - share @ x, centre  # the rounding of the means
+
+
+def _blocks_of(rows: Rows) -> list:
+    return list(rows.blocks())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
@@ -24,7 +22,7 @@ PRECISE, PRECISE_SPARSE = 100, 700
 
 
 def by_moments(
-    rows: Rows, request: Request, found: Findings | None
+    rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; none, but what was found, where moments cannot tell the columns apart."""
     found, fit_intercept = Findings.of(rows, request.fit_intercept), request.fit_intercept
@@ -34,7 +32,7 @@ def by_moments(
     if _moments_are_enough(rows, request, found):
         loss = MomentLoss(moments, frame)
     elif _precise_moments_pay(rows, found):
-        moments = Moments.of_rows(replace(rows, known=None), precise=True)
+        moments = Moments.of_rows(rows, precise=True)
         frame = Frame.of(moments, found.factor.scale, fit_intercept)
         loss = PreciseMomentLoss(MomentLoss(moments, frame))
         unknown = EPS * found.factor.condition_number
@@ -54,15 +52,15 @@ def by_moments(
     return plan, found
 
 
-def _moments_are_enough(rows: Rows, request: Request, found: Findings) -> bool:
+def _moments_are_enough(rows: Table, request: Request, found: Findings) -> bool:
     """Whether a large, well-conditioned table needs no gradient from its rows."""
     reached = request.tol is not None and request.tol >= MOMENTS_REACH
     return reached and not (rows.is_small or found.lossy)
 
 
-def _precise_moments_pay(rows: Rows, found: Findings) -> bool:
+def _precise_moments_pay(rows: Table, found: Findings) -> bool:
     """Whether doubled gradients are cheaper from moments of twice the working precision."""
     if not found.loss.doubled or rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
         return False
     # What vanishes on the rows does not on moments, and the roots of weights are rounded
-    return not (rows.is_small or found.dependence.vectors.size or rows.weights is not None)
+    return not (rows.is_small or found.dependence.vectors.size or rows.weighted)

@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.auto.findings import Findings, judge_of
 from gd_regressor.auto.newton import Newton, doubled_precision
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, vanishing
@@ -22,7 +22,7 @@ SLICES = 3
 
 
 def by_qr(
-    rows: Rows, request: Request, found: Findings | None
+    rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. What the moments found to vanish we keep: R knows it less well."""
     found = found or Findings.of(rows, request.fit_intercept)

@@ -59,7 +59,7 @@ class Sketched(Plan):
         """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
         slack = max(self.request.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
         loss = self.problem.loss  # of which gradients in single precision are no measure
-        exact = replace(loss, rows=replace(loss.rows, dtype=np.float64))
+        exact = replace(loss, rows=loss.rows.in_precision(np.float64))
         problem = Smooth(exact, self.problem.metric)
         least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
         before, after = map(self.dependence.raw_norm, (theta, least))
@@ -97,7 +97,7 @@ def by_sketch(
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre does that is near the mean, so one that blocks can be given in their own precision
     frame = replace(frame, centre=frame.centre.astype(rows.precision).astype(np.float64))
-    loss = DataLoss(replace(rows, dtype=rows.precision), frame, shift_of(frame))
+    loss = DataLoss(rows.in_precision(rows.precision), frame, shift_of(frame))
     deviation = np.sqrt(moments.yy / moments.weight)
     if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
         return None, found

@@ -8,7 +8,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.dependence import Dependence, vanishing, vanishing_together
 from gd_regressor.metric.factor import Factor
@@ -42,7 +42,7 @@ class Findings:
     lossy: bool  # whether working precision loses digits on these columns
 
     @classmethod
-    def of(cls, rows: Rows, fit_intercept: bool) -> Findings:
+    def of(cls, rows: Table, fit_intercept: bool) -> Findings:
         """From one pass over the rows, and more where columns may depend on each other."""
         moments = Moments.of_rows(rows)
         factor = Factor.of(moments, about_mean=fit_intercept)
@@ -63,13 +63,13 @@ class Findings:
         return cls(moments, factor, frame, dependence, loss, lossy)
 
 
-def _shift(rows: Rows, frame: Frame) -> np.ndarray | None:
+def _shift(rows: Table, frame: Frame) -> np.ndarray | None:
     if rows.is_sparse:
         return shift_of_full(rows, frame)
     return None if rows.is_small else shift_of(frame)
 
 
-def judge_of(rows: Rows, factor: Factor, loss: Quadratic, working: Quadratic) -> Quadratic:
+def judge_of(rows: Table, factor: Factor, loss: Quadratic, working: Quadratic) -> Quadratic:
     """The loss that judges which combinations of columns vanish."""
     dropped = len(factor.dropped)
     few = dropped <= FEW_DROPPED or rows.size * dropped <= MOST_ENTRIES

@@ -8,8 +8,7 @@ from gd_regressor.auto.by_qr import by_qr
 from gd_regressor.auto.by_scaling import by_scaling
 from gd_regressor.auto.by_sketch import SKETCH_REACH, best_sketch, by_sketch
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data import table
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Table, is_small
 from gd_regressor.descent.records import Request
 
 # With more columns than this, sparse ones are descended on as they are
@@ -24,7 +23,7 @@ RUNGS = {
 }
 
 
-def plan_for(rows: Rows, request: Request, rung: str | None = None) -> Plan:
+def plan_for(rows: Table, request: Request, rung: str | None = None) -> Plan:
     """The plan of the cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
     plan, found = None, None
     names = iter(rungs_for(rows, request, rung))
@@ -33,10 +32,10 @@ def plan_for(rows: Rows, request: Request, rung: str | None = None) -> Plan:
     return plan
 
 
-def rungs_for(rows: Rows, request: Request, rung: str | None = None) -> tuple[str, ...]:
+def rungs_for(rows: Table, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order: the last of them has a plan for any table."""
     first = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, request.tol)
-    if first == "sketch" and rows.on_disk:
+    if first == "sketch" and rows.costly_to_read:
         first = "moments"
     if rows.is_sparse and rung is None and not rows.is_small:
         first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
@@ -49,7 +48,7 @@ def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
     """The rung to try first on a dense table of n rows, d columns and t targets."""
     if d >= n:
         return "dual"
-    if n * d <= table.SMALL or tol is None or tol < SKETCH_REACH:
+    if is_small(n * d) or tol is None or tol < SKETCH_REACH:
         return "moments"
     _, cost = best_sketch(n, d, t, tol)
     return "sketch" if cost < 1 + d / 32 else "moments"

@@ -36,9 +36,9 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     exact, (origin, unit) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
     origins = origin.astype(rows.precision), exact.target_means
 
-    @np.errstate(over="ignore", invalid="ignore")  # seen by _in_range
     def stretch(part):
-        return _products(_embedded(part, origins, height // stretches), unit)
+        with np.errstate(over="ignore", invalid="ignore"):  # seen by _in_range
+            return _products(_embedded(part, origins, height // stretches), unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = rows.total(stretch, add_each, stretches)

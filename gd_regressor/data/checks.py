@@ -45,9 +45,18 @@ def _refuse(name: str, value: float, row: int, column: int | None = None):
 
 def check_targets(y: np.ndarray, weights: np.ndarray | None = None) -> None:
     """Refuse values that are not finite, or whose squares overflow or vanish."""
-    check_finite(y[:, 0] if y.shape[1:] == (1,) else y, "y")
+    check_squares(largest_target(y, weights))
+
+
+def largest_target(y: np.ndarray, weights: np.ndarray | None = None, first: int = 0) -> float:
+    """The largest size of a value with weight; refuses NaN and infinity in any."""
+    check_finite(y[:, 0] if y.shape[1:] == (1,) else y, "y", first)
     counted = y if weights is None else y[weights > 0]
-    largest = max(float(counted.max()), -float(counted.min()))
+    return max(float(counted.max(initial=0)), -float(counted.min(initial=0)))
+
+
+def check_squares(largest: float) -> None:
+    """Refuse targets of up to this size, where their squares overflow or vanish."""
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from operator import attrgetter, methodcaller
+from typing import Any, final
 
 import numpy as np
+from sklearn.utils import check_array
 
-from gd_regressor.data import table
-from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Rows
+from gd_regressor.data.moments import Moments, check_squares_in, sums_of
+from gd_regressor.data.table import Rows, Table, is_small
 
 
 def is_dask(data) -> bool:
@@ -19,52 +20,93 @@ def is_dask(data) -> bool:
     return type(data).__module__.split(".")[0] in ("dask", "dask_expr")
 
 
+@final
 @dataclass(frozen=True)
-class DaskRows:
+class DaskRows(Table[Moments]):
     """A table whose parts are Dask's blocks: work goes to where they are, sums come back."""
 
-    parts: tuple  # of delayed blocks: X, y, weights or None
-    rows_of_block: Callable[..., Rows]
-    n_columns: int
-    n_targets: int
-    precision: np.dtype
+    delayed: tuple  # blocks: X, y, weights or None
+    rows_of_block: Callable[..., Rows | None]
+    shape: tuple[int, int]  # columns and targets
+    kept: np.dtype  # the precision of what is learnt
+    counted: tuple[int, float] = (0, 0.0)  # rows that have weight, and it: from the first pass
     dtype: Any = np.float64
-    known: Moments | None = None  # from the first pass
-
-    is_sparse = False  # blocks may be; the table is none
+    known: Moments | None = None
+    changes: tuple[Callable[[Rows], Rows], ...] = ()  # what makes this table's blocks of Dask's
 
     @property
     def n_rows(self) -> int:
-        return self.known.n_rows
+        return self.counted[0]
+
+    @property
+    def n_columns(self) -> int:
+        return self.shape[0]
+
+    @property
+    def n_targets(self) -> int:
+        return self.shape[1]
 
     @property
     def size(self) -> int:
         return self.n_rows * self.n_columns
 
     @property
-    def is_small(self) -> bool:
-        return self.size <= table.SMALL
+    def total_weight(self) -> float:
+        return self.counted[1]
 
     @property
-    def total_weight(self) -> float:
-        return self.known.weight
+    def precision(self) -> np.dtype:
+        return self.kept
 
     @property
     def block_rows(self) -> int:
-        return max(self.n_rows // len(self.parts), 1)
+        return max(self.n_rows // len(self.delayed), 1)
+
+    @property
+    def is_sparse(self) -> bool:
+        return False  # blocks may be; the table is not
+
+    @property
+    def full_columns(self) -> np.ndarray:
+        return np.arange(self.n_columns)
+
+    @property
+    def is_small(self) -> bool:
+        return is_small(self.size)
+
+    @property
+    def weighted(self) -> bool:
+        return self.delayed[0][2] is not None
+
+    @property
+    def costly_to_read(self) -> bool:
+        return True
+
+    @property
+    def targets_only(self) -> DaskRows:
+        return self._changed(attrgetter("targets_only"), shape=(0, self.n_targets))
+
+    def with_targets(self, make: Callable[[Rows], np.ndarray]) -> DaskRows:
+        # A table without rows shows how many targets will be made
+        no_rows = Rows(np.zeros((0, self.n_columns)), np.zeros((0, self.n_targets)))
+        count = make(no_rows).shape[1]
+        return self._changed(methodcaller("with_targets", make), shape=(self.n_columns, count))
+
+    def in_precision(self, dtype) -> DaskRows:
+        return self._changed(methodcaller("in_precision", dtype), dtype=dtype)
+
+    def _changed(self, change: Callable[[Rows], Rows], **fields) -> DaskRows:
+        return replace(self, known=None, changes=(*self.changes, change), **fields)
 
     def total(
         self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
     ) -> Any:
-        """The sum of `work(part)` over all blocks, by `add` in a tree that no worker changes.
-
-        The blocks are what they are, whatever the number of `stretches` that is asked for.
-        """
+        # In a tree, whose shape no worker changes
         import dask
 
         level = [
-            dask.delayed(_worked, pure=False)(work, self.rows_of_block, number, *part)
-            for number, part in enumerate(self.parts)
+            dask.delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
+            for number, part in enumerate(self.delayed)
         ]
         join = dask.delayed(_added, pure=False)
         while len(level) > 1:
@@ -76,23 +118,28 @@ class DaskRows:
             raise
         except Exception as error:
             raise RuntimeError(
-                f"The cluster could not finish a pass over the {len(self.parts)} blocks "
+                f"The cluster could not finish a pass over the {len(self.delayed)} blocks "
                 f"({type(error).__name__}: {error}). Blocks that lived only on a worker that is "
                 "gone cannot be made again; load them from files, or write them to some."
             ) from error
 
     def after_first_pass(self) -> DaskRows:
-        """With the moments of all blocks."""
-        known = self.total(Moments.of_rows)
+        """With the moments of all blocks, whose values have been looked at then."""
+        known = self.total(sums_of)
         if known is None:
             raise ValueError("X has no row in any of its blocks, or none of a weight above zero.")
-        return replace(self, known=known)
+        check_squares_in(known, self)
+        return replace(self, counted=(known.n_rows, known.weight), known=known)
 
 
-def _worked(work, rows_of_block, number: int, X, y, weights) -> Any:
+def _worked(work, changes, rows_of_block, number: int, X, y, weights) -> Any:
     try:
         rows = rows_of_block(X, y, weights)
-        return None if rows is None else work(rows)
+        if rows is None:
+            return None
+        for change in changes:
+            rows = change(rows)
+        return work(rows)
     except ValueError as error:
         raise ValueError(f"block {number} (counting from 0): {error}") from error
 
@@ -105,6 +152,7 @@ def _added(add, a, b) -> Any:
 
 def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows]) -> DaskRows:
     """The table of Dask arrays or data frames; `rows_of_block` makes rows of their blocks."""
+    check_columns(X)
     columns = _blocks(X, "X")
     others = [("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
     blocks = [columns]
@@ -128,13 +176,24 @@ def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows]) -> DaskRo
     precision = np.dtype(np.float32 if all(t == np.float32 for t in dtypes) else np.float64)
     n_targets = y.shape[1] if y.ndim == 2 else 1
     parts = tuple(zip(columns, blocks[1], weights, strict=True))
-    return DaskRows(parts, rows_of_block, X.shape[1], n_targets, precision)
+    return DaskRows(parts, rows_of_block, (X.shape[1], n_targets), precision)
+
+
+def check_columns(X) -> None:
+    """Refuse what has not two dimensions, in the words for data in memory."""
+    kind = type(X).__module__.split(".")
+    if not {"array", "dataframe", "dask_expr"} & set(kind):
+        raise ValueError(f"X must be a Dask array or data frame, got {type(X).__name__}.")
+    if X.ndim != 2:
+        check_array(
+            X._meta, accept_sparse=True, ensure_min_samples=0, estimator="GDLinearRegressor"
+        )
 
 
 def _blocks(data, name: str) -> list:
     """The delayed blocks of rows."""
     if hasattr(data, "to_delayed") and hasattr(data, "chunks"):  # an array
-        if data.ndim not in (1, 2) or (name == "X" and data.ndim != 2):
+        if data.ndim not in (1, 2):
             raise ValueError(f"{name} has {data.ndim} dimensions; write {name}.reshape(...).")
         whole = data.rechunk({1: -1}) if data.ndim == 2 and data.numblocks[1] > 1 else data
         return whole.to_delayed().ravel().tolist()
@@ -159,6 +218,7 @@ def _rechunked(data, X, name: str):
 
 def predicted(X, predict: Callable, n_targets: int, y_ndim: int):
     """Predictions for a Dask collection, block by block, when they are asked for."""
+    check_columns(X)
     if hasattr(X, "map_partitions") and not hasattr(X, "chunks"):
         import pandas
 

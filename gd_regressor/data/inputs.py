@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import check_array
 
 from gd_regressor.data.checks import check_finite, check_targets
 from gd_regressor.data.sparse import SparseColumns
@@ -157,20 +158,24 @@ def _numbers(table, name: str, number: int) -> np.ndarray:
     return values
 
 
-def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False) -> Rows:
+def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False, on_disk: bool = False) -> Rows:
     """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind.
 
     The moments of all rows look at the targets too: where they are `seen` there, not here.
     """
-    if issparse(y):
-        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
-    if y.dtype.kind not in "fiub":
-        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
+    _check_dense_numbers(y)
     weights, unit = checked_weights(sample_weight, len(y))
     X = SparseColumns.of(X, weights) if issparse(X) else X
     if not seen:
         check_targets(y, weights)
-    return Rows(X, y.reshape(len(y), -1), weights, unit=unit)
+    return Rows(X, y.reshape(len(y), -1), weights, unit=unit, on_disk=on_disk)
+
+
+def _check_dense_numbers(y) -> None:
+    if issparse(y):
+        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
 
 
 @contextmanager
@@ -202,22 +207,21 @@ def _is_text(value) -> bool:
 
 def rows_of_block(X, y, sample_weight) -> Rows | None:
     """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
-    arrays = [None if a is None else _numeric(a) for a in (X, y, sample_weight)]
-    for name, array in zip(("X", "y", "sample_weight"), arrays, strict=True):
-        if array is not None and array.dtype.kind not in "fiub":
-            raise ValueError(f"{name} must be numeric, got dtype {array.dtype}; encode it first.")
-    X, y, weights = arrays
+    X, y = _numbers_of_block(X, "X"), _numbers_of_block(y, "y")
+    _check_dense_numbers(y)
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
     if not y.shape[0]:
         return None
-    if weights is not None:
-        weights = weights.astype(np.float64)
-        check_finite(weights, "sample_weight")
-        if weights.shape != (len(y),) or (weights < 0).any():
-            raise ValueError("sample_weight must hold one weight >= 0 per row.")
+    weights = None if sample_weight is None else _weights_of_rows(sample_weight, len(y))
+    hidden = weights is not None and not weights.all()
+    if issparse(X) or hidden:  # rows without weight are in no sum, which would show a NaN
+        check_finite(X, "X")
+    if hidden:
+        check_finite(y, "y")
         if not weights.any():
             return None
+    if weights is not None:
         check_addable(weights.max())
     X = SparseColumns.of(X, weights) if issparse(X) else X
     return Rows(X, y.reshape(len(y), -1), weights)
@@ -232,21 +236,40 @@ def check_addable(largest: float) -> None:
         )
 
 
-def _numeric(block):
-    """One of Dask's blocks as an array; of floats where a data frame has several kinds of them."""
+def _numbers_of_block(block, name: str):
+    """One of Dask's blocks as an array of numbers, as a whole table in memory would become one."""
     if issparse(block):
         return block
     array = np.asarray(block)
-    try:
-        return array.astype(np.float64) if array.dtype.kind == "O" else array
-    except (TypeError, ValueError):
+    if array.dtype.kind in "fiub":  # of other widths too: they are converted where they are used
         return array
+    with no_text(block, name):
+        return check_array(
+            block,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            input_name=name,
+        )
 
 
 def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:
     """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none."""
     if sample_weight is None:
         return None, 1.0
+    weights = _weights_of_rows(sample_weight, n_rows)
+    if not weights.any():
+        raise ValueError(
+            "sample_weight must contain at least one weight above zero, got zero in every row."
+        )
+    # Only ratios matter. A power of two brings the sum into range and changes no bits.
+    exponent = int(np.frexp(weights.max())[1])
+    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
+
+
+def _weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
+    """Weights (n,) >= 0 in float64."""
     weights = _finite_floats("sample_weight", sample_weight)
     if weights.ndim == 0:
         weights = np.full(n_rows, weights)
@@ -264,13 +287,7 @@ def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, floa
             f"sample_weight must not be negative, got {weights.min():g} in row "
             f"{int(weights.argmin())}; give rows that should not count the weight 0."
         )
-    if not weights.any():
-        raise ValueError(
-            "sample_weight must contain at least one weight above zero, got zero in every row."
-        )
-    # Only ratios matter. A power of two brings the sum into range and changes no bits.
-    exponent = int(np.frexp(weights.max())[1])
-    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
+    return weights
 
 
 def checked_start(

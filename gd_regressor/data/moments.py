@@ -12,10 +12,10 @@ from scipy.sparse import issparse
 from sklearn.utils import check_X_y
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
-from gd_regressor.data.checks import check_finite, check_targets
+from gd_regressor.data.checks import check_finite, check_squares, largest_target
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
-from gd_regressor.data.table import WIDE, Rows, add_each
+from gd_regressor.data.table import WIDE, Rows, Table, add_each
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
@@ -150,24 +150,20 @@ class Moments:
         return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights), precise=True)
 
     @classmethod
-    def of_rows(cls, rows: Rows, *, precise: bool = False) -> Moments:
+    def of_rows(cls, rows: Table[Moments], *, precise: bool = False) -> Moments:
         """The moments of a table, in one pass.
 
         Parameters
         ----------
-        rows : Rows
+        rows : Table
             The validated table.
         precise : bool, default=False
             Whether in twice the working precision, which takes four times as long.
         """
-        if rows.known is not None:
+        if rows.known is not None and not precise:
             return rows.known
-        # Sums in twice the precision are too large to have many of them at once
-        few = 2 if precise and rows.n_columns > WIDE else 0
-        moments = rows.total(partial(_of_part, precise=precise), stretches=few)
-        squares = (moments.yy / moments.weight).tolist()
-        if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
-            check_targets(rows.y, rows.weights)
+        moments = sums_of(rows, precise=precise)
+        check_squares_in(moments, rows)
         return moments
 
     @np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
@@ -286,6 +282,28 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
+def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
+    """Moments of targets of any size; None where no row has weight."""
+    # Sums in twice the precision are too large to have many of them at once
+    few = 2 if precise and rows.n_columns > WIDE else 0
+    return rows.total(partial(_of_part, precise=precise), stretches=few)
+
+
+def check_squares_in(moments: Moments, rows: Table) -> None:
+    """Look at the targets of these rows if sums of their squares have overflown or vanished."""
+    squares = (moments.yy / moments.weight).tolist()
+    if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
+        _check_targets(rows)
+
+
+def _check_targets(rows: Table) -> None:
+    check_squares(rows.total(_largest_target, max))
+
+
+def _largest_target(rows: Rows) -> float:
+    return largest_target(rows.y, rows.weights, rows.first)
+
+
 def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
     total = None
@@ -341,7 +359,7 @@ def column_moments(rows: Rows) -> ColumnMoments:
         scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
         finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
     if not finite.all():
-        check_targets(rows.y, rows.weights)
+        _check_targets(rows)
         check_finite(rows.X.sparse.data, "X: what is stored")
         check_finite(rows.X.dense, "X: the columns stored in full")
         raise ValueError(

@@ -9,7 +9,7 @@ from scipy.linalg import lstsq, qr
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.products import side_by_side
-from gd_regressor.data.table import WIDE, Rows
+from gd_regressor.data.table import WIDE, Table
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Root:
     merges: int  # factorisations that it took
 
     @classmethod
-    def of(cls, rows: Rows, centre, scale, target_centre) -> Root:
+    def of(cls, rows: Table, centre, scale, target_centre) -> Root:
         """That of `rows`, block by block."""
         width = 1 + rows.n_columns + rows.n_targets
 

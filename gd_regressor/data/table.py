@@ -1,13 +1,14 @@
-"""Row blocks, and sums over stretches of them."""
+"""Tables: what any of them declares, and the one in memory, read in blocks of rows."""
 
 from __future__ import annotations
 
 import operator
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Generic, TypeVar, final
 
 import numpy as np
 
@@ -21,20 +22,127 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
-# Entries of a small table
-SMALL = 1 << 20
 # Of more columns than this, results of d x d numbers are large beside a block of rows
 WIDE = 400
 # Entries of sparse columns that a stretch has for each column, for its sum to be worth adding
 SPARSEST = 32
+# Tables of up to SMALL entries are worth more than moments, which square the condition number
+SMALL = 1 << 20
 
 # A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
 Block = tuple["np.ndarray | SparseColumns", np.ndarray, "np.ndarray | None"]
+Known = TypeVar("Known")  # the moments of all rows, whose room stands above this one
 
 
+def is_small(entries: float) -> bool:
+    """Whether a table of so many entries is worth more than moments."""
+    return entries <= SMALL
+
+
+class Table(ABC, Generic[Known]):
+    """Rows that can be read again and again, in this process or on a cluster.
+
+    Code that reads a table uses these facts and verbs only, so that it need not ask where the rows
+    are. `known` belongs to the rows, targets and precision of this very table: each verb that makes
+    another table leaves it behind.
+    """
+
+    dtype: Any  # of the columns in blocks: products are made in it
+    known: Known | None  # the moments of all rows, once a pass has made them
+
+    @property
+    @abstractmethod
+    def n_rows(self) -> int:
+        """The number of rows; on a cluster, of those that have weight."""
+
+    @property
+    @abstractmethod
+    def n_columns(self) -> int:
+        """d, without the targets."""
+
+    @property
+    @abstractmethod
+    def n_targets(self) -> int:
+        """T."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Entries of X."""
+
+    @property
+    @abstractmethod
+    def total_weight(self) -> float:
+        """The sum of the weights; the number of rows where there are none."""
+
+    @property
+    @abstractmethod
+    def precision(self) -> np.dtype:
+        """The precision of what is learnt: single where X is, else double."""
+
+    @property
+    @abstractmethod
+    def block_rows(self) -> int:
+        """About how many rows a block has."""
+
+    @property
+    @abstractmethod
+    def is_sparse(self) -> bool:
+        """Whether X is one matrix of sparse columns."""
+
+    @property
+    @abstractmethod
+    def full_columns(self) -> np.ndarray:
+        """(k,): the columns stored in full, which a block can have centred entry by entry."""
+
+    @property
+    @abstractmethod
+    def is_small(self) -> bool:
+        """Whether the table is worth more than moments, which square the condition number."""
+
+    @property
+    @abstractmethod
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
+
+    @property
+    @abstractmethod
+    def costly_to_read(self) -> bool:
+        """Whether reading the rows takes longer than the arithmetic of a pass over them."""
+
+    @property
+    @abstractmethod
+    def targets_only(self) -> Table:
+        """The same targets and weights beside no columns."""
+
+    @abstractmethod
+    def with_targets(self, make: Callable[[Rows], np.ndarray]) -> Table:
+        """The same columns and weights beside targets `make(rows)` (m, t).
+
+        `make` gets all rows where they are in memory, else each block on the machine that has it,
+        and in every pass anew. It may travel there, so it holds no table.
+        """
+
+    @abstractmethod
+    def in_precision(self, dtype) -> Table:
+        """The same rows, with products made in `dtype`."""
+
+    @abstractmethod
+    def total(
+        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+    ) -> Any:
+        """The sum of `work(part)` over parts that have all rows, by `add`, in a fixed order.
+
+        A `work` of None counts nothing, and a sum of nothing is None. `work` may travel to other
+        machines, once for each part: it holds parameters, and no table. At most `stretches` parts
+        are worked on, where that can be chosen; 0 leaves it to the table.
+        """
+
+
+@final
 @dataclass(frozen=True)
-class Rows:
-    """A table that is read in blocks: X (n, d), y (n, t), weights (n,) or None."""
+class Rows(Table[Known]):
+    """A table in memory, read in blocks: X (n, d), y (n, t), weights (n,) or None."""
 
     X: np.ndarray | SparseColumns
     y: np.ndarray
@@ -42,8 +150,8 @@ class Rows:
     dtype: Any = np.float64  # of the columns in blocks: what products are made in
     unit: float = 1.0  # what the weights were divided by, a power of two
     kept: np.dtype | None = None  # the precision of what is learnt, where X has another
-    on_disk: bool = False  # where reading the rows again takes longer than what is done with them
-    known: Any = None  # the moments, where a first pass has made them
+    on_disk: bool = False
+    known: Known | None = None
     first: int = 0  # the number of the first row, in the table that this is a part of
 
     @property
@@ -60,17 +168,27 @@ class Rows:
 
     @property
     def size(self) -> int:
-        """Entries of X."""
         return self.n_rows * self.n_columns
-
-    @property
-    def is_small(self) -> bool:
-        """Whether the table is worth more than moments, which square the condition number."""
-        return self.size <= SMALL
 
     @property
     def is_sparse(self) -> bool:
         return isinstance(self.X, SparseColumns)
+
+    @property
+    def full_columns(self) -> np.ndarray:
+        return self.X.where if self.is_sparse else np.arange(self.n_columns)
+
+    @property
+    def is_small(self) -> bool:
+        return is_small(self.size)
+
+    @property
+    def weighted(self) -> bool:
+        return self.weights is not None
+
+    @property
+    def costly_to_read(self) -> bool:
+        return self.on_disk
 
     @property
     def stored(self) -> int:
@@ -80,7 +198,6 @@ class Rows:
 
     @property
     def precision(self) -> np.dtype:
-        """Of what is learnt from X: single where X is, else double."""
         if self.kept is not None:
             return self.kept
         return np.dtype(np.float32 if self.X.dtype == np.float32 else np.float64)
@@ -99,22 +216,34 @@ class Rows:
         return self.n_columns + self.n_targets
 
     @property
-    def targets_only(self) -> Rows:
-        """The same targets and weights beside no columns."""
-        return replace(self, X=np.empty((self.n_rows, 0)), known=None)
-
-    @property
     def vector_rows(self) -> int:
         if self.is_sparse:  # scipy's own work on a product costs more than the cache saves
             return self.n_rows
         entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
         return max(entries // self.width, BLOCK_ROWS // 2)
 
+    def knowing(self, known: Known) -> Rows[Known]:
+        """The same rows with their moments."""
+        return replace(self, known=known)
+
+    def _changed(self, **fields) -> Rows:
+        return replace(self, known=None, **fields)
+
+    @property
+    def targets_only(self) -> Rows:
+        return self._changed(X=np.empty((self.n_rows, 0)))
+
+    def with_targets(self, make: Callable[[Rows], np.ndarray]) -> Rows:
+        return self._changed(y=make(self))
+
+    def in_precision(self, dtype) -> Rows:
+        return self._changed(dtype=dtype)
+
     def part(self, first: int, last: int) -> Rows:
         """The rows `first` to `last` (excluded)."""
         weights = None if self.weights is None else self.weights[first:last]
         X, y = self.X[first:last], self.y[first:last]
-        return replace(self, X=X, y=y, weights=weights, known=None, first=self.first + first)
+        return self._changed(X=X, y=y, weights=weights, first=self.first + first)
 
     def parts(self, height: int) -> Iterator[Rows]:
         """Parts of `height` rows and the rest."""
@@ -150,10 +279,7 @@ class Rows:
     def total(
         self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
     ) -> Any:
-        """The sum of `work(part)` over stretches of all rows, by `add`, in the order of the rows.
-
-        None counts nothing. On the threads at hand; few results wait to be added at any time.
-        """
+        # On the threads at hand; few results wait to be added at any time
         stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)

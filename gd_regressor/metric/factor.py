@@ -13,7 +13,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Metric
 from gd_regressor.objective.on_rows import Frame
 
@@ -85,7 +85,7 @@ class Factor(Metric):
         return cls(root, pivots, scale, *_others(pivots, constant), source, in_order)
 
     @classmethod
-    def of_rows(cls, rows: Rows, frame: Frame, without: np.ndarray) -> Factor:
+    def of_rows(cls, rows: Table, frame: Frame, without: np.ndarray) -> Factor:
         """Factor the rows themselves, by QR: it knows directions down to eps, not to its root.
 
         The columns `without` are known to depend on the others. Of those, a pivot below

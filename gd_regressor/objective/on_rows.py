@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residu
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.moments import ColumnMoments, Moments
-from gd_regressor.data.table import Rows, add_each
+from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Curvature, Scales
 
@@ -37,7 +37,7 @@ class Frame:
         return len(self.scale) + self.fit_intercept
 
     @classmethod
-    def raw(cls, rows: Rows, fit_intercept: bool) -> Frame:
+    def raw(cls, rows: Table, fit_intercept: bool) -> Frame:
         """The coordinates of the textbooks: columns and targets as they are."""
         d, t = rows.n_columns, rows.n_targets
         return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
@@ -81,21 +81,27 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     return Scales(np.where(variance == 0, 1.0, variance), square)
 
 
-def residual_rows(rows: Rows, w: np.ndarray, b: np.ndarray) -> Rows:
+def residual_rows(rows: Table, w: np.ndarray, b: np.ndarray) -> Table:
     """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
 
     In doubled precision: a start may be so good that the residual is tiny beside y.
     """
-    target = np.zeros(rows.y.shape)
+    return rows.with_targets(partial(_residuals, w=w, b=b))
 
-    def of_part(part):
-        mine = target[part.first - rows.first :]
-        for span in part.spans():
-            y = np.asarray(part.y[span], dtype=np.float64)
-            mine[span] = residual(part.columns(span), y, w, b)
 
-    rows.total(of_part)
-    return replace(rows, y=target, known=None)
+def _residuals(rows: Rows, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+    no_rows = np.zeros((0, len(b)))
+    return np.concatenate([no_rows, *rows.total(partial(_residuals_in_order, w=w, b=b))])
+
+
+def _residuals_in_order(rows: Rows, w: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    targets = ((span, np.asarray(rows.y[span], dtype=np.float64)) for span in rows.spans())
+    return [residual(rows.columns(span), y, w, b) for span, y in targets]
+
+
+def _no_targets(rows: Rows, count: int) -> np.ndarray:
+    """Zeros, which take no memory."""
+    return np.broadcast_to(0.0, (rows.n_rows, count))
 
 
 # Columns whose means are within this many deviations of zero need not be centred in each block
@@ -108,10 +114,10 @@ def shift_of(frame: Frame) -> np.ndarray | None:
     return np.zeros_like(frame.centre) if near else None
 
 
-def shift_of_full(rows: Rows, frame: Frame) -> np.ndarray:
+def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:
     """What the columns of a sparse block are moved by: those that are stored in full."""
     shift = np.zeros_like(frame.centre)
-    shift[rows.X.where] = frame.centre[rows.X.where]
+    shift[rows.full_columns] = frame.centre[rows.full_columns]
     return shift
 
 
@@ -124,7 +130,7 @@ class DataLoss(Quadratic):
     offset has.
     """
 
-    rows: Rows
+    rows: Table
     frame: Frame
     # What the columns of a block are moved by, None for all of the centre. The rest is taken out of
     # the products, which spares columns near zero a copy
@@ -230,7 +236,7 @@ class DoubledLoss(Quadratic):
     the digits of residual and gradient after the square of the condition number.
     """
 
-    rows: Rows
+    rows: Table
     frame: Frame
     slices: int = 2  # of leading bits: each takes 22 from the rounding
 
@@ -241,10 +247,12 @@ class DoubledLoss(Quadratic):
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
+        frame, slices, sums_of = self.frame, self.slices, self._sums
 
         def of_part(part):
             height = max(DOUBLED_ENTRIES // part.width, 1)
-            return reduce(_both, (self._sums(theta, *block) for block in part.blocks(height)), None)
+            sums = (sums_of(frame, slices, theta, *block) for block in part.blocks(height))
+            return reduce(_both, sums, None)
 
         value, gradient = map(plain, self.rows.total(of_part, add_each))
         weight = self.rows.total_weight
@@ -252,14 +260,15 @@ class DoubledLoss(Quadratic):
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m): a gradient beside targets 0."""
-        nothing = np.broadcast_to(0.0, (self.rows.n_rows, direction.shape[1]))
-        rows = replace(self.rows, y=nothing, known=None)
-        frame = replace(self.frame, target_centre=nothing[0])
-        return replace(self, rows=rows, frame=frame).value_and_gradient(Doubled.of(direction))[1]
+        count = direction.shape[1]
+        rows = self.rows.with_targets(partial(_no_targets, count=count))
+        beside = replace(self, rows=rows, frame=replace(self.frame, target_centre=np.zeros(count)))
+        return beside.value_and_gradient(Doubled.of(direction))[1]
 
-    def _sums(self, theta: Doubled, x, y, s) -> tuple[Doubled, Doubled]:
+    @staticmethod
+    def _sums(frame: Frame, slices: int, theta: Doubled, x, y, s) -> tuple[Doubled, Doubled]:
         """The sums over a block that make the loss (t,) and its gradient (p, t)."""
-        frame, shape = self.frame, (len(x), self.frame.n_parameters)
+        shape = len(x), frame.n_parameters
         # What is done with each column is fast along the longer side
         table = np.ones(shape, order="F" if shape[0] > shape[1] else "C")
         centre, targets = np.zeros(shape[1]), frame.target_centre
@@ -271,14 +280,14 @@ class DoubledLoss(Quadratic):
             s = s[:, None] / power**2
         design = Doubled.of(table, -centre)
         largest, terms = largest_of(design.high), max(shape)
-        design = Slices.of(design, largest, terms, self.slices)
+        design = Slices.of(design, largest, terms, slices)
         # Terms x_ij w_j of a row have one last bit where w_j has that of the largest, over x_j
         size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
         largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
-        residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, self.slices)
+        residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, slices)
         weighted = residual if s is None else residual * s
         squares = np.ascontiguousarray((weighted.high * residual.high).T).sum(axis=1)  # in pairs
-        sliced = Slices.of(weighted, largest_of(weighted.high), terms, self.slices)
+        sliced = Slices.of(weighted, largest_of(weighted.high), terms, slices)
         return Doubled.of(squares), design.T @ sliced
 
 

@@ -14,7 +14,7 @@ from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_dou
 from gd_regressor.auto.plan import judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start
 from gd_regressor.descent.steps import ConstantStep
@@ -68,7 +68,7 @@ class Stream:
         return cls(moments, unknown, np.dtype(np.float64), 1 if t == 1 else 2)
 
     @classmethod
-    def of_table(cls, rows, y_ndim: int) -> Stream:
+    def of_table(cls, rows: Table, y_ndim: int) -> Stream:
         """What the textbooks' iterates need of a table that is elsewhere."""
         moments = Moments.of_rows(rows)
         factor = Factor.of(moments)

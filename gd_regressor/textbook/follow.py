@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -34,7 +33,7 @@ def textbook_path(
     if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         both = rows
         if theta.any():
-            both = replace(rows, y=np.hstack([rows.y, residuals.y]), known=None)
+            both = rows.with_targets(lambda rows: np.hstack([rows.y, residuals.y]))
         spectrum = Spectrum.of(triangle_of(both, fit_intercept), step, theta)
         return spectrum, spectrum.curvature
     curvature = DataLoss(rows, frame).lipschitz()
@@ -51,7 +50,7 @@ def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
     if not closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         return rows, Moments.of_rows(rows.targets_only)
     moments = Moments.of_rows(rows)
-    return replace(rows, known=moments), moments
+    return rows.knowing(moments), moments
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
