@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_X_y
 
 from gd_regressor.arithmetic.threads import one_blas_thread
 from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
+from gd_regressor.data.kinds import Floats, Integers
 from gd_regressor.descent.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
@@ -17,17 +19,17 @@ from gd_regressor.textbook.follow import textbook_path, with_moments
 
 
 def gd_path(
-    X,
-    y,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    learning_rate,
-    n_iter,
-    fit_intercept=True,
-    momentum=0.0,
-    sample_weight=None,
-    coef_init=None,
-    intercept_init=None,
-):
+    learning_rate: float,
+    n_iter: Integers,
+    fit_intercept: bool = True,
+    momentum: float = 0.0,
+    sample_weight: ArrayLike | None = None,
+    coef_init: ArrayLike | None = None,
+    intercept_init: ArrayLike | None = None,
+) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Compute iterates of gradient descent with a constant step.
 
     The updates are those of `GDLinearRegressor` with a number as `learning_rate`. Where the

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numbers
 import warnings
+from collections.abc import Sequence
 from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from gd_regressor.arithmetic.threads import one_blas_thread
@@ -27,6 +30,7 @@ from gd_regressor.data.inputs import (
     rows_of_block,
     zeros_for_missing,
 )
+from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import is_small
 from gd_regressor.descent.records import Reason, Request, Result, Status
@@ -184,20 +188,51 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     17.2 0.08452
     """
 
+    # What a fit writes. Without values, so that an estimator that is not fitted has none of them.
+    coef_: Floats
+    intercept_: float | Floats
+    n_iter_: int
+    loss_curve_: NDArray[np.float64]
+    status_: Status
+    max_learning_rate_: float
+    condition_number_: float
+    rank_: int
+    metric_: Literal["moments", "sketch", "qr", "dual", "scaled"]
+    stream_: Stream
+    n_features_in_: int
+    feature_names_in_: NDArray[np.object_]
+
+    if TYPE_CHECKING:
+        # Inherited from scikit-learn, which declares no types: these are for type checkers alone
+
+        def score(
+            self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        ) -> float:
+            """R² of the predictions."""
+            ...
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            """Parameters by name."""
+            ...
+
+        def set_params(self, **params: Any) -> Self:
+            """Change parameters."""
+            ...
+
     def __init__(
         self,
-        learning_rate="auto",
-        max_iter=1000,
-        tol=1e-12,
+        learning_rate: float | Literal["auto"] = "auto",
+        max_iter: int = 1000,
+        tol: float | None = 1e-12,
         *,
-        fit_intercept=True,
-        momentum=0.0,
-        init="zeros",
-        warm_start=False,
-        random_state=None,
-        verbose=0,
-        stream="moments",
-    ):
+        fit_intercept: bool = True,
+        momentum: float = 0.0,
+        init: Literal["zeros", "random"] = "zeros",
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        stream: Literal["moments", "qr"] = "moments",
+    ) -> None:
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.tol = tol
@@ -209,7 +244,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.stream = stream
 
-    def fit(self, X, y, sample_weight=None, coef_init=None, intercept_init=None):
+    def fit(
+        self,
+        X: MatrixLike | DaskLike,
+        y: ArrayLike | DaskLike,
+        sample_weight: ArrayLike | DaskLike | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+    ) -> Self:
         """Fit to training data.
 
         Parameters
@@ -244,7 +286,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._warn(result)
         return self
 
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Learn one more chunk of rows: the model is that of all chunks so far.
 
         The first call, and the first after `fit`, begins a stream; what it keeps (`stream_`) does
@@ -283,7 +327,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._warn(result)
         return self
 
-    def fit_batches(self, batches, *, target=None, sample_weight=None):
+    def fit_batches(
+        self,
+        batches: Batches,
+        *,
+        target: str | Sequence[str] | None = None,
+        sample_weight: str | None = None,
+    ) -> Self:
         """Fit to batches of rows, of which one at a time is held in memory.
 
         Begins a stream, which `partial_fit` may continue.
@@ -341,7 +391,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise failure
         return self
 
-    def fit_moments(self, moments):
+    def fit_moments(self, moments: Moments | Literal[0]) -> Self:  # sum() of none is 0: refused
         """Fit to the moments of rows, wherever they were made.
 
         Parameters
@@ -365,7 +415,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._warn(result)
         return self
 
-    def merge(self, other):
+    def merge(self, other: GDLinearRegressor) -> Self:
         """Add the rows of another stream to this one.
 
         Parameters
@@ -397,7 +447,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._warn(result)
         return self
 
-    def forget(self, X, y, sample_weight=None):
+    def forget(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Take rows out of the stream again, as if they had never been in it.
 
         What is left is known to the rounding of the largest sums that were ever held.
@@ -432,7 +482,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._warn(result)
         return self
 
-    def predict(self, X):
+    @overload
+    def predict(self, X: DaskLike) -> Any: ...
+    @overload
+    def predict(self, X: MatrixLike) -> Floats: ...
+    def predict(self, X: MatrixLike | DaskLike) -> Any:
         """Predict with the linear model.
 
         Parameters
@@ -458,7 +512,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
         return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.input_tags.sparse = True

@@ -38,7 +38,7 @@ LAYERS = [
     *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
-    *("data.table", "data.sparse", "data.checks"),
+    *("data.table", "data.sparse", "data.checks", "data.kinds"),
     *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units", "arithmetic.threads"),
 ]
 # Wings side by side: neither may import the other
@@ -66,10 +66,17 @@ each_public_name = pytest.mark.parametrize("name", gd_regressor.__all__)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+def runs_later(node):
+    """Whether an import passes over the node: bodies of functions, and what checkers alone read."""
+    if isinstance(node, ast.If):
+        return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    return isinstance(node, (*FUNCTIONS, ast.Lambda))
+
+
 def nodes(tree, *, inside_functions=True):
-    """All nodes below `tree`; on request without the bodies of functions."""
+    """All nodes below `tree`; on request only those that an import of the room runs."""
     for child in ast.iter_child_nodes(tree):
-        if inside_functions or not isinstance(child, (*FUNCTIONS, ast.Lambda)):
+        if inside_functions or not runs_later(child):
             yield child
             yield from nodes(child, inside_functions=inside_functions)
 

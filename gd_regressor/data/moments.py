@@ -8,11 +8,13 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import check_X_y
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
 from gd_regressor.data.checks import check_finite, check_squares, largest_target
+from gd_regressor.data.kinds import MatrixLike
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import WIDE, Rows, Table, add_each
@@ -114,7 +116,7 @@ class Moments:
     low: Low | None = None
 
     @classmethod
-    def of(cls, X, y, sample_weight=None) -> Moments:
+    def of(cls, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Moments:
         """The moments of a chunk of rows.
 
         Parameters
@@ -218,7 +220,7 @@ class Moments:
             return tuple(map(Doubled, high, self.low))
         return tuple(map(Doubled.of, high)) if precise else high
 
-    def __radd__(self, other) -> Moments:
+    def __radd__(self, other: int) -> Moments:
         first_of_a_sum = isinstance(other, int) and other == 0
         return self if first_of_a_sum else NotImplemented
 

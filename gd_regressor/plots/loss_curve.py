@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:  # an extra
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+
+class HasLossCurve(Protocol):
+    """A fitted estimator that tells the loss after each update."""
+
+    @property
+    def loss_curve_(self) -> ArrayLike:
+        """The losses."""
+        ...
 
 
 class LossCurveDisplay:
@@ -35,10 +52,15 @@ class LossCurveDisplay:
     201
     """
 
-    def __init__(self, losses):
+    # What `plot` writes
+    ax_: Axes
+    figure_: Figure
+    line_: Line2D
+
+    def __init__(self, losses: ArrayLike) -> None:
         self.losses = losses
 
-    def plot(self, ax=None, *, log_scale=False, **kwargs):
+    def plot(self, ax: Axes | None = None, *, log_scale: bool = False, **kwargs: Any) -> Self:
         """Draw the curve.
 
         Parameters
@@ -74,7 +96,14 @@ class LossCurveDisplay:
         return self
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, log_scale=False, **kwargs):
+    def from_estimator(
+        cls,
+        estimator: HasLossCurve,
+        *,
+        ax: Axes | None = None,
+        log_scale: bool = False,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the loss curve of a fitted estimator.
 
         Parameters

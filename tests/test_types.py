@@ -1,0 +1,268 @@
+"""What type checkers say of the public names, and of the scripts that use them."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gd_regressor
+
+HERE = Path(__file__).parent
+PACKAGE = Path(gd_regressor.__file__).parent
+ROOT = PACKAGE.parent
+
+# What the README's examples leave to their reader
+PREAMBLE = """
+from collections.abc import Iterable
+import dask.dataframe
+import numpy as np
+import pyarrow.dataset
+import scipy.sparse
+from numpy.typing import NDArray
+from gd_regressor import gd_path
+
+n, d = 100, 5
+sparse_X = scipy.sparse.random_array((n, d), format="csr")
+dataset = pyarrow.dataset.dataset("folder/")
+dask_frame = dask.dataframe.read_parquet("folder/")
+features = ["age", "size"]
+chunks: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+X_old, y_old = np.ones((n, d)), np.ones(n)
+"""
+# Belongs to the example of streams; GDLinearRegressor has been imported by then
+OTHER_STREAM = "other_stream = GDLinearRegressor()\n"
+
+# What a checker must see. A line that must be refused says so: an ignored error that is none is an
+# error itself.
+SEEN = """
+from typing import Any, assert_type
+import dask.array
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import scipy.sparse
+from numpy.typing import NDArray
+from gd_regressor import (
+    DivergenceWarning, GDLinearRegressor, LossCurveDisplay, Moments, Status, gd_path
+)
+
+X, y = np.ones((3, 2)), np.ones(3)
+model = GDLinearRegressor(learning_rate=0.1, tol=None, random_state=np.random.RandomState(0))
+frame, named = pd.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [1.0]})
+assert_type(model, GDLinearRegressor)
+
+# Every kind of rows
+assert_type(model.fit(X, y), GDLinearRegressor)
+assert_type(model.fit([[0.0], [1.0]], [0, 1], sample_weight=[1, 2]), GDLinearRegressor)
+assert_type(model.fit(frame[["a"]], frame["a"]), GDLinearRegressor)
+assert_type(model.fit(named, named["a"]), GDLinearRegressor)
+assert_type(model.fit(scipy.sparse.csr_matrix((3, 2)), y), GDLinearRegressor)
+assert_type(model.fit(scipy.sparse.coo_array((3, 2)), y), GDLinearRegressor)
+assert_type(model.fit(dask.array.ones((3, 2)), dask.array.ones(3)), GDLinearRegressor)
+assert_type(model.partial_fit(X, y, sample_weight=y), GDLinearRegressor)
+assert_type(model.forget(X, y).merge(model), GDLinearRegressor)
+assert_type(model.fit_batches([(X, y), (X, y)]), GDLinearRegressor)
+assert_type(model.fit_batches((X, y, y) for _ in range(3)), GDLinearRegressor)
+assert_type(model.fit_batches(frame, target="a"), GDLinearRegressor)
+assert_type(model.fit_batches(named, target="a"), GDLinearRegressor)
+assert_type(model.fit_batches(pa.table({"a": [1.0]}), target=["a"]), GDLinearRegressor)
+relation = duckdb.connect().sql("select 1 as a")
+if relation is not None:
+    assert_type(model.fit_batches(relation, target="a", sample_weight="w"), GDLinearRegressor)
+
+# What comes back
+assert_type(model.predict(X), NDArray[np.floating[Any]])
+assert_type(model.predict(dask.array.ones((3, 2))), Any)
+assert_type(model.score(X, y), float)
+assert_type(model.coef_, NDArray[np.floating[Any]])
+assert_type(model.intercept_, float | NDArray[np.floating[Any]])
+assert_type(model.n_iter_, int)
+assert_type(model.loss_curve_, NDArray[np.float64])
+assert_type(model.status_, Status)
+word: str = model.status_.name
+assert_type(model.max_learning_rate_, float)
+assert_type(model.condition_number_, float)
+assert_type(model.rank_, int)
+assert_type(model.n_features_in_, int)
+assert_type(model.stream_.n_batches, int)
+assert_type(model.set_params(tol=None), GDLinearRegressor)
+coefs, intercepts, losses = gd_path(X, y, learning_rate=0.1, n_iter=[0, 10**6])
+assert_type(coefs, NDArray[np.floating[Any]])
+assert_type(losses, NDArray[np.float64])
+gd_path(X, y, learning_rate=0.1, n_iter=np.arange(3))
+moments = Moments.of(X, y) + Moments.of([[1.0, 2.0]], [1.0])
+assert_type(moments - moments, Moments)
+assert_type(moments.times(2.0), Moments)
+assert_type(model.fit_moments(sum([moments, moments])), GDLinearRegressor)
+assert_type(LossCurveDisplay.from_estimator(model, log_scale=True), LossCurveDisplay)
+try:
+    model.learning_rate = 0.2
+except DivergenceWarning:
+    pass
+
+
+class Own(GDLinearRegressor):
+    pass
+
+
+assert_type(Own().fit(X, y), Own)
+
+# What is refused
+GDLinearRegressor(learning_rate="fast")  # type: ignore
+GDLinearRegressor(tol="none")  # type: ignore
+GDLinearRegressor(init="ones")  # type: ignore
+GDLinearRegressor(stream="svd")  # type: ignore
+GDLinearRegressor(0.1, 10, None, True)  # type: ignore
+model.fit(X)  # type: ignore
+model.fit({"a": 1}, y)  # type: ignore
+model.fit_batches(3)  # type: ignore
+model.fit_moments(X)  # type: ignore
+model.merge(X)  # type: ignore
+gd_path(X, y, learning_rate="auto", n_iter=3)  # type: ignore
+gd_path(X, y, learning_rate=0.1, n_iter=0.5)  # type: ignore
+Moments.of(X, y) * 2  # type: ignore
+"""
+
+MYPY = """
+[mypy]
+strict = True
+mypy_path = {root}
+# As if it were installed: of a package only what it declares is looked at
+[mypy-gd_regressor.*]
+follow_imports = silent
+# These declare no types, or not all of them
+[mypy-sklearn.*,scipy.*,pandas.*,pyarrow.*,dask.*,duckdb.*,matplotlib.*]
+ignore_missing_imports = True
+follow_imports = silent
+"""
+PYRIGHT = """
+{{
+    "include": ["*.py"],
+    "extraPaths": ["{root}"],
+    "typeCheckingMode": "standard",
+    "failOnWarnings": false,
+    "reportUnnecessaryTypeIgnoreComment": "error"
+}}
+"""
+
+
+def readme_script():
+    """The README's examples, one after the other, as its reader would write them down."""
+    text = (HERE.parent / "README.md").read_text("utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert len(blocks) >= 3
+    return "\n".join([PREAMBLE, blocks[0], OTHER_STREAM, *blocks[1:]])
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """A folder with a user's scripts, and the settings of the checkers."""
+    (tmp_path / "readme.py").write_text(readme_script(), "utf-8")
+    (tmp_path / "seen.py").write_text(SEEN, "utf-8")
+    root = ROOT.as_posix()
+    (tmp_path / "mypy.ini").write_text(MYPY.format(root=root), "utf-8")
+    (tmp_path / "pyrightconfig.json").write_text(PYRIGHT.format(root=root), "utf-8")
+    return tmp_path
+
+
+def checked(folder, *command):
+    """What a checker says; `command` is a module of this interpreter's and its arguments."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_readme_passes_mypy_strict(scripts):
+    status, said = checked(scripts, "mypy", "readme.py", "seen.py")
+    assert status == 0, said
+
+
+def test_the_readme_passes_pyright(scripts):
+    status, said = checked(scripts, "basedpyright", "--pythonpath", sys.executable)
+    assert status == 0, said
+
+
+# --- Public names ---
+
+
+def written(thing):
+    """The functions that the package's own text gives to a public name, by qualified name."""
+    if not inspect.isclass(thing):
+        return {thing.__qualname__: thing}
+    parts = [part for value in vars(thing).values() for part in functions_of(value)]
+    own = inspect.getfile(thing)  # which generated methods do not come from
+    return {f.__qualname__: f for f in parts if f.__code__.co_filename == own}
+
+
+def functions_of(value):
+    """The functions in what a class holds under one of its names."""
+    if isinstance(value, property):
+        return [value.fget]
+    value = inspect.unwrap(getattr(value, "__func__", value))
+    return [value] if inspect.isfunction(value) else []
+
+
+PUBLIC = {
+    name: function
+    for public in gd_regressor.__all__
+    for name, function in written(getattr(gd_regressor, public)).items()
+    if not re.search(r"\._(?!_)", name)
+}
+
+
+def test_operators_properties_and_constructors_are_among_the_public_names():
+    names = {"GDLinearRegressor.__init__", "Moments.__add__", "Moments.of", "Moments.target_means"}
+    assert names | {"gd_path", "LossCurveDisplay.from_estimator"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_parameter_and_every_return_value_has_a_type(name):
+    signature = inspect.signature(PUBLIC[name])
+    missing = [
+        parameter.name
+        for parameter in signature.parameters.values()
+        if parameter.annotation is parameter.empty and parameter.name not in ("self", "cls")
+    ]
+    assert not missing
+    assert signature.return_annotation is not signature.empty
+
+
+@pytest.mark.parametrize("name", ["GDLinearRegressor", "LossCurveDisplay"])
+def test_every_attribute_in_the_docstring_is_declared_and_none_has_a_value(name):
+    thing = getattr(gd_regressor, name)
+    told = re.search(r"^Attributes\n-+\n(.*?)\n\n", inspect.getdoc(thing), re.MULTILINE | re.DOTALL)
+    names = re.findall(r"^(\w+) : ", told[1], re.MULTILINE)
+    assert names == list(thing.__annotations__)
+    assert not [attribute for attribute in names if hasattr(thing, attribute)]
+
+
+# --- What types cost ---
+
+ROOMS = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_annotations_are_never_evaluated(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    annotated = any(
+        getattr(n, "annotation", None) or getattr(n, "returns", None) for n in ast.walk(tree)
+    )
+    assert not annotated or "from __future__ import annotations\n" in path.read_text("utf-8")
+
+
+def test_types_import_no_module_that_scikit_learn_has_not_imported():
+    code = (
+        "import sys, sklearn.utils.validation; before = set(sys.modules); import gd_regressor; "
+        "print(*(m for m in set(sys.modules) - before if 'typing' in m or 'matplotlib' in m))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
