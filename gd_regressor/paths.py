@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_X_y
 
-from gd_regressor.arithmetic.threads import one_blas_thread
+from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.data.kinds import Floats, Integers
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.records import Start
 from gd_regressor.descent.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
@@ -100,13 +102,10 @@ def gd_path(
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
-    with one_blas_thread(), np.errstate(under="ignore"):
-        rows, targets = with_moments(rows, int(points.max()))
-        path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
-        with np.errstate(over="ignore", invalid="ignore"):
-            thetas, losses = path.points(points)
-        variance = scales_of(targets, fit_intercept).variance
-        bound = divergence_bound(path.losses(0, 0)[0], variance, X.dtype)
+    with np.errstate(under="ignore"):
+        thetas, losses, bound, curvature = limited(
+            lambda _: _iterates(rows, step, start, fit_intercept, points)
+        )
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any():
         raise ValueError(
@@ -133,3 +132,14 @@ def _checked_points(n_iter) -> np.ndarray:
             f"n_iter must be an integer >= 0 or a list of such integers, got {n_iter!r}."
         )
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
+
+
+def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool, points):
+    """Iterates and losses after `points` updates, where losses diverge, the steepest direction."""
+    rows, targets = with_moments(rows, int(points.max()))
+    path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
+    with np.errstate(over="ignore", invalid="ignore"):
+        thetas, losses = path.points(points)
+    variance = scales_of(targets, fit_intercept).variance
+    bound = divergence_bound(path.losses(0, 0)[0], variance, rows.X.dtype)
+    return thetas, losses, bound, curvature

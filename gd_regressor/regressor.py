@@ -5,7 +5,8 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from gd_regressor.arithmetic.threads import one_blas_thread
+from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.data.checks import check_finite
 from gd_regressor.data.distributed import DaskRows, dask_rows, is_dask, predicted
@@ -46,7 +47,8 @@ from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import closed_form_pays, follow_textbook
 
-PREDICT_ROWS, TINY = 1 << 14, 1 << 12
+PREDICT_ROWS = 1 << 14
+TINY = 1 << 12
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -613,16 +615,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         rows, y_ndim = self._chunk(batch)
         before = vars(self).get("stream_")
         if before is None:
-            with one_blas_thread():
-                return Stream.of(rows, y_ndim, keep=self.stream)
+            return limited(lambda _: Stream.of(rows, y_ndim, keep=self.stream))
         before.check_like(rows, "y", y_ndim)
         if before.keeps != self.stream:
             raise ValueError(
                 f"stream={self.stream!r}, but this stream was begun with {before.keeps!r}; call "
                 "fit_batches to begin another."
             )
-        with one_blas_thread():  # once for all passes over the chunk
-            return before.followed_by(rows)
+        return limited(lambda _: before.followed_by(rows))  # once for all passes over the chunk
 
     def _check_names(self, names):
         known = list(getattr(self, "feature_names_in_", names))
@@ -639,10 +639,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     def _learn(self, data, precision, y_ndim, coef_init=None, intercept_init=None) -> Result:
         """Descend on rows or a stream, and write what was found."""
         start = self._start(data, coef_init, intercept_init)
-        # A tiny table has no products that BLAS would share among threads
-        limit = one_blas_thread() if data.size > TINY else nullcontext()
-        with limit, np.errstate(under="ignore"):
-            result = self._follow(data, start)
+        follow = partial(self._follow, data, start)
+        with np.errstate(under="ignore"):
+            # A tiny table has no products that BLAS would share among threads
+            result = limited(lambda _: follow()) if data.size > TINY else follow()
         self._write(result, precision, y_ndim)
         return result
 

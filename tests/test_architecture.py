@@ -39,7 +39,8 @@ LAYERS = [
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.table", "data.sparse", "data.checks", "data.kinds"),
-    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units", "arithmetic.threads"),
+    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units"),
+    *("arithmetic.threads", "arithmetic.limits"),
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]

@@ -1,11 +1,14 @@
 """Work that threads share: what is added, in which order, and what becomes of errors."""
 
+import _thread
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
 
+from gd_regressor.arithmetic import limits, threads
 from gd_regressor.arithmetic.threads import AHEAD, one_blas_thread, product, summed
 
 
@@ -134,3 +137,66 @@ def test_whatever_ends_a_helper_ends_the_sum():
             pytest.skip("one thread has no helper")
     with pytest.raises(SystemExit):
         summed(range(40), work, joined)
+
+
+@pytest.fixture
+def two_helpers(monkeypatch):
+    """A new team of threads, of which two help, whatever this machine has."""
+    monkeypatch.setattr(threads, "_team", threads._Team())
+    monkeypatch.setattr(limits.Hold, "begin", lambda self: 3)
+
+
+def test_helpers_work_and_stay_for_the_next_sum(two_helpers):
+    gate = threading.Barrier(3)
+
+    def work(part):
+        gate.wait(30)  # all three threads are needed
+        return [_thread.get_ident()]
+
+    first = set(summed(range(3), work, joined))
+    assert len(first) == 3 and _thread.get_ident() in first
+    assert set(summed(range(3), work, joined)) == first
+
+
+def test_nothing_keeps_the_parts_when_the_sum_is_done(two_helpers):
+    class Part:
+        pass
+
+    parts = [Part() for _ in range(20)]
+    left = weakref.WeakSet(parts)
+    assert summed(parts, lambda part: 1, int.__add__) == 20
+    del parts
+    for _ in range(2000):
+        if not left:
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"{len(left)} parts are left")
+
+
+def test_a_sum_ends_where_no_thread_can_be_started(two_helpers, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    assert summed(range(20), lambda part: [part], joined) == list(range(20))
+
+
+@pytest.mark.parametrize("wrong", range(6))
+def test_the_first_error_is_raised_whoever_meets_it(two_helpers, wrong):
+    def work(part):
+        time.sleep(0.001 * (part == wrong))
+        if part >= wrong:
+            raise ValueError(f"part {part}")
+        return [part]
+
+    for _ in range(20):
+        with pytest.raises(ValueError, match=f"part {wrong}$"):
+            summed(range(12), work, joined)
+
+
+def test_an_error_of_the_addition_is_raised(two_helpers):
+    def add(a, b):
+        raise OverflowError("too much")
+
+    with pytest.raises(OverflowError, match="too much"):
+        summed(range(12), lambda part: part, add)
