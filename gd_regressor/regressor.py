@@ -48,7 +48,9 @@ from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import closed_form_pays, follow_textbook
 
 PREDICT_ROWS = 1 << 14
-TINY = 1 << 12
+# "auto" makes no product that BLAS shares among its threads of TINY entries, in more rows than
+# columns or in up to FEW columns
+TINY, FEW = 1 << 12, 25
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
@@ -641,10 +643,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         start = self._start(data, coef_init, intercept_init)
         follow = partial(self._follow, data, start)
         with np.errstate(under="ignore"):
-            # A tiny table has no products that BLAS would share among threads
-            result = limited(lambda _: follow()) if data.size > TINY else follow()
+            result = limited(lambda _: follow()) if self._needs_limit(data) else follow()
         self._write(result, precision, y_ndim)
         return result
+
+    def _needs_limit(self, data) -> bool:
+        """Whether a fit makes products that BLAS would share among its threads."""
+        if self.learning_rate != "auto" or data.size > TINY:
+            return True  # a number: the singular values, and thousands of updates at once
+        return data.n_columns > FEW and data.size <= data.n_columns**2
 
     def _start(self, rows, coef_init, intercept_init):
         """Coefficients (d, t) and intercepts (t,) to start from."""

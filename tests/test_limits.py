@@ -332,6 +332,47 @@ def test_two_limits_that_cross_around_a_fit_leave_the_one_of_the_fit(blas):
 # --- Fits ---
 
 
+SLEEPING = """
+import os, time
+import numpy as np
+from gd_regressor import GDLinearRegressor
+from pathlib import Path
+
+X = np.random.default_rng(0).standard_normal(({n}, {d}))
+y = X @ np.arange({d}) + X[:, 0] ** 2
+model = GDLinearRegressor({options})
+model.fit(X, y)
+
+def slices():  # how often each thread but this one has been given a processor
+    rest = [t for t in Path("/proc/self/task").iterdir() if t.name != str(os.getpid())]
+    return [(t / "schedstat").read_text().split()[2] for t in rest]
+
+for _ in range(50):  # until those of OpenBLAS are asleep
+    before = slices()
+    time.sleep(0.2)
+    if slices() == before:
+        break
+model.fit(X, y)
+assert slices() == before, "they were woken"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to see threads in")
+@pytest.mark.parametrize(
+    "n, d, options",
+    [
+        (5, 1, "learning_rate=0.01, tol=None"),
+        (400, 10, "learning_rate=0.01, tol=None"),
+        (400, 10, ""),
+        (60, 60, ""),
+    ],
+)
+def test_no_product_of_a_small_table_wakes_the_threads_of_blas(n, d, options):
+    """They would wait for each other where another process holds a core."""
+    script = SLEEPING.format(n=n, d=d, options=options)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=120)
+
+
 def test_gd_path_and_streams_restore_limits(blas):
     X = np.random.default_rng(0).standard_normal((50, 3))
     y = X.sum(axis=1)
