@@ -692,6 +692,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             return data.follow_textbook(step, start, request, observers)
         return follow_textbook(data, step, start, request, observers)
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "status_" in state:  # skops keeps a string as text, without its type
+            self.status_ = Status(state["status_"])
+
     def _write(self, result: Result, dtype, y_ndim):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
         held = largest <= limits.max and np.abs(result.intercept).max() <= limits.max

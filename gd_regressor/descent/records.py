@@ -43,6 +43,11 @@ class Status(str, Enum):
     )
     INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
 
+    @classmethod
+    def _missing_(cls, value: object) -> Status | None:
+        # A saved model may hold the sentence of another version: its first word is the member
+        return cls.__members__.get(str(value).partition(":")[0].upper())
+
     def __str__(self) -> str:
         return self.value
 
