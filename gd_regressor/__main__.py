@@ -4,7 +4,8 @@ Without a table it runs on the diabetes data that scikit-learn ships, in their o
 With one it fits the column named by ``--target`` and reports the model in the units of the table
 and in standardised units, beside other estimators on the same rows. ``--save`` keeps the model,
 ``--predict`` uses it: one line per row, ``nan`` where a value is missing. What is read from a table
-is told in `gd_regressor.command.tables`; a plot needs the extra ``[plot]``.
+is told in `gd_regressor.command.tables`; a plot needs the extra ``[plot]``, a model kept as
+``.skops`` the extra ``[skops]``.
 
 A folder of Parquet files, or one with more than 2^24 values, is read once, batch by batch, and
 never held; other estimators are not compared with then, because they would need the rows again.
@@ -23,18 +24,27 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gd_regressor.command.parquet import is_large, stream_problem
+from gd_regressor.command.files import destination, model_writer, read_model, write
+from gd_regressor.command.parquet import is_large, read_table, stream_problem
 from gd_regressor.command.report import comparison, descent_of, fit_report
-from gd_regressor.command.tables import Problem, UserError, choose, diabetes, read_table
+from gd_regressor.command.tables import (
+    Problem,
+    UserError,
+    choose,
+    diabetes,
+    in_a_line,
+    printable,
+)
 from gd_regressor.descent.records import Status
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
@@ -54,6 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         _complain(f"error: {error}")
         return 2
+    except MemoryError:
+        _complain("error: there is not enough memory")
+        return 2
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
@@ -69,8 +82,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_fit(options) -> int:
     """Fit, write, report."""
-    import joblib  # comes with scikit-learn
-
     if options.output is not None:
         raise UserError("--output goes with --predict; --save keeps the model")
     if options.table is None:
@@ -78,13 +89,14 @@ def _run_fit(options) -> int:
             raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
     figure = None if options.plot is None else _figure(options.plot)
+    keep = None if options.save is None else model_writer(options.save)
     problem = _problem(options)
     model = _fitted(options, problem)
     # Files first: a reader that closes the pipe early must not cost the model, nor a full disk
     # the report
     try:
-        if options.save is not None:
-            _write(options.save, lambda part: joblib.dump(model, part))
+        if keep is not None:
+            write(options.save, lambda file: keep(model, file))
         if figure is not None:
             _draw(options, problem, model, figure)
     finally:
@@ -114,14 +126,14 @@ def _run_predict(options) -> int:
     if options.table is None:
         raise UserError("name the table to predict for: TABLE --predict MODEL")
     _check_outputs(options)
-    model = _load(options.predict)
+    model, names = _load(options.predict)
     table = read_table(options.table)
-    X = np.column_stack([table.column(str(name)) for name in model.feature_names_in_])
+    X = np.column_stack([table.column(name) for name in names])
     complete = ~np.isnan(X).any(axis=1)
     if not complete.any():
         raise UserError(f"each row of {options.table} lacks a value that the model needs")
     predictions = np.full(len(X), np.nan)
-    predictions[complete] = model.predict(X[complete])
+    predictions[complete] = _predicted(options.predict, model, X[complete])
     if getattr(descent_of(model), "status_", None) is Status.DIVERGED:
         _complain("warning: the model diverged when it was fitted: its predictions are useless")
     if not complete.all():
@@ -132,8 +144,21 @@ def _run_predict(options) -> int:
     if options.output is None:
         print(text)
     else:
-        _write(options.output, lambda part: part.write_text(text + "\n"))
+        write(options.output, lambda file: file.write(f"{text}\n".encode()))
     return 0
+
+
+def _predicted(path: str, model: RegressorMixin, X: np.ndarray) -> np.ndarray:
+    """The predictions for rows without a missing value."""
+    try:
+        predictions = model.predict(X)
+        if predictions.shape != (len(X),):
+            raise ValueError("it predicts several targets, the command one")
+    except MemoryError:
+        raise
+    except Exception as error:  # a file may hold a model of any kind
+        raise UserError(f"{path} cannot predict for this table: {in_a_line(error)}") from None
+    return predictions
 
 
 def _fitted(options, problem: Problem):
@@ -158,7 +183,7 @@ def _fitted(options, problem: Problem):
         try:
             model.fit(problem.X, problem.y)
         except ValueError as error:
-            raise UserError(error) from None
+            raise UserError(in_a_line(error)) from None
         except KeyboardInterrupt:
             # The descent keeps its last complete update, which is worth a report
             if not hasattr(descent_of(model), "status_"):
@@ -172,33 +197,21 @@ def _fitted(options, problem: Problem):
 
 def _check_outputs(options):
     """Refuse, before any work, what could not be written or would destroy the input."""
-    taken = {Path(path).resolve() for path in (options.table, options.predict) if path}
+    taken = {os.path.realpath(path) for path in (options.table, options.predict) if path}
     for name in ("plot", "save", "output"):
         if getattr(options, name) is None:
             continue
-        path = Path(getattr(options, name)).resolve()
+        path = str(destination(getattr(options, name)))
+        folder, file = os.path.split(path)
         if path in taken:
-            raise UserError(f"--{name} would overwrite {path.name}: give another file")
-        if path.exists() and not path.is_file():
+            raise UserError(f"--{name} would overwrite {file}: give another file")
+        if os.path.exists(path) and not os.path.isfile(path):
             raise UserError(f"--{name} {path} is a folder or a device: give a file")
-        if not path.parent.is_dir():
-            raise UserError(f"--{name}: there is no folder {path.parent}")
-        if not os.access(path.parent, os.W_OK):
-            raise UserError(f"--{name}: the folder {path.parent} is not writable")
+        if not os.path.isdir(folder):
+            raise UserError(f"--{name}: there is no folder {folder}")
+        if not os.access(folder, os.W_OK):
+            raise UserError(f"--{name}: the folder {folder} is not writable")
         taken.add(path)
-
-
-def _write(path: str, dump: Callable[[Path], object]):
-    """Make a file whole or not at all: `dump` writes it under another name."""
-    whole = Path(path).resolve()
-    part = whole.with_name(f".part-{whole.name}")  # its end tells savefig the format
-    try:
-        dump(part)
-        part.replace(whole)
-    except OSError as error:
-        raise UserError(f"{path} is not written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _figure(path: str):
@@ -222,24 +235,27 @@ def _draw(options, problem: Problem, model, figure):
     display = LossCurveDisplay(curve).plot(figure.subplots(), log_scale=wide)
     units = ", standardised" if options.standardize else ""
     title = f"{problem.target}: learning rate {options.learning_rate}{units}"
-    display.ax_.set_title(title, parse_math=False)
-    _write(options.plot, figure.savefig)
+    display.ax_.set_title(printable(title), parse_math=False)
+    kind = Path(options.plot).suffix[1:]
+    write(options.plot, lambda file: figure.savefig(file, format=kind))
 
 
-def _load(path: str):
-    """The model of --save."""
-    import joblib
-
+def _load(path: str) -> tuple[RegressorMixin, list[str]]:
+    """The model of --save, and the columns that it needs."""
+    with _warnings_in_a_line_each():
+        model = read_model(path)
     try:
-        with _warnings_in_a_line_each():
-            model = joblib.load(path)
-    except Exception as error:  # unpickling can raise anything at all
-        if isinstance(error, OSError) and error.strerror:  # else it is of what the file holds
-            raise UserError(f"cannot read {path}: {error.strerror}") from None
-        model = None
-    if not hasattr(model, "predict") or not hasattr(model, "feature_names_in_"):
-        raise UserError(f"{path} is not a model made by --save")
-    return model
+        descent, names = descent_of(model), [*map(str, getattr(model, "feature_names_in_", ()))]
+    except Exception:  # a file may hold a model of any kind, or parts of one
+        descent, names = model, []
+    if not isinstance(descent, GDLinearRegressor):
+        kind = type(descent).__name__
+        raise UserError(f"{path} is not a model made by --save: it holds a {kind}")
+    if not names:
+        raise UserError(
+            f"{path} was fitted without column names: fit it to a data frame, or make it by --save"
+        )
+    return model, names
 
 
 @contextmanager
@@ -250,7 +266,7 @@ def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
         for category in (UserWarning, RuntimeWarning):
             warnings.simplefilter("always", category)
         yield
-    for text in dict.fromkeys(str(warning.message) for warning in caught):
+    for text in dict.fromkeys(in_a_line(warning.message) for warning in caught):
         named = NUMBERED.sub(lambda match: f"column {names[int(match[1])]!r}", text)
         _complain(f"warning: {named}")
 
@@ -297,9 +313,10 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-compare", dest="compare", action="store_false", help="no other estimators")
     add("--verbose", type=int, default=0, metavar="K", help="print the loss every K updates")
     add("--plot", metavar="FILE.png", help="draw the loss curve (with the extra [plot])")
-    add("--save", metavar="FILE.joblib", help="keep the fitted model")
-    trust = "predict for TABLE; a saved model is a pickle: open only what you trust"
-    add("--predict", metavar="FILE.joblib", help=trust)
+    save = "keep the fitted model: as .skops (with the extra [skops]), else as a pickle of joblib's"
+    add("--save", metavar="FILE.skops", help=save)
+    trust = "predict for TABLE; of other files than .skops open only what you trust"
+    add("--predict", metavar="FILE.skops", help=trust)
     add("--output", metavar="FILE.csv", help="where --predict writes (default: standard output)")
     return parser
 
@@ -315,7 +332,7 @@ def _say(text: str):
 
 def _complain(text: str):
     """Print one line to stderr."""
-    print(f"{PROG}: {' '.join(text.split())}", file=sys.stderr)
+    print(f"{PROG}: {printable(text)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Shared fixtures."""
 
 import pytest
+from commands import built, write_csv
 
+from gd_regressor.__main__ import main
 from gd_regressor.textbook import follow as follow_textbook
 
 
@@ -11,3 +13,19 @@ def route(request, monkeypatch):
     closed = request.param == "closed form"
     monkeypatch.setattr(follow_textbook, "closed_form_pays", lambda *sizes: closed)
     return request.param
+
+
+@pytest.fixture
+def cars(tmp_path):
+    return write_csv(tmp_path / "cars.csv", built())
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command; give its exit status, stdout and stderr."""
+
+    def run(*args):
+        status = main([str(arg) for arg in args])
+        return status, *capsys.readouterr()
+
+    return run

@@ -24,7 +24,7 @@ TESTS = Path(__file__).parent
 # until it has its place here, and with it in the design.
 LAYERS = [
     "__main__",
-    *("command.report", "command.parquet", "command.tables"),
+    *("command.report", "command.files", "command.parquet", "command.tables"),
     "__init__",
     *("plots.loss_curve", "regressor", "paths"),
     *("estimator.verbose", "estimator.advice"),
@@ -44,7 +44,7 @@ LAYERS = [
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
-EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask"}
+EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask", "skops"}
 SCREEN = 50  # lines
 
 

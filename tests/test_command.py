@@ -1,77 +1,20 @@
 """The command, as its user meets it: what it prints, writes and answers with."""
 
-import io
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from commands import TEXTBOOK, R, built, fit, numbers, refusal, write_csv
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import LinearRegression
 
 import gd_regressor
 from gd_regressor import __main__ as command
-from gd_regressor.__main__ import main
-
-TEXTBOOK = ["--standardize", "--learning-rate", "0.1", "--max-iter", "60", "--tol", "none"]
-R = 0.8415
-
-
-def built(n=159):
-    """Columns with exactly the moments of the textbook's example, in units of cars and money."""
-    rng = np.random.default_rng(0)
-    centred = rng.standard_normal((n, 3))
-    centred -= centred.mean(axis=0)
-    x, noise, other = np.sqrt(n) * np.linalg.qr(centred)[0].T
-    return {
-        "make": [("audi", "bmw", "volvo")[i % 3] for i in range(n)],
-        "engine_size": 120 + 30 * x,
-        "weight": 2500 + 400 * (0.6 * x + 0.8 * other),
-        "price": 11500 + 5900 * (R * x + np.sqrt(1 - R**2) * noise),
-    }
-
-
-def write_csv(path, columns, delimiter=",", encoding="utf-8"):
-    rows = zip(*(map(str, column) for column in columns.values()), strict=True)
-    lines = [delimiter.join(cells) for cells in [columns, *rows]]
-    path.write_text("\n".join(lines) + "\n", encoding=encoding)
-    return str(path)
-
-
-@pytest.fixture
-def cars(tmp_path):
-    return write_csv(tmp_path / "cars.csv", built())
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command; give its exit status, stdout and stderr."""
-
-    def run(*args):
-        status = main([str(arg) for arg in args])
-        return status, *capsys.readouterr()
-
-    return run
-
-
-def fit(run, *args):
-    """Run a fit that must succeed without a word on stderr; give its report."""
-    status, out, err = run(*args)
-    assert (status, err) == (0, "")
-    return out
-
-
-def numbers(report, label):
-    """The numbers of the line that begins with a label, in original and standardised units."""
-    (line,) = [line for line in report.splitlines() if re.match(rf"{re.escape(label)}\s", line)]
-    rest = line.removeprefix(label)
-    return [float(word.replace(",", "")) for word in re.findall(r"[-+.,e\d]*\d", rest)][-2:]
-
 
 # --- The report ---
 
@@ -269,95 +212,7 @@ def test_parquet_gives_the_same_report(run, tmp_path, cars):
     assert "Left out make, when, sold, level (an infinite value in it)" in words
 
 
-# --- Files ---
-
-
-def test_the_plot_is_a_picture(run, tmp_path, cars):
-    fit(run, cars, "--target", "price", *TEXTBOOK, "--no-compare", "--plot", tmp_path / "loss.png")
-    content = (tmp_path / "loss.png").read_bytes()
-    assert content.startswith(b"\x89PNG\r\n\x1a\n")
-    assert len(content) > 10_000
-
-
-@pytest.mark.parametrize("options", [[], ["--standardize"]])
-def test_a_saved_model_predicts_in_original_units(run, tmp_path, options):
-    columns = built()
-    table = write_csv(tmp_path / "cars.csv", columns)
-    saved = tmp_path / "model.joblib"
-    fit(run, table, "--target", "price", "--no-compare", "--save", saved, *options)
-    model = joblib.load(saved)
-    X = np.column_stack([columns["engine_size"], columns["weight"]])
-    exact = LinearRegression().fit(X, columns["price"]).predict(X)
-    assert list(model.feature_names_in_) == ["engine_size", "weight"]
-    frame = pd.DataFrame(columns)[model.feature_names_in_]
-    np.testing.assert_allclose(model.predict(frame), exact, rtol=1e-9)
-    with pytest.raises(ValueError, match="feature names"):
-        model.predict(frame.rename(columns={"weight": "height"}))
-
-    # New rows, other columns in another order, and a hole.
-    new = {"weight": columns["weight"].tolist(), "engine_size": columns["engine_size"].tolist()}
-    new["weight"][3] = "NA"
-    status, out, err = run(write_csv(tmp_path / "new.csv", new), "--predict", saved)
-    first, *cells = out.splitlines()
-    assert (status, first, len(cells), cells[3]) == (0, "prediction", 159, "nan")
-    assert err.splitlines() == [
-        "python -m gd_regressor: no prediction (nan) for 1 of 159 rows: a value is missing"
-    ]
-    del cells[3]
-    np.testing.assert_allclose(np.array(cells, float), np.delete(exact, 3), rtol=1e-9)
-
-    output = tmp_path / "predictions.csv"
-    assert fit(run, table, "--predict", saved, "--output", output) == ""
-    np.testing.assert_allclose(pd.read_csv(output)["prediction"], exact, rtol=1e-9)
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv"] * 3 + [".joblib"]
-
-
-def test_outputs_are_checked_before_the_fit(run, tmp_path, cars, monkeypatch):
-    def no_fit(*args):
-        raise AssertionError("fitted")
-
-    monkeypatch.setattr(command, "_fitted", no_fit)
-    before = Path(cars).read_bytes()
-    target = ("--target", "price")
-    for args, words in {
-        (cars, *target, "--save", tmp_path / "no" / "m.joblib"): "no folder",
-        (cars, *target, "--plot", tmp_path / "no" / "loss.png"): "no folder",
-        (cars, *target, "--save", tmp_path): "is a folder",
-        (cars, *target, "--save", cars): "would overwrite cars.csv",
-        (cars, *target, "--plot", "p.png", "--save", "p.png"): "would overwrite p.png",
-        (cars, *target, "--plot", tmp_path / "loss.xyz"): "must end in one of",
-        (cars, *target, "--output", tmp_path / "p.csv"): "--output goes with --predict",
-    }.items():
-        assert words in refusal(run, *args)
-    assert Path(cars).read_bytes() == before
-
-
-def test_a_failed_write_keeps_the_old_file_and_still_reports(run, tmp_path, cars, monkeypatch):
-    saved = tmp_path / "model.joblib"
-    saved.write_text("the old one")
-
-    def full(self, target):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    status, out, err = run(cars, "--target", "price", "--no-compare", "--save", saved)
-    assert status == 2
-    assert "Coefficient" in out
-    assert err.count("\n") == 1 and "No space left on device" in err
-    assert saved.read_text() == "the old one"
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 # --- What goes wrong ---
-
-
-def refusal(run, *args):
-    """Run a command that must be refused in one line; give the line."""
-    status, out, err = run(*args)
-    assert (status, out) == (2, "")
-    assert err.startswith("python -m gd_regressor: error: ")
-    assert err.count("\n") == 1 and err.endswith("\n")
-    return err
 
 
 @pytest.mark.parametrize(
@@ -439,29 +294,6 @@ def test_a_missing_file_gets_one_line(run, tmp_path):
     assert "is a folder" in refusal(run, tmp_path, "--target", "y")
 
 
-def test_wrong_predictions_get_one_line(run, tmp_path, cars):
-    saved, other = tmp_path / "model.joblib", tmp_path / "other.joblib"
-    fit(run, cars, "--target", "price", "--no-compare", "--save", saved)
-    lacking = write_csv(tmp_path / "lacking.csv", {"engine_size": [1, 2]})
-    holes = write_csv(tmp_path / "holes.csv", {"engine_size": ["", 1], "weight": [1, ""]})
-    assert "no column 'weight'" in refusal(run, lacking, "--predict", saved)
-    assert "lacks a value" in refusal(run, holes, "--predict", saved)
-    absent = tmp_path / "no.joblib"
-    line = refusal(run, cars, "--predict", absent)
-    assert line.endswith(f"error: cannot read {absent}: No such file or directory\n")
-    line = refusal(run, cars, "--predict", lacking)
-    assert line.endswith(f"error: {lacking} is not a model made by --save\n")
-    joblib.dump({"not": "a model"}, other)
-    assert "not a model made by --save" in refusal(run, cars, "--predict", other)
-    other.write_bytes(b"\x1f\x8b and no more of gzip")
-    assert "not a model made by --save" in refusal(run, cars, "--predict", other)
-    assert "name the table" in refusal(run, "--predict", saved)
-    assert "no other option" in refusal(run, cars, "--predict", saved, "--target", "price")
-    assert "would overwrite" in refusal(run, cars, "--predict", saved, "--output", cars)
-    assert "would overwrite" in refusal(run, cars, "--predict", saved, "--output", saved)
-    assert "no folder" in refusal(run, cars, "--predict", saved, "--output", tmp_path / "a" / "b")
-
-
 def test_an_extra_that_is_not_installed_is_named(run, tmp_path, cars, monkeypatch):
     pd.DataFrame(built()).to_parquet(tmp_path / "cars.parquet")
     for module in ("pandas", "pyarrow", "matplotlib", "matplotlib.figure"):
@@ -494,16 +326,6 @@ def test_a_warning_calls_the_column_by_its_name(run, cars, tmp_path):
     assert status == 0
     assert re.search(r"which column 'weight' (sets|and)", err)
     assert (tmp_path / "climb.png").stat().st_size > 10_000
-
-
-def test_predictions_of_a_diverged_model_are_warned_of(run, cars, tmp_path):
-    saved = tmp_path / "model.joblib"
-    rate = ("--learning-rate", "1.05", "--max-iter", "200000")
-    for options in (rate, (*rate, "--standardize")):
-        run(cars, "--target", "price", "--no-compare", "--save", saved, *options)
-        status, out, err = run(cars, "--predict", saved)
-        assert (status, len(out.splitlines())) == (0, 160)
-        assert err.count("\n") == 1 and "warning: " in err and "diverged" in err
 
 
 def test_an_interrupted_descent_is_reported_and_saved(run, cars, tmp_path, monkeypatch):
@@ -540,7 +362,7 @@ import importlib.abc, runpy, sys
 
 class NoExtras(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name.partition(".")[0] in {"pandas", "pyarrow", "polars", "matplotlib"}:
+        if name.partition(".")[0] in {"pandas", "pyarrow", "polars", "matplotlib", "skops"}:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, NoExtras())
@@ -592,116 +414,3 @@ def test_a_reader_that_closes_the_pipe_costs_no_model(tmp_path):
     running.stderr.close()
     assert (running.wait(timeout=120), err) == (0, "")
     assert saved.exists()
-
-
-# --- Folders of Parquet files ---
-
-
-def parquet_folder(tmp_path, n=6000, files=3):
-    random = np.random.default_rng(2)
-    table = pd.DataFrame(random.standard_normal((n, 4)) * [1, 10, 1e3, 1], columns=list("abcd"))
-    table["y"] = table @ [1.0, 2.0, 3.0, 4.0] + 7 + random.standard_normal(n)
-    table.loc[5::100, "b"] = np.nan
-    table["text"] = "x"
-    folder = tmp_path / "parts"
-    folder.mkdir()
-    for i in range(files):
-        part = table[i * n // files : (i + 1) * n // files]
-        part.to_parquet(folder / f"{i}.parquet", index=False)
-    table.to_parquet(tmp_path / "whole.parquet", index=False)
-    return folder
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        [],
-        ["--no-intercept"],
-        ["--standardize", "--learning-rate", "0.1", "--max-iter", "50", "--tol", "none"],
-        ["--learning-rate", "1e-7", "--momentum", "0.5", "--max-iter", "9", "--tol", "none"],
-        ["--features", "a", "c"],
-    ],
-    ids=" ".join,
-)
-def test_a_folder_gives_the_report_of_one_file(run, tmp_path, options):
-    folder = parquet_folder(tmp_path)
-    saved = ["--save", tmp_path / "model.joblib"]
-    streamed = fit(run, folder, "--target", "y", *options, *saved)
-    model = joblib.load(tmp_path / "model.joblib")
-    args = ("--target", "y", "--no-compare", *options, *saved)
-    whole = fit(run, tmp_path / "whole.parquet", *args)
-    assert "6,000 rows, 6 columns, read once and not held" in " ".join(streamed.split())
-    assert streamed[streamed.index("Target") :] == whole[whole.index("Target") :]
-    rows = np.random.default_rng(0).standard_normal((5, len(model.feature_names_in_)))
-    again = joblib.load(tmp_path / "model.joblib")
-    np.testing.assert_allclose(model.predict(rows), again.predict(rows), rtol=1e-9)
-
-
-def test_progress_is_told(tmp_path, monkeypatch):
-    from gd_regressor.command import parquet
-
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.setattr(parquet, "EVERY", (0.0, 0.0))
-    monkeypatch.setattr(parquet, "BATCH_VALUES", 2500)
-    folder, out = parquet_folder(tmp_path), Terminal()
-    problem = parquet.stream_problem(str(folder), "y", None, out)
-    assert problem.n_used == 5940
-    assert problem.X.shape == (6, 4)
-    assert "3,000 of 6,000 rows (50%)" in out.getvalue()
-    assert out.getvalue().count("\r") > 10
-
-
-def test_what_a_folder_lacks_is_said(run, tmp_path):
-    folder = parquet_folder(tmp_path)
-    assert "has no column 'z'" in refusal(run, folder, "--target", "z")
-    assert "'text' is not numeric" in refusal(run, folder, "--target", "y", "--features", "text")
-    table = pd.read_parquet(folder / "1.parquet")
-    table.assign(a=np.inf).to_parquet(folder / "1.parquet")
-    assert "column 'a' has an infinite value" in refusal(run, folder, "--target", "y")
-    table.drop(columns="a").to_parquet(folder / "1.parquet")
-    assert "1.parquet" in refusal(run, folder, "--target", "y")
-    (folder / "1.parquet").write_bytes(b"PAR1 and no more")
-    assert "cannot read" in refusal(run, folder, "--target", "y")
-    for file in folder.iterdir():
-        file.unlink()
-    assert "a folder without Parquet files" in refusal(run, folder, "--target", "y")
-
-
-def test_a_large_file_is_streamed_too(run, tmp_path, monkeypatch):
-    from gd_regressor.command import parquet
-
-    monkeypatch.setattr(parquet, "LARGE", 1000)
-    parquet_folder(tmp_path)
-    report = fit(run, tmp_path / "whole.parquet", "--target", "y")
-    assert "read once and not held" in report
-
-
-PEAK = """
-import resource, sys
-from gd_regressor.__main__ import main
-main([sys.argv[1], "--target", "y"])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the unit of ru_maxrss is the system's")
-def test_memory_does_not_grow_with_the_folder(tmp_path):
-    pytest.importorskip("pyarrow")
-    random, folder = np.random.default_rng(0), tmp_path / "parts"
-    folder.mkdir()
-    table = pd.DataFrame(random.standard_normal((200_000, 10)), columns=list("abcdefghiy"))
-    table.to_parquet(tmp_path / "one.parquet", index=False, row_group_size=50_000)
-    peaks = []
-    for files in (2, 30):  # 32 and 480 MB
-        for i in range(files):
-            path = folder / f"{i}.parquet"
-            if not path.exists():
-                os.link(tmp_path / "one.parquet", path)
-        done = subprocess.run(
-            [sys.executable, "-c", PEAK, folder], capture_output=True, text=True, check=True
-        )
-        peaks.append(int(done.stderr.split()[-1]) / 1024)
-    assert peaks[1] < peaks[0] + 60  # MiB

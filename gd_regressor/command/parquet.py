@@ -1,16 +1,33 @@
-"""Parquet larger than memory: one pass over it, to a small table with the same descent."""
+"""Parquet: a file as a table; one larger than memory as a small table with the same descent.
+
+A file may come from anywhere, so its schema is read first, and then the numeric columns only: a
+megabyte of text that each of a million rows points to would fill any memory. Columns are read in
+batches, and their rows counted, because what a file says of its length need not be true.
+"""
 
 from __future__ import annotations
 
+import os
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
 from gd_regressor.arithmetic.threads import one_blas_thread
-from gd_regressor.command.tables import Problem, Table, UserError, chosen_names
+from gd_regressor.command.tables import (
+    Problem,
+    Table,
+    UserError,
+    check_distinct,
+    chosen_names,
+    in_a_line,
+    read_csv,
+    why_not_numeric,
+)
 from gd_regressor.data.table import Rows
 from gd_regressor.streams.stream import Stream, equivalent_rows
 
@@ -20,20 +37,24 @@ BATCH_VALUES = 1 << 20
 EVERY = 0.2, 5.0  # seconds between signs of progress: on a terminal, elsewhere
 
 
+def read_table(path: str) -> Table:
+    """A CSV or Parquet file."""
+    return _read_parquet(path) if _is_parquet(path) else read_csv(path)
+
+
 def is_large(path: str) -> bool:
     """Whether a path is a folder, or a Parquet file that is better streamed."""
-    if Path(path).is_dir():
+    if os.path.isdir(path):
         return True
-    try:
-        with open(path, "rb") as file:
-            if file.read(4) != b"PAR1":
-                return False
+    if not _is_parquet(path):
+        return False
+    with _told(path):
         import pyarrow.parquet
 
         metadata = pyarrow.parquet.read_metadata(path)
-    except (ImportError, OSError, ValueError):  # which reading it will report
-        return False
-    return metadata.num_rows * metadata.num_columns > LARGE
+        size = metadata.num_rows, metadata.num_columns
+        # A stream keeps a table of columns by columns, which must be the smaller one
+        return size[0] * size[1] > LARGE and size[0] > size[1]
 
 
 def stream_problem(
@@ -44,13 +65,19 @@ def stream_problem(
     It has as many rows as columns, and one or two more; means, deviations, losses and iterates are
     those of all complete rows.
     """
-    dataset = _dataset(path)
-    n_rows = dataset.count_rows()
-    table = Table(path, n_rows, {f.name: _kind(f.type) for f in dataset.schema}, streamed=True)
+    files = _files(path)
+    table = Table(path, *_read_footers(files), streamed=True)
+    if not table.n_rows:
+        raise UserError(f"{path} has no rows")
     target, names, left_out = chosen_names(table, target, features)
     used, holes, n_used, stream = [*names, target], np.zeros(len(names) + 1, dtype=int), 0, None
-    with one_blas_thread():  # and one pool of threads for all batches
-        for values in _shown(_batches(dataset, used), n_rows, progress):
+    shown = closing(_shown(_batches(files, used), table.n_rows, progress))
+    with one_blas_thread(), shown as batches:  # and one pool of threads for all batches
+        for values in batches:
+            infinite = np.isinf(values).any(axis=0)
+            if infinite.any():
+                name = used[int(np.argmax(infinite))]
+                raise UserError(f"column {name!r} has an infinite value: choose other --features")
             lacking = np.isnan(values)
             holes += lacking.sum(axis=0)
             complete = values[~lacking.any(axis=1)]
@@ -66,60 +93,114 @@ def stream_problem(
     return Problem(table, target, names, rows.X, rows.y[:, 0], words, left_out, n_used)
 
 
-def _dataset(path: str):
+def _is_parquet(path: str) -> bool:
+    """Whether a file begins as Parquet does. A pipe is not asked: it can be read but once."""
     try:
-        import pyarrow.dataset
+        with open(path if os.path.isfile(path) else os.devnull, "rb") as file:
+            return file.read(4) == b"PAR1"
+    except OSError:  # which reading it will report
+        return False
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """What Arrow says of a file, as one line. Of a broken one it raises errors of any kind."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
     except ImportError:
         raise UserError(
             f'{path} is Parquet, which needs pyarrow: pip install "gd-regressor[table]"'
         ) from None
-    folder = Path(path)
-    if folder.is_dir() and not any(folder.rglob("*.parquet")):
+    except Exception as error:
+        raise UserError(f"cannot read {path}: {in_a_line(error)}") from None
+
+
+def _read_parquet(path: str) -> Table:
+    n_rows, columns = _read_footers([path])
+    if not n_rows:
+        raise UserError(f"{path} has no rows")
+    names = [name for name, column in columns.items() if not isinstance(column, str)]
+    if names:
+        values = np.concatenate(list(_batches([path], names)))
+        for name, column in zip(names, values.T, strict=True):
+            columns[name] = why_not_numeric(column) or column
+    return Table(path, n_rows, columns)
+
+
+def _files(path: str) -> list[str]:
+    """The Parquet files in a folder and those below it, or the one file."""
+    if not os.path.isdir(path):
+        return [path]
+    files = [str(file) for file in sorted(Path(path).rglob("*.parquet")) if not file.is_dir()]
+    if not files:
         raise UserError(f"{path} is a folder without Parquet files: name a file in it")
-    files = sorted(map(str, folder.rglob("*.parquet"))) if folder.is_dir() else path
-    try:
-        dataset = pyarrow.dataset.dataset(files, format="parquet")
-        if not dataset.count_rows():
-            raise UserError(f"{path} has no rows")
-    except (OSError, ValueError) as error:  # Arrow's are kinds of these
-        raise UserError(f"cannot read {path}: {error}") from None
-    return dataset
+    return files
 
 
-def _kind(arrow_type) -> np.ndarray | str:
-    """No values of a numeric column, or why it is none."""
+def _read_footers(files: Sequence[str]) -> tuple[int, dict[str, np.ndarray | str]]:
+    """How many rows the files claim to have, and the columns of the first."""
+    n_rows, columns = 0, {}
+    for path in files:
+        with _told(path):
+            import pyarrow.parquet
+
+            metadata = pyarrow.parquet.read_metadata(path)
+            n_rows += metadata.num_rows
+            columns = columns or _columns(path, metadata.schema.to_arrow_schema())
+    return n_rows, columns
+
+
+def _columns(source: str, schema) -> dict[str, np.ndarray | str]:
+    """No values yet of each numeric column, or why it is none."""
     from pyarrow import types
 
-    if types.is_integer(arrow_type) or types.is_floating(arrow_type):
-        return np.empty(0)
-    return f"text, dates or the like (its type is {arrow_type})"
+    check_distinct(source, schema.names)
+    # pandas keeps the index of a frame as one more column, and says so beside the schema
+    index = set(map(str, (schema.pandas_metadata or {}).get("index_columns", ())))
+    # Arrow takes the name "a.b" for the part b of a nested column a as well
+    storage = {field.name: getattr(field.type, "storage_type", field.type) for field in schema}
+    nested = {name for name, kind in storage.items() if types.is_nested(kind)}
+    columns = {}
+    for name, kind in storage.items():
+        if not (types.is_integer(kind) or types.is_floating(kind)):
+            text = textwrap.shorten(str(kind), 60, placeholder=" ...")
+            columns[name] = f"text, dates or the like (its type is {text})"
+        elif name in index:
+            columns[name] = "a row index"
+        elif nested and any(name[:i] in nested for i, c in enumerate(name) if c == "."):
+            columns[name] = "its name is that of a part of a nested column"
+        else:
+            columns[name] = np.empty(0)
+    return columns
 
 
-def _batches(dataset, used: list[str]) -> Iterator[np.ndarray]:
+def _batches(files: Sequence[str], used: list[str]) -> Iterator[np.ndarray]:
     """(m, d + 1) values of the columns used, NaN where they are missing."""
     import pyarrow.parquet
 
     height = max(BATCH_VALUES // len(used), 1)
-    try:
-        # Not by the dataset's own scanner, which reads ahead of a slow reader as far as it can
-        for path in dataset.files:
-            with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
-                for batch in file.iter_batches(height, columns=used):
-                    yield _values(batch, used)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"cannot read {path}: {error}") from None
+    # Not by a scanner of Arrow's datasets, which reads ahead of a slow reader as far as it can
+    for path in files:
+        with _told(path), pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+            n_rows, n_read = file.metadata.num_rows, 0
+            table = Table(path, n_rows, _columns(path, file.schema_arrow))
+            for name in used:
+                table.column(name)
+            for batch in file.iter_batches(height, columns=used):
+                n_read += batch.num_rows
+                if n_read > n_rows:
+                    break
+                yield _values(batch, used)
+            if n_read != n_rows:
+                raise UserError(f"{path} does not have the {n_rows:,} rows that it claims")
 
 
 def _values(batch, used: list[str]) -> np.ndarray:
-    import pyarrow
-
-    columns = (batch.column(name).cast(pyarrow.float64()) for name in used)
-    values = np.column_stack([column.to_numpy(zero_copy_only=False) for column in columns])
-    infinite = np.isinf(values).any(axis=0)
-    if infinite.any():
-        name = used[int(np.argmax(infinite))]
-        raise UserError(f"column {name!r} has an infinite value in it: choose other --features")
-    return values
+    # By way of numpy: Arrow's own cast refuses an integer beyond 2^53, which floats must round
+    columns = (batch.column(name).to_numpy(zero_copy_only=False) for name in used)
+    return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
 
 def _shown(batches: Iterator[np.ndarray], n_rows: int, out: TextIO) -> Iterator[np.ndarray]:
@@ -127,15 +208,17 @@ def _shown(batches: Iterator[np.ndarray], n_rows: int, out: TextIO) -> Iterator[
     terminal = out.isatty()
     began = last = time.monotonic()
     done = 0
-    for values in batches:
-        yield values
-        done += len(values)
-        now = time.monotonic()
-        if now - last > EVERY[not terminal] or (terminal and done == n_rows):
-            last = now
-            rate = done / max(now - began, 1e-9)
-            text = f"{done:,} of {n_rows:,} rows ({done / n_rows:.0%}), {rate:,.0f} a second"
-            out.write(f"\r{text}   " if terminal else f"{text}\n")
-            out.flush()
-    if terminal:
-        out.write("\r" + " " * 79 + "\r")
+    try:
+        for values in batches:
+            yield values
+            done += len(values)
+            now = time.monotonic()
+            if now - last > EVERY[not terminal] or (terminal and done == n_rows):
+                last = now
+                rate = done / max(now - began, 1e-9)
+                text = f"{done:,} of {n_rows:,} rows ({done / n_rows:.0%}), {rate:,.0f} a second"
+                out.write(f"\r{text}   " if terminal else f"{text}\n")
+                out.flush()
+    finally:  # also before an error is told
+        if terminal:
+            out.write("\r" + " " * 79 + "\r")

@@ -17,7 +17,7 @@ from sklearn.model_selection import KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gd_regressor.command.tables import POINTS, Problem
+from gd_regressor.command.tables import POINTS, Problem, printable
 from gd_regressor.descent.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 
@@ -79,8 +79,8 @@ def _data(problem: Problem) -> str:
 
 def _left_out(reasons: dict[str, str]) -> str:
     """Columns and why they are not numeric: text without a word, many commas in one."""
-    commas = [name for name, reason in reasons.items() if reason.endswith(POINTS)]
-    commas = commas if len(commas) > 1 else []
+    commas = dict.fromkeys(n for n, reason in reasons.items() if reason.endswith(POINTS))
+    commas = commas if len(commas) > 1 else {}
     groups = [
         ", ".join(
             name if reason.startswith("text") else f"{name} ({reason})"
@@ -213,14 +213,16 @@ def _entries(*pairs: tuple[str, str | None]) -> str:
     wrapper = textwrap.TextWrapper(
         WIDTH, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False
     )
-    return "\n".join(wrapper.fill(f"{label:<12}{text}") for label, text in pairs if text)
+    lines = (f"{label:<12}{printable(text)}" for label, text in pairs if text)
+    return "\n".join(map(wrapper.fill, lines))
 
 
 def _grid(rows: Iterable[tuple[str, ...]]) -> str:
     """Rows of cells, the first column flush left, the others flush right."""
+    columns = [list(map(printable, column)) for column in zip(*rows, strict=True)]
     columns = [
         [f"{cell:{'>' if j else '<'}{max(map(len, column))}}" for cell in column]
-        for j, column in enumerate(zip(*rows, strict=True))
+        for j, column in enumerate(columns)
     ]
     return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
 

@@ -3,7 +3,7 @@
 * CSV is read by the standard library whether or not pandas is installed, so the same file gives
   the same model everywhere. UTF-8, with or without a byte order mark; comma, semicolon or tab,
   whichever divides the first line into the most cells; names in the first line; decimals with a
-  point. Parquet needs the extra ``[table]``.
+  point. Parquet is read in `gd_regressor.command.parquet`.
 * A column is numeric when each of its cells is a finite number or missing (see `MISSING`). A table
   that mixes numbers and text therefore needs no extra. Where no features are named, the columns
   that are not numeric, or have no name (a row index, usually), are left out; a column asked for
@@ -15,21 +15,22 @@ from __future__ import annotations
 
 import csv
 import difflib
-import io
 import math
+import os
 import textwrap
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from sklearn.datasets import load_diabetes
 
 MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", "."}  # in any case
-
+LONGEST_HEADER = 1 << 26  # characters: a file without line ends must not fill the memory
+DELIMITED_BY = 1 << 16  # characters of the header that tell the delimiter; csv's limit is 2^17
 
 # The cure for a column of decimal commas, at the end of its reason
 POINTS = "(write decimals with a point, thousands without a comma)"
@@ -37,6 +38,22 @@ POINTS = "(write decimals with a point, thousands without a comma)"
 
 class UserError(Exception):
     """Something that the user can put right; its text is the one line they see."""
+
+
+def printable(text: str) -> str:
+    """The text, with escapes for what a terminal would obey, hide or turn around.
+
+    A table or a file may have any name: one with an escape sequence could rewrite the screen.
+    Letters of all languages stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def in_a_line(message: object) -> str:
+    """The message of a library, which may have several lines, as one."""
+    return " ".join(str(message).split())
 
 
 @dataclass(frozen=True)
@@ -84,16 +101,13 @@ def diabetes() -> Table:
     return Table(source, len(data.target), columns, target="progression")
 
 
-def read_table(path: str) -> Table:
-    """A CSV or Parquet file."""
-    if Path(path).is_dir():  # which the systems report in different words
+def read_csv(path: str) -> Table:
+    """A CSV file, read in one go: it may be a pipe."""
+    if os.path.isdir(path):  # which the systems report in different words
         raise UserError(f"{path} is a folder: name a file in it")
     try:
-        with open(path, "rb") as file:
-            if file.peek(4)[:4] == b"PAR1":
-                table = _read_parquet(path)
-            else:
-                table = _read_csv(path, io.TextIOWrapper(file, "utf-8-sig", newline=""))
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            table = _read_csv(path, file)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -145,9 +159,10 @@ def chosen_names(
 
 
 def _read_csv(source: str, file: TextIO) -> Table:
-    first = file.readline()
+    first = file.readline(LONGEST_HEADER)
+    head = [first[:DELIMITED_BY]]
     # csv.Sniffer guesses from letter frequencies and fails on a single column
-    delimiter = max(",;\t", key=lambda mark: len(next(csv.reader([first], delimiter=mark))))
+    delimiter = max(",;\t", key=lambda mark: len(next(csv.reader(head, delimiter=mark))))
     # strict: an unbalanced quote is an error, not half of the file in one cell
     rows = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
     header = next(filter(None, rows), None)  # a blank line is no row
@@ -172,7 +187,8 @@ def _read_csv(source: str, file: TextIO) -> Table:
     read = {}
     for name, title, column in zip(names, header, columns, strict=True):
         values = np.asarray(column)
-        reason = _reason(values, strange.get(name)) if title.strip() else "a row index, usually"
+        reason = why_not_numeric(values, strange.get(name))
+        reason = reason if title.strip() else "a row index, usually"
         read[name] = reason or values
     return Table(source, len(columns[0]), read)
 
@@ -182,31 +198,15 @@ def _checked_names(source: str, header: list[str]) -> list[str]:
     if all(_number(cell) is not None for cell in header):
         raise UserError(f"the first line of {source} must name the columns; it holds numbers")
     names = [cell.strip() or f"column {i} (no name)" for i, cell in enumerate(header, start=1)]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{source} has two columns named {name!r}: rename one")
+    check_distinct(source, names)
     return names
 
 
-def _read_parquet(path: str) -> Table:
-    try:
-        import pandas
-
-        frame = pandas.read_parquet(path)
-    except ImportError:
-        raise UserError(
-            f'{path} is Parquet, which needs pandas and pyarrow: pip install "gd-regressor[table]"'
-        ) from None
-    except ValueError as error:
-        raise UserError(f"cannot read {path}: {error}") from None
-    read = {}
-    for label, column in frame.items():
-        if column.dtype.kind in "iuf":
-            values = column.to_numpy(np.float64, na_value=np.nan)
-            read[str(label)] = _reason(values) or values
-        else:
-            read[str(label)] = f"text, dates or the like (its type is {column.dtype})"
-    return Table(path, len(frame), read)
+def check_distinct(source: str, names: Sequence[str]):
+    """Refuse a table with two columns of one name."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise UserError(f"{source} has two columns named {name!r}: rename one")
 
 
 def _number(cell: str) -> float | None:
@@ -219,7 +219,7 @@ def _number(cell: str) -> float | None:
     return None if "_" in cell or math.isinf(value) else value
 
 
-def _reason(values: np.ndarray, strange: tuple[str, int] | None = None) -> str:
+def why_not_numeric(values: np.ndarray, strange: tuple[str, int] | None = None) -> str:
     """Why a column is not numeric; empty when it is."""
     numbers = not np.isnan(values).all()
     if strange is None:
@@ -234,4 +234,4 @@ def _reason(values: np.ndarray, strange: tuple[str, int] | None = None) -> str:
 
 
 def _some(names: Iterable[str]) -> str:
-    return textwrap.shorten(", ".join(names), 200, placeholder=" ...")
+    return textwrap.shorten(", ".join(map(printable, names)), 200, placeholder=" ...")

@@ -1,0 +1,102 @@
+"""Files that the command writes, whole or not at all, and models kept in them.
+
+A model is kept by skops where the name of its file ends in ``.skops`` (with the extra ``[skops]``),
+else by joblib. To open a file of joblib's is to run what it says; of a file of skops' nothing is
+made but objects of the types named here, and of those that skops itself trusts.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from gd_regressor.command.tables import UserError
+from gd_regressor.data.moments import Low, Moments
+from gd_regressor.data.root import Root
+from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.streams.null_space import NullSpace
+from gd_regressor.streams.stream import Stream
+
+# What an estimator of this package may hold. Named one by one: a prefix would admit functions
+TRUSTED = (GDLinearRegressor, Stream, Moments, Low, NullSpace, Root, np.dtype)
+
+
+def destination(path: str) -> Path:
+    """Where a path leads, links followed."""
+    end = os.path.realpath(path)
+    if os.path.islink(end):
+        raise UserError(f"{path} is a link that leads in a circle: give another file")
+    return Path(end)
+
+
+def write(path: str, dump: Callable[[BinaryIO], object]):
+    """Make a file whole or not at all: `dump` fills another one in its folder, which then moves.
+
+    A file that is there already keeps its permissions, and a link stays: what it leads to is
+    replaced.
+    """
+    whole = destination(path)
+    part = whole.with_name(f".part-{secrets.token_hex(8)}")
+    try:
+        old = stat.S_IMODE(whole.stat().st_mode) if whole.exists() else None
+        mode = 0o666 if old is None else 0o600  # less the umask
+        # "x" makes a new file or fails: it does not follow a link that waits under this name
+        with open(part, "xb", opener=partial(os.open, mode=mode)) as file:
+            dump(file)
+            if old is not None and os.chmod in os.supports_fd:
+                os.chmod(file.fileno(), old)
+        part.replace(whole)
+    except OSError as error:
+        raise UserError(f"{path} is not written: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def model_writer(path: str) -> Callable[[object, BinaryIO], object]:
+    """What writes a model into an open file of this name."""
+    if Path(path).suffix.lower() == ".skops":
+        return _skops(path).dump
+    import joblib  # comes with scikit-learn
+
+    return joblib.dump
+
+
+def read_model(path: str) -> object:
+    """What a file of `model_writer` holds."""
+    try:
+        if Path(path).suffix.lower() == ".skops":
+            return _read_skops(path)
+        import joblib
+
+        return joblib.load(path)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # unpickling can raise anything at all
+        if getattr(error, "strerror", None):  # of the system; else it is of what the file holds
+            raise UserError(f"cannot read {path}: {error.strerror}") from None
+        raise UserError(f"{path} is not a model made by --save") from None
+
+
+def _read_skops(path: str) -> object:
+    skops = _skops(path)
+    # One look for the names of strange types, another to load none of them
+    trusted = [f"{kind.__module__}.{kind.__name__}" for kind in TRUSTED]
+    strange = sorted(set(skops.get_untrusted_types(file=path)) - set(trusted))
+    if strange:
+        raise UserError(f"{path} holds what is not trusted: {', '.join(strange)}")
+    return skops.load(path, trusted=trusted)
+
+
+def _skops(path: str):
+    try:
+        from skops import io
+    except ImportError:
+        raise UserError(f'{path} needs skops: pip install "gd-regressor[skops]"') from None
+    return io
