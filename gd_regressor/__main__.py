@@ -201,12 +201,13 @@ def _check_outputs(options):
     for name in ("plot", "save", "output"):
         if getattr(options, name) is None:
             continue
-        path = str(destination(getattr(options, name)))
+        given = getattr(options, name)
+        path = str(destination(given))
         folder, file = os.path.split(path)
         if path in taken:
             raise UserError(f"--{name} would overwrite {file}: give another file")
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise UserError(f"--{name} {path} is a folder or a device: give a file")
+        if os.path.exists(given) and not os.path.isfile(given):  # of a pipe the path leads nowhere
+            raise UserError(f"--{name} {given} is a folder or a device: give a file")
         if not os.path.isdir(folder):
             raise UserError(f"--{name}: there is no folder {folder}")
         if not os.access(folder, os.W_OK):

@@ -236,6 +236,17 @@ def test_a_link_that_leads_in_a_circle_gets_one_line(run, tmp_path, cars, output
     assert circle.is_symlink() and other.is_symlink()
 
 
+@posix
+def test_a_pipe_is_no_file_to_write(run, outputs):
+    reader, writer = os.pipe()
+    for option, args in outputs.items():
+        assert f"{option} /dev/fd/{writer} is a folder or a device" in refusal(
+            run, *args, f"/dev/fd/{writer}"
+        )
+    os.close(reader)
+    os.close(writer)
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(KeyboardInterrupt, 130), (MemoryError, 2), (OSError(28, "full"), 2)]
 )
