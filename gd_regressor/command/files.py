@@ -1,8 +1,8 @@
 """Files that the command writes, whole or not at all, and models kept in them.
 
-A model is kept by skops where the name of its file ends in ``.skops`` (with the extra ``[skops]``),
-else by joblib. To open a file of joblib's is to run what it says; of a file of skops' nothing is
-made but objects of the types named here, and of those that skops itself trusts.
+skops writes and reads a model whose file name ends in ``.skops`` (extra ``[skops]``), joblib any
+other. Opening a file of joblib's runs any code in it. From a file of skops' we make only objects of
+the types in `TRUSTED`, and of those that skops trusts itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.streams.stream import Stream
 
-# What an estimator of this package may hold. Named one by one: a prefix would admit functions
+# The types that a saved estimator may hold. We name each type: to trust whatever begins with the
+# name of this package would be to trust its functions too, such as the command itself.
 TRUSTED = (GDLinearRegressor, Stream, Moments, Low, NullSpace, Root, np.dtype)
 
 
@@ -60,7 +61,7 @@ def write(path: str, dump: Callable[[BinaryIO], object]):
 
 
 def model_writer(path: str) -> Callable[[object, BinaryIO], object]:
-    """What writes a model into an open file of this name."""
+    """The function that writes a model into an open file, chosen by the name of the file."""
     if Path(path).suffix.lower() == ".skops":
         return _skops(path).dump
     import joblib  # comes with scikit-learn
@@ -69,7 +70,7 @@ def model_writer(path: str) -> Callable[[object, BinaryIO], object]:
 
 
 def read_model(path: str) -> object:
-    """What a file of `model_writer` holds."""
+    """The object in a file that `model_writer` wrote."""
     try:
         if Path(path).suffix.lower() == ".skops":
             return _read_skops(path)

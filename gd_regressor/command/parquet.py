@@ -94,7 +94,7 @@ def stream_problem(
 
 
 def _is_parquet(path: str) -> bool:
-    """Whether a file begins as Parquet does. A pipe is not asked: it can be read but once."""
+    """Whether a file begins as Parquet does. We leave a pipe alone: it can be read only once."""
     try:
         with open(path if os.path.isfile(path) else os.devnull, "rb") as file:
             return file.read(4) == b"PAR1"
@@ -104,7 +104,7 @@ def _is_parquet(path: str) -> bool:
 
 @contextmanager
 def _told(path: str) -> Iterator[None]:
-    """What Arrow says of a file, as one line. Of a broken one it raises errors of any kind."""
+    """Tell any error of Arrow in one line: a broken file makes it raise errors of many kinds."""
     try:
         yield
     except (UserError, MemoryError):
@@ -159,7 +159,7 @@ def _columns(source: str, schema) -> dict[str, np.ndarray | str]:
     check_distinct(source, schema.names)
     # pandas keeps the index of a frame as one more column, and says so beside the schema
     index = set(map(str, (schema.pandas_metadata or {}).get("index_columns", ())))
-    # Arrow takes the name "a.b" for the part b of a nested column a as well
+    # Asked for a column "a.b", Arrow also reads the part b of a nested column a
     storage = {field.name: getattr(field.type, "storage_type", field.type) for field in schema}
     nested = {name for name, kind in storage.items() if types.is_nested(kind)}
     columns = {}
