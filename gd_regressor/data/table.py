@@ -180,7 +180,7 @@ class Rows(Table[Known]):
 
     @property
     def is_small(self) -> bool:
-        return is_small(self.size)
+        return self.size <= SMALL
 
     @property
     def weighted(self) -> bool:
