@@ -6,9 +6,10 @@ import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_X_y
+from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.threads import limited
+from gd_regressor.data.checks import as_table, as_targets, check_finite
 from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
 from gd_regressor.data.kinds import Floats, Integers
 from gd_regressor.data.table import Rows
@@ -18,6 +19,8 @@ from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.objective.on_rows import Frame, scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
+
+MOST_POINTS = 10**8  # of which each takes a vector of coefficients
 
 
 def gd_path(
@@ -95,9 +98,10 @@ def gd_path(
     check_momentum(momentum)
     check_bool("fit_intercept", fit_intercept)
     points = _checked_points(n_iter)
-    X, y = check_X_y(
-        X, y, dtype=[np.float64, np.float32], multi_output=True, y_numeric=True, estimator="gd_path"
-    )
+    X = as_table(X, accept_sparse=False, estimator="gd_path")
+    y = as_targets(y, estimator="gd_path")
+    check_consistent_length(X, y)
+    check_finite(X, "X")
     rows = rows_of(X, y, sample_weight)
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
@@ -125,11 +129,19 @@ def gd_path(
 
 
 def _checked_points(n_iter) -> np.ndarray:
-    points = np.asarray(n_iter)
+    try:
+        points = np.asarray(n_iter)
+    except ValueError:  # lists of different lengths
+        points = np.empty(0)
     bad = points.dtype.kind not in "iu" or points.ndim > 1 or not points.size
     if bad or points.min() < 0 or points.max() > 2**62:
         raise ValueError(
             f"n_iter must be an integer >= 0 or a list of such integers, got {n_iter!r}."
+        )
+    if points.ndim == 0 and points >= MOST_POINTS:
+        raise ValueError(
+            f"n_iter must be below {MOST_POINTS} for all iterates up to it, got {n_iter!r}; write "
+            f"n_iter=[{n_iter!r}] for that one alone."
         )
     return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
 

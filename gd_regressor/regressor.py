@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -14,19 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_array, check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.checks import check_finite
+from gd_regressor.data.checks import (
+    MOST_WEIGHT,
+    as_table,
+    as_targets,
+    check_addable,
+    check_finite,
+)
 from gd_regressor.data.distributed import DaskRows, dask_rows, is_dask, predicted
 from gd_regressor.data.inputs import (
     Batch,
     batches_of,
-    check_addable,
     checked_start,
-    no_text,
     rows_of,
     rows_of_block,
     zeros_for_missing,
@@ -38,9 +41,11 @@ from gd_regressor.descent.records import Reason, Request, Result, Status
 from gd_regressor.descent.steps import (
     ConstantStep,
     check_bool,
+    check_integer,
     check_learning_rate,
     check_momentum,
-    is_real,
+    check_seed,
+    check_tol,
 )
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.estimator.verbose import Verbose
@@ -118,9 +123,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Condition number of the centred columns, each scaled to about deviation 1 and without
         those that depend on others; above 128 columns estimated from below, mostly to a third,
         and that of the sketch where it is the metric; with ``metric_="dual"`` of all columns,
-        zeros not counted. Infinite in streams whose moments cannot tell whether columns depend on
-        each other. Only with "auto", like the next two; absent for very many sparse columns where
-        ``tol > 1e-10``.
+        zeros not counted. Infinite where it cannot be told whether columns depend on each other:
+        rounding hides it, or a stream's moments do. Only with "auto", like the next two; absent for
+        very many sparse columns where ``tol > 1e-10``.
     rank_ : int
         Number of centred columns that do not depend on others. A column depends on others when
         the root mean square, over the rows, of its difference from the nearest combination of
@@ -136,7 +141,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         of the automatic mode.
     stream_ : Stream
         What is known of a stream's rows, a few arrays of shape (n_features, n_features); its
-        ``statistic`` is the `Moments` of all rows so far, its ``n_batches`` their number of chunks.
+        ``statistic`` is the `Moments` of all rows so far, its ``n_batches`` their number of chunks,
+        with those whose weights are all zero.
         Only after `partial_fit`, `fit_batches` and the like.
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -265,7 +271,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets; several descend independently.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A weight k equals k equal rows, a weight 0 the absence of the row.
+            Weights >= 0. A weight k equals k equal rows, a weight 0 the absence of the row. One
+            weight at least is above zero.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
             Coefficients to start from, instead of `init`.
         intercept_init : float or array-like of shape (n_targets,), default=None
@@ -306,7 +313,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Its targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Its weights >= 0, 1 where none are given.
+            Its weights >= 0, 1 where none are given. A chunk whose weights are all zero adds
+            nothing, and cannot be the first.
 
         Returns
         -------
@@ -345,9 +353,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         batches : iterable
-            Of ``(X, y)`` or ``(X, y, sample_weight)``. With `target`: a table that offers an Arrow
-            stream (``__arrow_c_stream__``: of pyarrow, polars, duckdb, pandas), a pyarrow dataset,
-            or an iterable of such tables. Batches without rows are passed over there.
+            Of ``(X, y)`` or ``(X, y, sample_weight)``; weights as in `partial_fit`. With
+            `target`: a table that offers an Arrow stream (``__arrow_c_stream__``: of pyarrow,
+            polars, duckdb, pandas), a pyarrow dataset, or an iterable of such tables. Batches
+            without rows are passed over there.
         target : str or list of str, default=None
             The name of the column to predict, or names of several. All others are features.
         sample_weight : str, default=None
@@ -411,6 +420,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self._check_parameters()
         if not isinstance(moments, Moments):
             raise ValueError(f"moments must be Moments, got {type(moments).__name__}.")
+        if not 1 / MOST_WEIGHT**2 < moments.weight < MOST_WEIGHT**2:
+            raise ValueError(
+                f"moments must have a weight from {1 / MOST_WEIGHT**2:g} to {MOST_WEIGHT**2:g}, "
+                f"got {moments.weight:g}; make them of rows with weights above zero and near 1."
+            )
         with _unchanged_on_error(self):
             vars(self).pop("feature_names_in_", None)
             stream = Stream.of_moments(moments)
@@ -463,7 +477,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Their targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights.
+            Their weights. Rows without weight take nothing away.
 
         Returns
         -------
@@ -502,13 +516,31 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_targets)
             Predictions.
+
+        Raises
+        ------
+        ValueError
+            If X cannot be used, or a prediction is beyond what its precision holds.
         """
         check_is_fitted(self)
         if is_dask(X):
             return predicted(X, self.predict, *np.atleast_2d(self.coef_).shape[:1], self.coef_.ndim)
-        kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
-        X = validate_data(self, X, reset=False, ensure_all_finite=False, **kinds)
+        table = as_table(X, accept_sparse="csr", estimator=self)
+        validate_data(self, X, reset=False, skip_check_array=True)
+        X = table
         check_finite(X, "X")
+        with np.errstate(over="ignore", invalid="ignore"):  # seen at once
+            values = self._values(X)
+        if not np.isfinite(values).all():
+            row = int(np.argwhere(~np.isfinite(values))[0][0])
+            raise ValueError(
+                f"X has rows whose predictions are beyond what {X.dtype} holds, the first in row "
+                f"{row}; scale X, or pass it as float64 if it is not."
+            )
+        return values
+
+    def _values(self, X):
+        """The predictions for a checked table."""
         if X.dtype == np.float64:
             return X @ self.coef_.T + self.intercept_
         # Columns far from zero would cost float32 its digits in the sums; block by block
@@ -530,18 +562,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f'momentum={self.momentum!r} cannot be combined with learning_rate="auto", whose '
                 "steps are exact; write momentum=0.0 or a number as learning_rate."
             )
-        if not _is_integer(self.max_iter) or self.max_iter < 1:
-            raise ValueError(f"max_iter must be an integer >= 1, got {self.max_iter!r}.")
-        if self.tol is not None and not (is_real(self.tol) and 0 <= self.tol < np.inf):
-            raise ValueError(f"tol must be a finite number >= 0 or None, got {self.tol!r}.")
+        check_integer("max_iter", self.max_iter, 1)
+        check_tol(self.tol)
         if not (isinstance(self.init, str) and self.init in ("zeros", "random")):
             raise ValueError(f'init must be "zeros" or "random", got {self.init!r}.')
-        if not isinstance(self.verbose, (int, numbers.Integral)) or self.verbose < 0:
-            raise ValueError(f"verbose must be an integer >= 0, got {self.verbose!r}.")
+        if not isinstance(self.verbose, bool):
+            check_integer("verbose", self.verbose, 0)
         if not (isinstance(self.stream, str) and self.stream in ("moments", "qr")):
             raise ValueError(f'stream must be "moments" or "qr", got {self.stream!r}.')
         for name in ("fit_intercept", "warm_start"):
             check_bool(name, getattr(self, name))
+        if self.random_state is not None:  # of which scikit-learn makes a generator in any case
+            check_seed(self.random_state)
 
     def _table(self, X, y, sample_weight):
         """The rows to fit, and the dimensions of y."""
@@ -574,28 +606,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             self.n_features_in_ = X.shape[1]
             vars(self).pop("feature_names_in_", None)
         else:
-            X, y = validate_data(self, X, y, reset=reset, skip_check_array=True)
-            with no_text(X, "X"):
-                X = check_array(
-                    X,
-                    accept_sparse=("csr", "csc", "coo"),
-                    dtype=[np.float64, np.float32],
-                    ensure_all_finite=False,
-                    estimator=self,
-                    input_name="X",
-                )
+            table = as_table(X, estimator=self)
+            validate_data(self, X, y, reset=reset, skip_check_array=True)
+            X = table
         X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
         if not _is_ready(y, (1, 2)):
-            y = check_array(
-                y,
-                dtype=None,
-                ensure_2d=False,
-                ensure_all_finite=False,
-                estimator=self,
-                input_name="y",
-            )
-            with no_text(y, "y"):
-                y = y.astype(np.float64) if y.dtype.kind == "O" else y
+            y = as_targets(y, estimator=self)
         if X.shape[0] != len(y):
             check_consistent_length(X, y)
         return X, y
@@ -609,7 +625,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         check_finite(X, "X")
         if batch.names is not None:
             self.feature_names_in_ = np.array(batch.names, dtype=object)
-        rows = rows_of(X, y, batch.sample_weight)
+        rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
         check_addable(rows.unit)
         return rows, y.ndim
 
@@ -679,7 +695,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
 
     def _follow(self, data, start) -> Result:
-        request = Request(bool(self.fit_intercept), int(self.max_iter), self.tol)
+        tol = None if self.tol is None else float(self.tol)
+        request = Request(bool(self.fit_intercept), int(self.max_iter), tol)
         observers = (Verbose(int(self.verbose)),) if self.verbose else ()
         if self.learning_rate == "auto":
             if isinstance(data, Stream):
@@ -701,9 +718,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
         held = largest <= limits.max and np.abs(result.intercept).max() <= limits.max
         if not held or 0 < largest < limits.tiny:
+            cure = "scale X" if self.learning_rate == "auto" else "scale X, change learning_rate"
+            cure += "" if dtype == np.float64 else ", or pass X as float64"
             raise ValueError(
-                f"The coefficients of X (up to {largest:.3g}) are beyond what {dtype} holds; scale "
-                "X or pass it as float64."
+                f"The coefficients of X (up to {largest:.3g}) or the intercept are beyond what "
+                f"{dtype} holds, {limits.tiny:.2g} to {limits.max:.2g}; {cure}."
             )
         coef, intercept = (a.astype(dtype, copy=False) for a in (result.coef, result.intercept))
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
@@ -749,13 +768,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             text += (
                 "." if limit is None else f" or learning_rate (stable below {limit:.3g}), {CURE}"
             )
-        elif limit is not None and self.tol and result.relative_gap > np.cbrt(self.tol):
+        elif limit is not None and self.tol and result.relative_gap > np.cbrt(float(self.tol)):
             category = ConvergenceWarning
             left = self._distance_left(result)
             text = (
                 f"After {result.n_iter} updates an update lowers the loss by no more than "
-                f"tol={self.tol:g} of the variance of y, but {left} Some direction descends very "
-                f"slowly: {CURE}"
+                f"tol={float(self.tol):g} of the variance of y, but {left} Some direction descends "
+                f"very slowly: {CURE}"
             )
         else:
             return
@@ -770,11 +789,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"What was forgotten was so much larger than what is left that {left}; begin "
                 "another stream with the rows that are left."
             )
+        once = stream is not None and stream.keeps == "moments"
         text = f"The condition number of the scaled columns is {result.condition_number:.1e}"
         if result.condition_number == np.inf:
-            text = "Whether columns depend on each other the moments cannot tell"
+            what = "the moments cannot tell" if once else "rounding hides"
+            text = f"Whether columns depend on each other {what}"
         text = f"{text}: {left}. Drop or combine columns that nearly depend on each other"
-        once = stream is not None and stream.keeps == "moments"
         return text + (
             ', or keep a triangular factor of the stream (stream="qr").' if once else "."
         )
@@ -807,8 +827,3 @@ def _is_ready(value, ndims):
     is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
     on_disk = isinstance(value, np.memmap) and value.dtype.kind in "fiub"
     return (is_array or on_disk) and value.ndim in ndims and value.size > 0
-
-
-def _is_integer(value):
-    known = isinstance(value, (int, numbers.Integral))
-    return known and not isinstance(value, bool)

@@ -131,6 +131,17 @@ def test_errors_name_the_block():
         GDLinearRegressor().fit(*arrays(X, y, -WEIGHTS))
 
 
+@pytest.mark.parametrize("rate", ["auto", 1e-11])
+def test_without_any_weight_nothing_is_changed(rate):
+    data = arrays(X, y, 0 * WEIGHTS)
+    for model in (GDLinearRegressor(rate), GDLinearRegressor(rate).fit(X, y)):
+        before = dict(vars(model))
+        with pytest.raises(ValueError, match="a weight above zero"):
+            model.fit(*data)
+        assert vars(model).keys() == before.keys()
+        assert all(value is before[name] for name, value in vars(model).items())
+
+
 COLUMN = pd.Series([1.0, 2, 3, 5, 6, 9])
 FRAME = pd.DataFrame({"a": COLUMN, "b": [2.0, 1, 4, 3, 5, 7]})
 HOLE = FRAME.assign(b=[2.0, 1, 4, 3, np.nan, 7])

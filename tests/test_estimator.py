@@ -7,6 +7,8 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import joblib
@@ -28,8 +30,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import gd_regressor
-from gd_regressor import DivergenceWarning, GDLinearRegressor, Status
-from gd_regressor.data.moments import Moments
+from gd_regressor import DivergenceWarning, GDLinearRegressor, Moments, Status, gd_path
+from gd_regressor.auto.follow import follow_auto
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.textbook.spectrum import Spectrum
@@ -44,6 +46,7 @@ NAMES = ["width", "height", "depth"]
 for array in (X, y, Y):
     array.setflags(write=False)
 
+ONES = np.ones(N)
 RATE = 0.1  # below the stability limit of X, which is about 0.47
 EXACT = LinearRegression().fit(X, y)
 AUTO_AND_TEXTBOOK = [GDLinearRegressor(), GDLinearRegressor(RATE, 300, None, momentum=0.5)]
@@ -54,6 +57,14 @@ either = pytest.mark.parametrize("model", AUTO_AND_TEXTBOOK, ids=["auto", "textb
 @pytest.fixture
 def random():
     return np.random.default_rng(11)
+
+
+# Many sparse columns: "auto" walks in them
+SPARSE = sparse.random_array((3000, 2500), density=0.003, rng=np.random.default_rng(2)).tocsr()
+
+
+def short(value):
+    return " ".join(repr(value).split())[:40]
 
 
 def mean_squared_error(model, X=X, y=y):
@@ -502,6 +513,133 @@ def test_no_rate_is_so_large_that_anything_overflows(rate, unit, momentum, route
     assert_finite(model, unit * X)
 
 
+ADVICE_OF_A_NUMBER = "where learning_rate is a number"
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_is_right_in_either_mode(status):
+    """Which mode it was a member does not know: what holds for one only must say for which."""
+    words = str(status)
+    assert words.startswith(status.name.lower())
+    for_both, _, for_a_number = words.partition(ADVICE_OF_A_NUMBER)
+    assert "learning_rate" not in for_both
+    assert ("max_learning_rate_" in for_a_number) == (ADVICE_OF_A_NUMBER in words)
+
+
+@pytest.mark.parametrize(
+    "name, model, data",
+    [
+        ("MAX_ITER", GDLinearRegressor(max_iter=1, tol=None), (X, y)),
+        ("MAX_ITER", GDLinearRegressor(max_iter=1), (SPARSE, SPARSE @ np.ones(2500))),
+        ("DIVERGED", GDLinearRegressor(), (1e-200 * X, 1e140 * y)),
+    ],
+    ids=["as asked", "too early", "diverged"],
+)
+def test_auto_is_never_told_to_lower_a_rate_that_was_not_given(name, model, data):
+    caught = warnings_of(model, *data)
+    assert model.status_ is Status[name]
+    assert len(caught) == (model.tol is not None)
+    for text in (*map(str, [w.message for w in caught]), *str(model.status_).split("; ")[:1]):
+        assert "learning_rate" not in text
+        assert "auto" not in text
+
+
+@pytest.mark.parametrize("room", ["regressor", "streams.stream"])
+def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
+    """Of rows, or a triangular factor of them, it is rounding that hides which columns depend."""
+
+    def rounded(*args, **options):
+        found = follow_auto(*args, **options)
+        lost = {"condition_number": np.inf, "coef_error": np.inf}
+        return replace(found, status=Status.ILL_CONDITIONED, **lost)
+
+    monkeypatch.setattr(f"gd_regressor.{room}.follow_auto", rounded)
+    model = GDLinearRegressor(stream="qr")
+    (warning,) = warnings_of(model, X, y) if room == "regressor" else chunk_warnings(model)
+    assert "Whether columns depend on each other rounding hides: about 0" in str(warning.message)
+    assert "moments" not in str(warning.message)
+
+
+def chunk_warnings(model):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.partial_fit(X, y)
+    return caught
+
+
+@pytest.mark.parametrize("size", [5e145, 1e147, 9e149, 1e151, 1e200])
+@pytest.mark.parametrize("rate", ["auto", RATE])
+@pytest.mark.parametrize("stream", [None, "moments", "qr"])
+@pytest.mark.parametrize("offset", [0.0, 1.0])
+def test_targets_that_are_too_large_are_told_the_bound(size, rate, stream, offset):
+    # With the offset their variance is one that fits
+    target = size * (offset + (1e-10 if offset else 1.0) * y / np.abs(y).max())
+    model = GDLinearRegressor(rate, stream=stream or "moments")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=r"^y has values .*at most 1e\+145\.$") as refusal:
+            (model.partial_fit if stream else model.fit)(X, target)
+    assert "coef_init" not in str(refusal.value)
+    largest = target / np.abs(target).max() * 1e145
+    (model.partial_fit if stream else model.fit)(X, largest)  # the advice is worth taking
+
+
+@pytest.mark.parametrize("size", [1e148, 1e155, 1e308])
+def test_a_start_that_is_too_far_away_is_not_blamed_on_y(size, route):
+    options = {"coef_init": [size, -size, size], "intercept_init": size}
+    calls = [
+        lambda: GDLinearRegressor().fit(X, y, **options),
+        lambda: GDLinearRegressor(RATE).fit(X, y, **options),
+        lambda: GDLinearRegressor(RATE).fit(X, y, ONES, **options),
+        lambda: gd_path(X, y, learning_rate=RATE, n_iter=3, **options),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for call in calls:
+            with pytest.raises(ValueError, match=r"^The loss overflows at the start.*coef_init"):
+                call()
+
+
+def test_a_row_without_weight_may_be_any_distance_from_the_start(route):
+    table, target, weights = np.vstack([X, np.full(D, 1e200)]), np.r_[y, 0.0], np.r_[ONES, 0.0]
+    options = {"coef_init": np.ones(D), "intercept_init": 1.0}
+    model = GDLinearRegressor(RATE, 10, None).fit(table, target, weights, **options)
+    assert_same(model, GDLinearRegressor(RATE, 10, None).fit(X, y, **options))
+
+
+@pytest.mark.parametrize("n_iter", [10**8, 2**62, [[1], [1, 2]], [1.0], -1, "x"])
+def test_numbers_of_iterates_that_there_is_no_room_for(n_iter):
+    with pytest.raises(ValueError, match=r"^n_iter must be .*got ") as refusal:
+        gd_path(X, y, learning_rate=RATE, n_iter=n_iter)
+    if isinstance(n_iter, int) and n_iter > 0:
+        assert f"write n_iter=[{n_iter}]" in str(refusal.value)
+        assert gd_path(X, y, learning_rate=RATE, n_iter=[n_iter])[0].shape == (D, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_predictions_beyond_floats_are_refused(dtype):
+    model = GDLinearRegressor().fit(X.astype(dtype), 1e3 * y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(model.predict(np.array([[1.0, 0.0, 0.0]], dtype=dtype))).all()
+        with pytest.raises(ValueError, match=f"X has .* beyond what {dtype.__name__} holds.*row 1"):
+            model.predict(np.array([[0, 0, 0], [np.finfo(dtype).max / 2] * 3], dtype=dtype))
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+@pytest.mark.parametrize("rate", ["auto", RATE])
+@pytest.mark.parametrize("zero", [np.zeros(N), [0] * N, 0.0, np.full(N, -0.0)], ids=short)
+def test_without_any_weight_a_fit_is_refused_and_nothing_is_changed(rate, zero, fitted):
+    model = GDLinearRegressor(rate)
+    if fitted:
+        model.fit(X, y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match="sample_weight must contain at least one weight above"):
+        model.fit(X[:, :2], y, zero)
+    assert vars(model).keys() == before.keys()
+    assert all(value is before[name] for name, value in vars(model).items())
+
+
 EXTREMES = {
     "coefficients beyond float32": [(1e-38 * X).astype(np.float32), (1e10 * y).astype(np.float32)],
     "columns whose range overflows": [
@@ -622,17 +760,19 @@ def no_work(monkeypatch):
     monkeypatch.setattr(Moments, "of", work)
 
 
-def short(value):
-    return " ".join(repr(value).split())[:40]
-
-
 BAD_PARAMETERS = [
     *(("learning_rate", v) for v in (0, -0.1, np.nan, np.inf, "fast", "0.1", True, None, [0.1])),
     *(("max_iter", v) for v in (0, -1, 1.5, 10.0, True, "x", None)),
     *(("tol", v) for v in (-1e-3, np.nan, np.inf, "x", True, [0.1])),
     *(("momentum", v) for v in (-0.1, 1, 1.0, np.nan, "x", None, True)),
     *(("init", v) for v in ("ones", None, 0)),
-    *(("verbose", v) for v in (-1, 0.5, "x", None)),
+    *(("learning_rate", v) for v in (1e308, np.float64(1.1e300), 10**400, Fraction(10**400))),
+    *(("learning_rate", v) for v in (np.timedelta64(1, "D"), 1j, Fraction(1, 10**400))),
+    *(("tol", v) for v in (1e308, 10**400, np.timedelta64(1, "D"))),
+    *(("momentum", v) for v in (1 - Fraction(1, 10**30), 1 - np.longdouble(1e-19))),
+    *(("verbose", v) for v in (-1, 0.5, "x", None, np.timedelta64(1, "D"))),
+    ("max_iter", np.timedelta64(1, "D")),
+    *(("random_state", v) for v in ("x", -1, 2.5, 2**32, [0.5], np.random.default_rng(0))),
     *(("fit_intercept", v) for v in (None, "yes")),
     *(("warm_start", v) for v in (None, "yes")),
 ]
@@ -647,6 +787,41 @@ def test_a_bad_parameter_is_named_with_its_value_and_the_cure(name, value):
     assert re.match(rf"{name} must be .*, got {re.escape(repr(value))}\.", str(refusal.value))
 
 
+@pytest.mark.parametrize("value", [0, np.int8(3), 2**32 - 1, np.random.RandomState(1), None])
+def test_what_numpy_makes_a_generator_of_is_a_random_state(value):
+    for init in ("zeros", "random"):
+        GDLinearRegressor(init=init, random_state=value).fit(X, y)
+
+
+def test_a_learning_rate_that_is_too_large_is_told_the_bound():
+    with pytest.raises(ValueError, match=r"> 0 and at most 1e\+300 or \"auto\", got 1e\+308"):
+        GDLinearRegressor(1e308).fit(X, y)
+    with pytest.raises(ValueError, match=r"> 0 and at most 1e\+300, got 1e\+308"):
+        gd_path(X, y, learning_rate=1e308, n_iter=1)
+
+
+REAL_NUMBERS = {
+    "learning_rate": [np.float16(0.1), np.float32(0.1), np.longdouble("0.1"), Fraction(1, 10)],
+    "momentum": [np.float16(0.1), np.float32(0.1), np.longdouble("0.1"), Fraction(1, 10)],
+    "tol": [np.float16(0.1), np.float32(0.1), np.longdouble("0.1"), Fraction(1, 10), 1e15],
+    "max_iter": [np.int8(30), np.uint64(30), 2**70],
+    "verbose": [np.int8(30), np.uint64(30), 2**70, True],
+}
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(
+    "name, value", [(name, value) for name, values in REAL_NUMBERS.items() for value in values]
+)
+def test_numbers_of_any_kind_are_parameters(name, value, route):
+    plain = int(value) if name in ("max_iter", "verbose") else float(value)
+    options = {"learning_rate": RATE, "max_iter": 50}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        model = GDLinearRegressor(**{**options, name: value}).fit(X, y)
+    assert_same(model, GDLinearRegressor(**{**options, name: plain}).fit(X, y), rtol=0)
+
+
 def test_momentum_with_auto_names_both():
     with pytest.raises(ValueError, match=r'momentum=0.5 .* learning_rate="auto".*; write'):
         GDLinearRegressor(momentum=0.5).fit(X, y)
@@ -658,8 +833,51 @@ def changed(array, value, dtype=float):
     return array
 
 
-ONES = np.ones(N)
 BAD_DATA = {
+    **{
+        f"X: {type(value).__name__}": (value, y, rf"Expected 2D array.* X is of type {kind}")
+        for value, kind in [
+            ({"a": [1.0, 2.0]}, "dict"),
+            ({"a": y, "b": y}, "dict"),
+            ("table.csv", "str"),
+            (b"table.csv", "bytes"),
+            ({1.0, 2.0}, "set"),
+            (iter([[1.0], [2.0]]), "list_iterator"),
+            ((row for row in X), "generator"),
+            (object(), "object"),
+        ]
+    },
+    "X: None": (None, y, "Expected 2D array, got scalar array"),
+    "X: a number": (3.0, y, "Expected 2D array, got scalar array"),
+    "X: empty": ([], y, "Expected 2D array, got 1D array"),
+    **{
+        f"y: {type(value).__name__}": (X, value, rf"y must be an array of numbers.*got type {kind}")
+        for value, kind in [({"y": y}, "dict"), ("cost", "str"), ({1.0}, "set"), (3.0, "float")]
+    },
+    "y: a generator": (X, (value for value in y), "y must be an array of numbers, one per row"),
+    "rows of different lengths": ([[1.0, 2.0], [3.0]], y[:2], r"X has rows of different .* row 0"),
+    "a dict among numbers": (changed(X, {"a": 1}, object), y, "X has {'a': 1} in row 4, column 0"),
+    "a complex number in X": (changed(X, 1j, object), y, "X has 1j in row 4, column 0"),
+    "a complex number in y": (X, changed(y, 1j, object), "y has 1j in row 4"),
+    "an integer too large": ([[1], [10**400]], y[:2], "X has 1000.* in row 1, column 0"),
+    "records": (np.zeros(N, [("a", float)]), y, "X has "),
+    "masked X": (np.ma.masked_less(X, -0.5), y, "X has masked values, the first in row [0-9]"),
+    "masked y": (X, np.ma.masked_less(y, 0.5), "y has masked values, the first in row [0-9]"),
+    "dates in X": (X.astype("datetime64[s]"), y, r"X has dates or times \(datetime64"),
+    "spans in X": (X.astype("timedelta64[s]"), y, r"X has dates or times \(timedelta64"),
+    "a column of dates": (
+        pd.DataFrame({"a": y, "day": pd.date_range("2020", periods=N)}),
+        y,
+        "X has dates or times in column 'day'",
+    ),
+    "dates of polars": (
+        pl.DataFrame({"day": pl.Series(range(N)).cast(pl.Date)}),
+        y,
+        "X has dates or times in column 'day'",
+    ),
+    "dates with a zone in y": (X, pd.Series(pd.date_range("2020", periods=N, tz="UTC")), "y has "),
+    "numbers beyond float64 in X": (X * np.longdouble("1e400"), y, "X contains infinity"),
+    "numbers beyond float64 in y": (X, y * np.longdouble("1e400"), "y contains infinity"),
     "NaN in X": (changed(X, np.nan), y, "X contains NaN"),
     "inf in X": (changed(X, np.inf), y, "X contains infinity"),
     "NaN in y": (X, changed(y, np.nan), "y contains NaN in row 4, counting from 0"),
@@ -684,8 +902,11 @@ BAD_DATA = {
 BAD_FIT_OPTIONS = [
     *(("sample_weight", v) for v in (-ONES, 0 * ONES, ONES[1:], np.ones((N, 2)), -1.0, 0.0)),
     *(("sample_weight", v) for v in (changed(ONES, np.nan), changed(ONES, np.inf), np.nan)),
-    *(("sample_weight", v) for v in (["heavy"] * N, ONES + 1j)),
+    *(("sample_weight", v) for v in (["heavy"] * N, ONES + 1j, "w", {}, ONES.astype("M8[s]"))),
+    *(("sample_weight", v) for v in ([[1.0, 2.0]] * (N - 1) + [[1.0]], [10**400] * N)),
+    *(("sample_weight", v) for v in (np.ma.masked_equal(ONES, 1), ONES * np.longdouble("1e400"))),
     *(("coef_init", v) for v in ([1.0] * (D + 1), np.ones((D, 1)), np.ones((2, D)), 1.0, [])),
+    *(("coef_init", v) for v in ([[1.0], [1.0, 2.0]], [10**400] * D, np.ma.masked_all(D))),
     *(("coef_init", v) for v in ([np.nan] * D, [np.inf] * D, "zeros", ["a"] * D, [1j] * D)),
     *(("intercept_init", v) for v in (np.nan, np.inf, [1.0, 2.0], [[1.0]], [], "zero", "3", 1j)),
 ]
@@ -695,8 +916,28 @@ BAD_FIT_OPTIONS = [
 @pytest.mark.parametrize("name", BAD_DATA)
 def test_bad_data_are_refused(name):
     *data, words = BAD_DATA[name]
-    with pytest.raises((TypeError, ValueError), match=f"(?s){words}"):
-        GDLinearRegressor().fit(*data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises((TypeError, ValueError), match=f"(?s){words}"):
+            GDLinearRegressor().fit(*data)
+
+
+@pytest.mark.parametrize("name", [n for n in BAD_DATA if "spars" not in n and "no y" not in n])
+def test_bad_data_are_refused_in_the_same_words_everywhere(name):
+    """By the textbooks, chunks, moments, paths and predictions."""
+    table, target, words = BAD_DATA[name]
+    calls = [
+        lambda: GDLinearRegressor(RATE).fit(table, target),
+        lambda: GDLinearRegressor().partial_fit(table, target),
+        lambda: GDLinearRegressor().fit_batches([(table, target)]),
+        lambda: Moments.of(table, target),
+        lambda: gd_path(table, target, learning_rate=RATE, n_iter=1),
+    ]
+    if target is y and "numbers of rows" not in name:
+        calls.append(lambda: GDLinearRegressor().fit(X, y).predict(table))
+    for call in calls:
+        with pytest.raises((TypeError, ValueError), match=f"(?s){words}"):
+            call()
 
 
 @pytest.mark.usefixtures("no_work")

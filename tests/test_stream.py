@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import operator
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import exact_least_squares, sparse_normal
+from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor import GDLinearRegressor, Moments, Status
@@ -367,7 +369,117 @@ def test_fit_ends_a_stream():
     np.testing.assert_array_equal(model.coef_, streamed([np.arange(100, N)]).coef_)
 
 
+# --- Chunks without weight ---
+
+
+@kept
+@pytest.mark.parametrize("rate", [{}, RATE], ids=["auto", "textbook"])
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("zero", [0.0, np.zeros(7), [0] * 7], ids=["number", "array", "list"])
+def test_a_chunk_without_weight_adds_nothing_and_is_counted(keep, rate, sparse, zero):
+    # Nor do its values count, nor the precision that they have
+    table = csr_array(1e200 * X[:7]) if sparse else 1e200 * X[:7]
+    plain = streamed(chunks(100), X.astype(np.float32), stream=keep, **rate)
+    model = streamed(chunks(100)[:1], X.astype(np.float32), stream=keep, **rate)
+    model.partial_fit(table, 1e200 * y[:7], zero)
+    model.partial_fit(X[100:].astype(np.float32), y[100:])
+    model.partial_fit(table, 1e200 * y[:7], zero)
+    assert model.coef_.dtype == np.float32
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    np.testing.assert_array_equal(model.intercept_, plain.intercept_)
+    np.testing.assert_array_equal(model.loss_curve_, plain.loss_curve_)
+    assert model.stream_.n_batches == plain.stream_.n_batches + 2
+
+
+@kept
+def test_a_chunk_without_weight_is_checked_like_any_other(keep):
+    model = streamed(chunks(100), stream=keep)
+    before = dict(vars(model))
+    for table, target, weights, words in (
+        (np.full((3, D), np.nan), y[:3], np.zeros(3), "X contains NaN"),
+        (X[:3], np.full(3, np.nan), np.zeros(3), "y contains NaN"),
+        (X[:3, :2], y[:3], np.zeros(3), "2 features"),
+        (X[:3], Y[:3], np.zeros(3), "2 targets"),
+        (X[:3], y[:3], np.zeros(2), "one weight per row"),
+        (X[:3], y[:3], [-1e-300, 0, 0], "negative"),
+        (X[:0], y[:0], np.zeros(0), "0 sample"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.partial_fit(table, target, weights)
+        assert vars(model) == before
+
+
+@kept
+def test_the_first_chunk_needs_weight(keep):
+    for model in (GDLinearRegressor(stream=keep), GDLinearRegressor(stream=keep).fit(X, y)):
+        before = dict(vars(model))
+        with pytest.raises(ValueError, match=r"at least one weight above zero, got zero in every"):
+            model.partial_fit(X, y, np.zeros(N))
+        assert vars(model) == before
+        model.partial_fit(X, y).partial_fit(X, y, np.zeros(N))
+
+
+@kept
+def test_batches_without_weight(keep):
+    zero = (X[:9], y[:9], np.zeros(9))
+    some, more = (X[:200], y[:200]), (X[200:], y[200:], WEIGHTS[200:])
+    plain = GDLinearRegressor(stream=keep).fit_batches([some, more])
+    model = GDLinearRegressor(stream=keep).fit_batches([some, zero, zero, more, zero])
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    assert (model.stream_.n_batches, plain.stream_.n_batches) == (5, 2)
+    for batches in ([zero, some], [zero], [zero, zero]):
+        model = GDLinearRegressor(stream=keep)
+        before = dict(vars(model))
+        with pytest.raises(ValueError, match=r"^batch 1: sample_weight must contain at least one"):
+            model.fit_batches(batches)
+        assert vars(model) == before
+    table = pa.table({"a": X[:, 1], "y": y, "w": np.where(np.arange(N) // 100 % 2, 0.0, 1.0)})
+    parts = [table[i : i + 100] for i in range(0, N, 100)]
+    model = GDLinearRegressor(stream=keep).fit_batches(parts, target="y", sample_weight="w")
+    plain = GDLinearRegressor(stream=keep).fit_batches(parts[::2], target="y", sample_weight="w")
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+
+
+@kept
+def test_merged_streams_count_chunks_without_weight(keep):
+    a, b = (streamed([part], stream=keep) for part in chunks(100))
+    plain = copy.deepcopy(a).merge(b)
+    b.partial_fit(X[:5], y[:5], np.zeros(5))
+    a.partial_fit(X[:5], y[:5], np.zeros(5)).merge(b)
+    np.testing.assert_array_equal(a.coef_, plain.coef_)
+    assert a.stream_.n_batches == 4
+
+
+def test_to_forget_rows_without_weight_takes_nothing_away():
+    model = streamed(chunks(100))
+    before, stream = model.coef_.copy(), model.stream_
+    model.forget(X[:50], y[:50], np.zeros(50))
+    np.testing.assert_array_equal(model.coef_, before)
+    assert model.stream_ is stream
+    with pytest.raises(ValueError, match="cannot forget"):
+        streamed(chunks(100), stream="qr").forget(X[:50], y[:50], np.zeros(50))
+
+
 # --- Tables by name ---
+
+
+@pytest.mark.parametrize("target", [5, ["y", 5], [], b"y", None], ids=repr)
+def test_targets_are_named_by_words(target):
+    frame = arrow_table()
+    words = "target must be the name" if target is not None else "write target="
+    with pytest.raises(ValueError, match=words):
+        GDLinearRegressor().fit_batches(frame, target=target)
+    with pytest.raises(ValueError, match=r"sample_weight must be the name of a column .* ndarray"):
+        GDLinearRegressor().fit_batches(frame, target="y", sample_weight=WEIGHTS)
+    names = (name for name in ["y", "a"])
+    assert GDLinearRegressor().fit_batches(frame, target=names).coef_.shape == (2, 6)
+
+
+@pytest.mark.parametrize("batches", [None, 5, np.array(1.0), "table"])
+def test_batches_must_be_some(batches):
+    batches = arrow_table() if isinstance(batches, str) else batches
+    with pytest.raises(ValueError, match="batches must be an iterable of"):
+        GDLinearRegressor().fit_batches(batches)
 
 
 def arrow_table():
@@ -453,9 +565,36 @@ def test_moments_made_elsewhere():
     )
     with pytest.raises(ValueError, match="must be Moments, got list"):
         model.fit_moments(parts)
-    for weights in (-WEIGHTS, WEIGHTS[:4], 0 * WEIGHTS):
-        with pytest.raises(ValueError, match="sample_weight must hold 600 weights"):
+    for weights, words in (
+        (-WEIGHTS, "sample_weight must not be negative, got -3"),
+        (WEIGHTS[:4], r"sample_weight.shape == \(4,\), expected \(600,\)"),
+        (0 * WEIGHTS, "sample_weight must contain at least one weight above zero"),
+        (1e-300 * WEIGHTS, "sample_weight has weights up to .*, too far from 1"),
+        (1e300 * WEIGHTS, "sample_weight has weights up to .*, too far from 1"),
+        (WEIGHTS + 1j, "sample_weight must be real numbers"),
+        (WEIGHTS.astype("M8[s]"), "sample_weight must be real numbers"),
+    ):
+        with pytest.raises(ValueError, match=words):
             Moments.of(X, y, weights)
+
+
+def test_moments_add_up_with_their_like_and_must_be_of_something():
+    moments = Moments.of(X, y)
+    for other in (Moments.of(X[:, :3], y), Moments.of(X, Y)):
+        for add in (operator.add, operator.sub):
+            with pytest.raises(ValueError, match=r"same columns and targets .*\(5, 1\) and "):
+                add(moments, other)
+    for other in (1, None, "x"):
+        with pytest.raises(TypeError):
+            moments + other
+        with pytest.raises(TypeError):
+            moments - other
+    for other in (moments, Moments.of(2 * X, y)):
+        with pytest.raises(ValueError, match="nothing is left"):
+            moments - other
+    for factor in (0.0, -1.0, 1e210, 1e-210, np.nan):
+        with pytest.raises(ValueError, match=r"moments must have a weight from 1e-200 to 1e\+200"):
+            GDLinearRegressor().fit_moments(moments.times(factor))
 
 
 def test_dependent_columns_in_bare_moments_are_said():

@@ -37,13 +37,14 @@ def follow_plan(
     plan: Plan, start: Start, precision: np.dtype, observers: Sequence[Observer] = ()
 ) -> Result:
     """Descend as planned, for coefficients to be kept in this `precision`."""
-    walk, variance = plan.set_out(start), plan.scales.variance
+    with np.errstate(over="ignore", invalid="ignore"):  # of a start, seen by what bounds divergence
+        walk, variance = plan.set_out(start), plan.scales.variance
     rules = (Diverged(variance, np.float64), *plan.rules())
     end = run(walk, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
-    w, b = plan.frame.to_raw(there.theta)
-    if precision == np.float32:  # the intercept that suits the coefficients as they are kept
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # seen where coefficients are written
+        w, b = plan.frame.to_raw(there.theta)
+        if precision == np.float32:  # the intercept that suits the coefficients as they are kept
             b = b + plan.frame.centre @ (w - w.astype(np.float32))
     return result_of(
         walk,

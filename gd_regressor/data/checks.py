@@ -1,14 +1,203 @@
-"""What values must be: finite, and targets of a size whose squares are numbers."""
+"""What values must be: real numbers, finite, and targets of a size whose squares are numbers."""
 
 from __future__ import annotations
 
 import math
+import reprlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils import check_array
 
 SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
+LARGEST_SQUARE = 1e290  # the largest mean square of y: a loss has some room above it
+MOST_WEIGHT = 1e100  # of rows that are added up in parts
 ROWS_AT_ONCE = 1 << 12  # when a value is looked for that is not finite
+
+
+def as_table(X, *, accept_sparse=("csr", "csc", "coo"), estimator=None):
+    """X as a matrix of float64 or float32, dense or sparse, not yet known to be finite."""
+    _check_no_dates(X)
+    with real_numbers(X, "X"):
+        return check_array(
+            X,
+            accept_sparse=accept_sparse,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite=False,
+            estimator=estimator,
+            input_name="X",
+        )
+
+
+def as_targets(y, *, estimator=None) -> np.ndarray:
+    """Targets as an array of one or two dimensions, of any real numbers, maybe not finite."""
+    with real_numbers(y, "y"):
+        y = check_array(
+            y,
+            dtype=None,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            estimator=estimator,
+            input_name="y",
+        )
+        y = y.astype(np.float64) if y.dtype.kind == "O" or y.dtype == np.longdouble else y
+    if y.dtype.kind not in "fiub":
+        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
+    return y
+
+
+def _check_no_dates(table) -> None:
+    """Refuse dates and times, which numpy turns into numbers of a unit that nobody chose."""
+    names = getattr(table, "columns", None)
+    dtypes = getattr(table, "dtypes", getattr(table, "dtype", ()))
+    for j, dtype in enumerate(np.ravel(dtypes)):
+        if str(dtype).lower().startswith(("date", "time", "duration", "period")):
+            where = "" if names is None else f" in column {names[j]!r}"
+            raise ValueError(
+                f"X has dates or times{where} ({dtype}); write them as numbers, such as days since "
+                "the first one, or leave them out."
+            )
+
+
+@contextmanager
+def real_numbers(table, name: str) -> Iterator[None]:
+    """Say in an error of conversion what was no real number, and where."""
+    check_unmasked(table, name)
+    try:
+        with np.errstate(over="ignore"):  # infinity is refused where it is looked for
+            yield
+    except (OverflowError, TypeError, ValueError) as error:
+        # Of an array of numbers it is the shape that is wrong, which scikit-learn says
+        kind = getattr(getattr(table, "dtype", None), "kind", "O")
+        if issparse(table) or (kind in "fiubc" and np.ndim(table)):
+            raise
+        refusal = _refusal_of(table, name, error)
+        if refusal is None:
+            raise
+        raise refusal from error
+
+
+def _refusal_of(table, name: str, error: Exception) -> Exception | None:
+    """What is no number in a table; None where each of its entries is one."""
+    values = np.asarray(table, dtype=object)
+    if values.ndim == 0:
+        kind = type(table).__name__
+        if name == "X":
+            return ValueError(
+                f"Expected 2D array, got scalar array instead: X is of type {kind}; pass a table, "
+                "such as an array, a data frame or a list of rows."
+            )
+        return ValueError(f"{name} must be an array of numbers, one per row, got type {kind}.")
+    at = next((i for i, value in np.ndenumerate(values) if not _is_number(value)), None)
+    if at is None:
+        return None
+    value = values[at]
+    names = getattr(table, "columns", None)
+    column = at[1:] if names is None else [names[at[-1]]]
+    where = f"row {at[0]}" + "".join(f", column {c!r}" for c in column)
+    if isinstance(value, str):
+        return ValueError(
+            f"{name} has text, {value!r} in {where} (counting from 0); encode it as numbers "
+            "(OneHotEncoder, OrdinalEncoder) or leave the column out."
+        )
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return ValueError(
+            f"{name} has rows of different lengths or shapes, {reprlib.repr(value)} in {where} "
+            "(counting from 0); give each row one number for each column."
+        )
+    # A TypeError stays one, and keeps its words: scikit-learn's checks ask for both
+    return (TypeError if isinstance(error, TypeError) else ValueError)(
+        f"{name} has {reprlib.repr(value)} in {where} (counting from 0), which is no real number "
+        f"that float64 holds; write numbers, or leave it out ({error})."
+    )
+
+
+def _is_number(value) -> bool:
+    try:
+        float(value)
+    except (OverflowError, TypeError, ValueError):
+        return value is None  # a missing value, as NaN
+    return True
+
+
+def check_unmasked(array, name: str) -> None:
+    """Refuse masked values: what lies under a mask would be taken for data."""
+    if np.ma.is_masked(array):
+        row = int(np.argwhere(np.ma.getmaskarray(array))[0][0]) if np.ndim(array) else 0
+        raise ValueError(
+            f"{name} has masked values, the first in row {row}; leave these rows out or fill them "
+            "(its method filled)."
+        )
+
+
+def finite_floats(name: str, value) -> np.ndarray:
+    """The value as an array of finite float64."""
+    check_unmasked(value, name)
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"{name} must be real numbers, got {reprlib.repr(value)}.") from None
+    if not np.isfinite(array).all():
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
+        raise ValueError(f"{name} must be finite, got {array[where]}{at} (NaN or infinity).")
+    return array
+
+
+def checked_weights(
+    sample_weight, n_rows: int, *, may_vanish: bool = False
+) -> tuple[np.ndarray | None, float]:
+    """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none.
+
+    All of them `may_vanish` where the rows are added to others.
+    """
+    if sample_weight is None:
+        return None, 1.0
+    weights = weights_of_rows(sample_weight, n_rows)
+    if not (may_vanish or weights.any()):
+        raise ValueError(
+            "sample_weight must contain at least one weight above zero, got zero in every row."
+        )
+    # Only ratios matter. A power of two brings the sum into range and changes no bits.
+    exponent = int(np.frexp(weights.max())[1])
+    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
+
+
+def weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
+    """Weights (n,) >= 0 in float64."""
+    weights = finite_floats("sample_weight", sample_weight)
+    if weights.ndim == 0:
+        weights = np.full(n_rows, weights)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}; "
+            "pass one weight per row."
+        )
+    if len(weights) != n_rows:
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}: one weight per row."
+        )
+    if (weights < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative, got {weights.min():g} in row "
+            f"{int(weights.argmin())}; give rows that should not count the weight 0."
+        )
+    return weights
+
+
+def check_addable(largest: float) -> None:
+    """Refuse weights whose sums over parts of a table would leave the range of floats."""
+    if not 1 / MOST_WEIGHT < largest < MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight has weights up to {largest:.3g}, too far from 1 to add parts of a table"
+            " up; multiply all weights."
+        )
 
 
 def check_finite(array: np.ndarray, name: str, first: int = 0) -> None:
@@ -60,10 +249,20 @@ def check_squares(largest: float) -> None:
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
-            f"at most {LARGEST_TARGET:g}."
+            f"at most {math.sqrt(LARGEST_SQUARE):g}."
         )
     if 0 < largest < SMALLEST_TARGET:
         raise ValueError(
             f"y has values of at most {largest:.3g}, whose squares vanish; multiply y so that they "
             f"are above {SMALLEST_TARGET:g}."
+        )
+
+
+def check_mean_square(square: np.ndarray) -> None:
+    """Refuse targets whose mean square (t,), the loss of a model of zeros, leaves no room above."""
+    if not square.max() <= LARGEST_SQUARE:
+        raise ValueError(
+            f"y has values of about {math.sqrt(square.max()):.3g} (root of the mean square), whose "
+            "squares leave a loss no room before it overflows; divide y so that its values are at "
+            f"most {math.sqrt(LARGEST_SQUARE):g}."
         )

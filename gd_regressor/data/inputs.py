@@ -11,11 +11,17 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
-from gd_regressor.data.checks import check_finite, check_targets
+from gd_regressor.data.checks import (
+    check_addable,
+    check_finite,
+    check_targets,
+    checked_weights,
+    finite_floats,
+    real_numbers,
+    weights_of_rows,
+)
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import Rows
-
-MOST_WEIGHT = 1e100  # of rows that are added up in parts
 
 
 @dataclass(frozen=True)
@@ -44,12 +50,8 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
             "sample_weight names a column of a table; write target too, or give (X, y, "
             "sample_weight) as batches."
         )
-    if target is None and (_is_table(batches) or not hasattr(batches, "__iter__")):
-        raise ValueError(
-            f"batches must be an iterable of (X, y), got {type(batches).__name__}; for a table "
-            "with named columns write target=..."
-        )
-    number, source = 0, iter(_tables_of(batches) if target is not None else batches)
+    target = _checked_names(target, sample_weight)
+    number, source = 0, _tables_of(batches) if target is not None else _pairs_of(batches)
     while True:
         number += 1
         try:
@@ -71,6 +73,37 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
                 f"{type(batch).__name__}{length}; write [(X, y)] for a single batch, and "
                 "target=... for tables with named columns."
             )
+
+
+def _checked_names(target, sample_weight) -> str | list[str] | None:
+    """The target's name or names; refuses what cannot name columns of a table."""
+    if not (sample_weight is None or isinstance(sample_weight, str)):
+        raise ValueError(
+            "sample_weight must be the name of a column of the table, got type "
+            f"{type(sample_weight).__name__}."
+        )
+    if target is None or isinstance(target, str):
+        return target
+    try:
+        names = list(target)
+    except TypeError:
+        names = []
+    if not (names and all(isinstance(name, str) for name in names)):
+        raise ValueError(f"target must be the name of a column or a list of names, got {target!r}.")
+    return names
+
+
+def _pairs_of(source) -> Iterator:
+    """What there is to iterate over, where that is no table."""
+    try:
+        if _is_table(source):
+            raise TypeError
+        return iter(source)
+    except TypeError:
+        raise ValueError(
+            f"batches must be an iterable of (X, y), got {type(source).__name__}; for a table "
+            "with named columns write target=..."
+        ) from None
 
 
 def _tables_of(source) -> Iterator:
@@ -158,14 +191,23 @@ def _numbers(table, name: str, number: int) -> np.ndarray:
     return values
 
 
-def rows_of(X: np.ndarray, y, sample_weight, *, seen: bool = False, on_disk: bool = False) -> Rows:
+def rows_of(
+    X: np.ndarray,
+    y: np.ndarray,
+    sample_weight,
+    *,
+    seen: bool = False,
+    may_vanish: bool = False,
+    on_disk: bool = False,
+) -> Rows:
     """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind.
 
-    The moments of all rows look at the targets too: where they are `seen` there, not here.
+    The moments of all rows look at the targets too: where they are `seen` there, not here. All
+    weights `may_vanish` in a chunk that is added to others.
     """
-    _check_dense_numbers(y)
-    weights, unit = checked_weights(sample_weight, len(y))
-    X = SparseColumns.of(X, weights) if issparse(X) else X
+    weights, unit = checked_weights(sample_weight, len(y), may_vanish=may_vanish)
+    if issparse(X):  # of weights that vanish no column has its share
+        X = SparseColumns.of(X, weights if weights is None or weights.any() else None)
     if not seen:
         check_targets(y, weights)
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit, on_disk=on_disk)
@@ -178,33 +220,6 @@ def _check_dense_numbers(y) -> None:
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
 
 
-@contextmanager
-def no_text(table, name: str) -> Iterator[None]:
-    """Say in an error of conversion where the text is."""
-    try:
-        yield
-    except ValueError as error:
-        values = np.asarray(table, dtype=object)
-        at = next((i for i, value in np.ndenumerate(values) if _is_text(value)), None)
-        if at is None:
-            raise
-        names = getattr(table, "columns", None)
-        column = at[1:] if names is None else [names[at[-1]]]
-        where = f"row {at[0]}" + "".join(f", column {c!r}" for c in column)
-        raise ValueError(
-            f"{name} has text, {values[at]!r} in {where} (counting from 0); encode it as numbers "
-            "(OneHotEncoder, OrdinalEncoder) or leave the column out."
-        ) from error
-
-
-def _is_text(value) -> bool:
-    try:
-        float(value)
-    except (TypeError, ValueError):
-        return isinstance(value, str)
-    return False
-
-
 def rows_of_block(X, y, sample_weight) -> Rows | None:
     """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
     X, y = _numbers_of_block(X, "X"), _numbers_of_block(y, "y")
@@ -213,7 +228,7 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
         raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
     if not y.shape[0]:
         return None
-    weights = None if sample_weight is None else _weights_of_rows(sample_weight, len(y))
+    weights = None if sample_weight is None else weights_of_rows(sample_weight, len(y))
     hidden = weights is not None and not weights.all()
     if issparse(X) or hidden:  # rows without weight are in no sum, which would show a NaN
         check_finite(X, "X")
@@ -227,15 +242,6 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
     return Rows(X, y.reshape(len(y), -1), weights)
 
 
-def check_addable(largest: float) -> None:
-    """Refuse weights whose sums over parts of a table would leave the range of floats."""
-    if not 1 / MOST_WEIGHT < largest < MOST_WEIGHT:
-        raise ValueError(
-            f"sample_weight has weights up to {largest:.3g}, too far from 1 to add parts of a table"
-            " up; multiply all weights."
-        )
-
-
 def _numbers_of_block(block, name: str):
     """One of Dask's blocks as an array of numbers, as a whole table in memory would become one."""
     if issparse(block):
@@ -243,7 +249,7 @@ def _numbers_of_block(block, name: str):
     array = np.asarray(block)
     if array.dtype.kind in "fiub":  # of other widths too: they are converted where they are used
         return array
-    with no_text(block, name):
+    with real_numbers(block, name):
         return check_array(
             block,
             dtype=np.float64,
@@ -254,42 +260,6 @@ def _numbers_of_block(block, name: str):
         )
 
 
-def checked_weights(sample_weight, n_rows: int) -> tuple[np.ndarray | None, float]:
-    """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none."""
-    if sample_weight is None:
-        return None, 1.0
-    weights = _weights_of_rows(sample_weight, n_rows)
-    if not weights.any():
-        raise ValueError(
-            "sample_weight must contain at least one weight above zero, got zero in every row."
-        )
-    # Only ratios matter. A power of two brings the sum into range and changes no bits.
-    exponent = int(np.frexp(weights.max())[1])
-    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
-
-
-def _weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
-    """Weights (n,) >= 0 in float64."""
-    weights = _finite_floats("sample_weight", sample_weight)
-    if weights.ndim == 0:
-        weights = np.full(n_rows, weights)
-    if weights.ndim != 1:
-        raise ValueError(
-            f"Sample weights must be 1D array or scalar: sample_weight has shape {weights.shape}; "
-            "pass one weight per row."
-        )
-    if len(weights) != n_rows:
-        raise ValueError(
-            f"sample_weight.shape == {weights.shape}, expected {(n_rows,)}: one weight per row."
-        )
-    if (weights < 0).any():
-        raise ValueError(
-            f"sample_weight must not be negative, got {weights.min():g} in row "
-            f"{int(weights.argmin())}; give rows that should not count the weight 0."
-        )
-    return weights
-
-
 def checked_start(
     coef_init, intercept_init, rows: Rows, fit_intercept: bool
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -297,7 +267,7 @@ def checked_start(
     d, t = rows.n_columns, rows.n_targets
     w = b = None
     if coef_init is not None:
-        w = _finite_floats("coef_init", coef_init)
+        w = finite_floats("coef_init", coef_init)
         expected = (d,) if t == 1 else (t, d)
         if w.shape not in (expected, (t, d)):
             raise ValueError(
@@ -306,7 +276,7 @@ def checked_start(
             )
         w = w.reshape(t, d).T
     if intercept_init is not None:
-        b = np.atleast_1d(_finite_floats("intercept_init", intercept_init))
+        b = np.atleast_1d(finite_floats("intercept_init", intercept_init))
         if b.shape != (t,):
             expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
             raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
@@ -323,18 +293,3 @@ def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
     w, b = start
     d, t = rows.n_columns, rows.n_targets
     return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
-
-
-def _finite_floats(name: str, value) -> np.ndarray:
-    array = np.asarray(value)
-    try:
-        if array.dtype.kind not in "fiubO":
-            raise TypeError
-        array = array.astype(np.float64)
-    except (OverflowError, TypeError, ValueError):
-        raise ValueError(f"{name} must be real numbers, got {value!r}.") from None
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
-        raise ValueError(f"{name} must be finite, got {array[where]}{at} (NaN or infinity).")
-    return array

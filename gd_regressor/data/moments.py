@@ -10,10 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.utils import check_X_y
+from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
-from gd_regressor.data.checks import check_finite, check_squares, largest_target
+from gd_regressor.data.checks import (
+    as_table,
+    as_targets,
+    check_addable,
+    check_finite,
+    check_squares,
+    check_targets,
+    checked_weights,
+    largest_target,
+)
 from gd_regressor.data.kinds import MatrixLike
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
@@ -138,18 +147,15 @@ class Moments:
         ValueError
             If X, y or a weight is not finite, or the lengths differ.
         """
-        kinds = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
-        X, y = check_X_y(X, y, **kinds, multi_output=True, y_numeric=True)
-        weights = None
-        if sample_weight is not None:
-            weights = np.asarray(sample_weight, dtype=np.float64)
-            if weights.shape != (len(y),) or not (weights >= 0).all() or not weights.any():
-                raise ValueError(
-                    f"sample_weight must hold {len(y)} weights >= 0, one of them above 0; got "
-                    f"{sample_weight!r}."
-                )
+        X, y = as_table(X), as_targets(y)
+        check_consistent_length(X, y)
+        check_finite(X, "X")
+        weights, unit = checked_weights(sample_weight, len(y))
+        check_addable(unit)
+        check_targets(y, weights)
         X = SparseColumns.of(X, weights) if issparse(X) else X
-        return cls.of_rows(Rows(X, y.reshape(len(y), -1), weights), precise=True)
+        rows = Rows(X, y.reshape(len(y), -1), weights, unit=unit)
+        return cls.of_rows(rows, precise=True).times(unit)
 
     @classmethod
     def of_rows(cls, rows: Table[Moments], *, precise: bool = False) -> Moments:
@@ -170,6 +176,15 @@ class Moments:
 
     @np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
     def __add__(self, other: Moments) -> Moments:
+        if not isinstance(other, Moments):
+            return NotImplemented
+        if self.xy.shape != other.xy.shape:
+            raise ValueError(
+                "Moments of the same columns and targets add up, got (columns, targets) "
+                f"{self.xy.shape} and {other.xy.shape}."
+            )
+        if self.weight + other.weight == 0:
+            raise ValueError("Moments must have a weight: of what was subtracted nothing is left.")
         scale = np.maximum(self.scale, other.scale)
         a, b = self._in_units(scale), other._in_units(scale)
         weight = a.weight + b.weight
@@ -225,6 +240,8 @@ class Moments:
         return self if first_of_a_sum else NotImplemented
 
     def __sub__(self, other: Moments) -> Moments:
+        if not isinstance(other, Moments):
+            return NotImplemented
         # Rows removed are rows of negative weight
         rest = replace(self, held=self.largest_held) + replace(other.times(-1.0), held=None)
         return replace(rest, n_rows=self.n_rows - other.n_rows)

@@ -28,14 +28,16 @@ class Status(str, Enum):
     """
 
     CONVERGED = "converged: the loss has settled to within tol"
+    # What is right for "auto" too comes first: a member does not know the mode
     MAX_ITER = (
-        "max_iter: all max_iter updates were made, as tol=None asks, or else before the loss has "
-        "settled: then lower a learning_rate that is not below max_learning_rate_, raise max_iter, "
-        'scale the columns (StandardScaler) or use learning_rate="auto"'
+        "max_iter: max_iter ended the fit, as tol=None asks, or else too early: then raise it or "
+        "scale the columns (StandardScaler); where learning_rate is a number, it must be below "
+        'max_learning_rate_, or use "auto"'
     )
     DIVERGED = (
-        "diverged: the loss climbed beyond any use and the run was stopped there; lower "
-        'learning_rate below max_learning_rate_, scale the columns or use learning_rate="auto"'
+        "diverged: the loss climbed beyond any use and the run was stopped there; scale the "
+        "columns and the target (StandardScaler); where learning_rate is a number, it must be "
+        'below max_learning_rate_, or use "auto"'
     )
     ILL_CONDITIONED = (
         "ill_conditioned: the columns are so nearly dependent that few digits of the coefficients "

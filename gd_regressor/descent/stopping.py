@@ -168,8 +168,10 @@ def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtyp
     """(t,) the loss above which a run from one with the loss `first` (t,) has diverged."""
     factor, ceiling = LARGEST_LOSS[np.dtype(precision)]
     if not first.max() <= ceiling:
+        cure = "" if np.dtype(precision) == np.float64 else ", divide y, or pass X as float64"
         raise ValueError(
-            "The loss overflows at the start; divide y, or write a smaller coef_init and "
-            "intercept_init."
+            f"The loss overflows at the start: it is not below {ceiling:g}. Begin nearer to y, "
+            "with a smaller coef_init and intercept_init (or without), warm_start=False and "
+            f'init="zeros"{cure}.'
         )
     return factor * np.minimum(np.maximum(first, variance), ceiling / factor)

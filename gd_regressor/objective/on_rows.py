@@ -11,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residual
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.checks import check_mean_square
 from gd_regressor.data.moments import ColumnMoments, Moments
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
@@ -77,6 +78,7 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     """The units of the losses: V is the variance of y, its mean square without an intercept."""
     variance = moments.yy / moments.weight
     square = variance + moments.target_means**2
+    check_mean_square(square)
     variance = variance if fit_intercept else square
     return Scales(np.where(variance == 0, 1.0, variance), square)
 

@@ -12,6 +12,7 @@ from gd_regressor.arithmetic.slices import square
 from gd_regressor.auto.follow import follow_auto, follow_plan
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
 from gd_regressor.auto.plan import judged
+from gd_regressor.data.checks import check_mean_square
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows, Table
@@ -113,7 +114,9 @@ class Stream:
             raise ValueError(f"{name} keeps {more.keeps!r}, this stream {self.keeps!r}.")
 
     def followed_by(self, rows: Rows) -> Stream:
-        """With one more chunk."""
+        """With one more chunk. One without weight adds nothing, but is counted: it has come."""
+        if not rows.total_weight:
+            return replace(self, n_batches=self.n_batches + 1)
         statistic, null_space = self.statistic, self.null_space
         if self.keeps == "qr":
             more = Root.of(rows, statistic.centre, statistic.scale, statistic.target_centre)
@@ -143,6 +146,8 @@ class Stream:
             raise ValueError(
                 "A triangular factor cannot forget rows; keep moments instead (stream='moments')."
             )
+        if not rows.total_weight:
+            return self
         less = Moments.of_rows(rows, precise=True).times(rows.unit)
         weight = self.statistic.weight
         if less.weight >= weight * (1 - EPS * 1e3):
@@ -168,14 +173,15 @@ class Stream:
         rows, centre, target_centre = equivalent_rows(
             self.statistic, self.precision, raw=not request.fit_intercept
         )
+        with np.errstate(over="ignore"):
+            check_mean_square(((rows.y + target_centre) ** 2).mean(axis=0))
         start = w, b - target_centre + centre @ w
         result = follow_auto(rows, start, request, observers)
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
             kept = result.coef.astype(self.precision).astype(np.float64)
+            intercept = result.intercept + target_centre - kept @ centre
         error = max(result.coef_error, self.statistic.noise * result.condition_number)
-        result = replace(
-            result, intercept=result.intercept + target_centre - kept @ centre, coef_error=error
-        )
+        result = replace(result, intercept=intercept, coef_error=error)
         return replace(result, status=judged(result.status, error))
 
     def follow_textbook(

@@ -12,7 +12,7 @@ from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.steps import ConstantStep
-from gd_regressor.descent.stopping import Diverged, Settled
+from gd_regressor.descent.stopping import Diverged, Settled, divergence_bound
 from gd_regressor.descent.walk import Moved, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.on_rows import DataLoss, Frame, residual_rows, scales_of
@@ -29,7 +29,7 @@ def textbook_path(
     """
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
-    residuals = residual_rows(rows, *start) if theta.any() else rows
+    residuals = _residuals(rows, start) if theta.any() else rows
     if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         both = rows
         if theta.any():
@@ -43,6 +43,19 @@ def textbook_path(
         walk = Walk(there, np.zeros_like(theta), step)
         return Moved(walk, theta), curvature
     return Walk(Smooth(DataLoss(rows, frame), metric), theta, step), curvature
+
+
+@np.errstate(over="ignore", invalid="ignore")  # seen by the bound
+def _residuals(rows: Rows, start: Start) -> Rows:
+    """The rows with what is left of y at a start, refused where its squares overflow."""
+    left = residual_rows(rows, *start)
+    squares = left.y**2
+    if rows.weights is not None:
+        weights = rows.weights[:, None]
+        squares = np.where(weights > 0, weights * squares, 0.0)
+    loss = squares.sum(axis=0) / rows.total_weight
+    divergence_bound(loss, np.ones(1), np.float64)
+    return left
 
 
 def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
