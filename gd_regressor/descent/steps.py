@@ -150,7 +150,8 @@ def check_tol(value) -> None:
     """Refuse what is neither None nor a number that can be multiplied by a variance."""
     if not (value is None or (is_real(value) and 0 <= _float(value) <= LARGEST_TOL)):
         raise ValueError(
-            f"tol must be None or a number >= 0 and at most {LARGEST_TOL:g}, got {value!r}."
+            f"tol must be a finite number >= 0 or None, got {value!r}. The largest that it can be "
+            f"is {LARGEST_TOL:g}."
         )
 
 
