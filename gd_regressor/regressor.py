@@ -572,7 +572,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f'stream must be "moments" or "qr", got {self.stream!r}.')
         for name in ("fit_intercept", "warm_start"):
             check_bool(name, getattr(self, name))
-        if self.random_state is not None:  # of which scikit-learn makes a generator in any case
+        if self.random_state is not None:  # the default costs a small fit no look
             check_seed(self.random_state)
 
     def _table(self, X, y, sample_weight):
