@@ -48,9 +48,11 @@ html_theme_options = {
 def table_to_rst(lines):
     """Turn the lines of a Markdown table into a list-table."""
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    rst = [".. list-table::", "   :header-rows: 1", ""]
+    kind = "measured" if any(rows[0]) else "wrapped"
+    rst = [".. list-table::", f"   :class: {kind}", "   :header-rows: 1", ""]
     for row in [rows[0], *rows[2:]]:  # rows[1] is the rule under the header
-        rst += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(row)]
+        cells = [r"\-" if cell == "-" else cell for cell in row]  # a bare dash opens a list
+        rst += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
     return [*rst, ""]
 
 
