@@ -10,13 +10,15 @@ from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.checks import as_table, as_targets, check_finite
-from gd_regressor.data.inputs import checked_start, rows_of, zeros_for_missing
+from gd_regressor.data.inputs import rows_of
 from gd_regressor.data.kinds import Floats, Integers
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Start
-from gd_regressor.descent.steps import ConstantStep, check_bool, check_learning_rate, check_momentum
+from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
+from gd_regressor.estimator.parameters import check_bool, check_learning_rate, check_momentum
+from gd_regressor.estimator.start import checked_start, zeros_for_missing
 from gd_regressor.objective.on_rows import Frame, scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
 

@@ -1,62 +1,32 @@
-"""GDLinearRegressor: parameters, validation, fit and predict, warnings, verbose."""
+"""GDLinearRegressor: its parameters, its docstring, its verbs; it writes the attributes."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.checks import (
-    MOST_WEIGHT,
-    as_table,
-    as_targets,
-    check_addable,
-    check_finite,
-)
-from gd_regressor.data.distributed import DaskRows, dask_rows, is_dask, predicted
-from gd_regressor.data.inputs import (
-    Batch,
-    batches_of,
-    checked_start,
-    rows_of,
-    rows_of_block,
-    zeros_for_missing,
-)
+from gd_regressor.data.checks import MOST_WEIGHT, as_table, check_finite
+from gd_regressor.data.distributed import is_dask, predicted
+from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import is_small
-from gd_regressor.descent.records import Reason, Request, Result, Status
-from gd_regressor.descent.steps import (
-    ConstantStep,
-    check_bool,
-    check_integer,
-    check_learning_rate,
-    check_momentum,
-    check_seed,
-    check_tol,
-)
-from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
-from gd_regressor.estimator.verbose import Verbose
+from gd_regressor.descent.records import Result, Status
+from gd_regressor.estimator.advice import warn_of
+from gd_regressor.estimator.arrays import chunk_of, table_of
+from gd_regressor.estimator.fitting import fit_stream, fit_table
+from gd_regressor.estimator.parameters import Asked, asked_of
+from gd_regressor.estimator.start import start_of
 from gd_regressor.streams.stream import Stream
-from gd_regressor.textbook.follow import closed_form_pays, follow_textbook
 
 PREDICT_ROWS = 1 << 14
-# "auto" makes no product that BLAS shares among its threads of TINY entries, in more rows than
-# columns or in up to FEW columns
-TINY, FEW = 1 << 12, 25
-CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -289,13 +259,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             If a parameter, a shape, a weight or a value of the data cannot be used; the message
             names it, what it got and what to write.
         """
-        self._check_parameters()
+        asked = asked_of(self)
         with _unchanged_on_error(self):
             vars(self).pop("stream_", None)
-            rows, y_ndim = self._table(X, y, sample_weight)
-            result = self._learn(rows, rows.precision, y_ndim, coef_init, intercept_init)
-        self._warn(result)
-        return self
+            table, y_ndim = table_of(self, X, y, sample_weight, asked)
+            start = start_of(self, table, coef_init, intercept_init)
+            result = fit_table(table, start, asked)
+            self._write(result, table.precision, y_ndim)
+        return self._end(result, asked)
 
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -333,11 +304,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             As `fit`; with ``stream="moments"`` also when columns depend on each other so nearly
             that moments have lost half of the digits or more.
         """
-        self._check_parameters()
+        asked = asked_of(self)
         with _unchanged_on_error(self):
-            result = self._learn_stream(self._with_chunk(Batch(X, y, sample_weight)))
-        self._warn(result)
-        return self
+            result = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
+        return self._end(result, asked)
 
     def fit_batches(
         self,
@@ -385,7 +355,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f} {model.stream_.n_batches}")
         2.000000 1.000000 10
         """
-        self._check_parameters()
+        asked = asked_of(self)
         failure, start = None, ("coef_", "intercept_") if self.warm_start else ()
         with _unchanged_on_error(self):
             for name in [n for n in vars(self) if n.endswith("_") and n not in start]:
@@ -398,8 +368,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 failure = error
             if "stream_" not in vars(self):
                 raise failure or ValueError("batches is empty; give at least one batch of rows.")
-            result = self._learn_stream(self.stream_)
-        self._warn(result)
+            result = self._learn(self.stream_, asked)
+        self._end(result, asked)
         if failure is not None:
             raise failure
         return self
@@ -417,7 +387,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self : GDLinearRegressor
             The fitted estimator; a stream, which `partial_fit` may continue.
         """
-        self._check_parameters()
+        asked = asked_of(self)
         if not isinstance(moments, Moments):
             raise ValueError(f"moments must be Moments, got {type(moments).__name__}.")
         if not 1 / MOST_WEIGHT**2 < moments.weight < MOST_WEIGHT**2:
@@ -429,9 +399,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             vars(self).pop("feature_names_in_", None)
             stream = Stream.of_moments(moments)
             self.n_features_in_ = stream.n_columns
-            result = self._learn_stream(stream)
-        self._warn(result)
-        return self
+            result = self._learn(stream, asked)
+        return self._end(result, asked)
 
     def merge(self, other: GDLinearRegressor) -> Self:
         """Add the rows of another stream to this one.
@@ -452,7 +421,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If one of them is no stream, or they do not fit together. The model is what it was.
         """
-        self._check_parameters()
+        asked = asked_of(self)
         for who, model in (("this estimator", self), ("other", other)):
             if not hasattr(model, "stream_"):
                 raise ValueError(f"{who} holds no stream; call partial_fit or fit_batches on it.")
@@ -461,9 +430,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(f"other has other columns: {list(theirs)}, not {list(mine)}.")
         self.stream_.check_like(other.stream_, "other")
         with _unchanged_on_error(self):
-            result = self._learn_stream(self.stream_ + other.stream_)
-        self._warn(result)
-        return self
+            result = self._learn(self.stream_ + other.stream_, asked)
+        return self._end(result, asked)
 
     def forget(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Take rows out of the stream again, as if they had never been in it.
@@ -490,15 +458,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             If no row would be left, or the stream keeps a triangular factor, from which nothing
             can be taken away. The model is what it was.
         """
-        self._check_parameters()
+        asked = asked_of(self)
         if not hasattr(self, "stream_"):
             raise ValueError("There is no stream to forget from; call partial_fit first.")
         with _unchanged_on_error(self):
-            rows, y_ndim = self._chunk(Batch(X, y, sample_weight))
+            rows, y_ndim = chunk_of(self, Batch(X, y, sample_weight))
             self.stream_.check_like(rows, "y", y_ndim)
-            result = self._learn_stream(self.stream_.without(rows))
-        self._warn(result)
-        return self
+            result = self._learn(self.stream_.without(rows), asked)
+        return self._end(result, asked)
 
     @overload
     def predict(self, X: DaskLike) -> Any: ...
@@ -554,83 +521,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _check_parameters(self):
-        check_learning_rate(self.learning_rate, words=("auto",))
-        check_momentum(self.momentum)
-        if self.learning_rate == "auto" and self.momentum:
-            raise ValueError(
-                f'momentum={self.momentum!r} cannot be combined with learning_rate="auto", whose '
-                "steps are exact; write momentum=0.0 or a number as learning_rate."
-            )
-        check_integer("max_iter", self.max_iter, 1)
-        check_tol(self.tol)
-        if not (isinstance(self.init, str) and self.init in ("zeros", "random")):
-            raise ValueError(f'init must be "zeros" or "random", got {self.init!r}.')
-        if not isinstance(self.verbose, bool):
-            check_integer("verbose", self.verbose, 0)
-        if not (isinstance(self.stream, str) and self.stream in ("moments", "qr")):
-            raise ValueError(f'stream must be "moments" or "qr", got {self.stream!r}.')
-        for name in ("fit_intercept", "warm_start"):
-            check_bool(name, getattr(self, name))
-        if self.random_state is not None:  # the default costs a small fit no look
-            check_seed(self.random_state)
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "status_" in state:  # skops keeps a string as text, without its type
+            self.status_ = Status(state["status_"])
 
-    def _table(self, X, y, sample_weight):
-        """The rows to fit, and the dimensions of y."""
-        if is_dask(X):
-            rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
-            self.n_features_in_ = rows.n_columns
-            vars(self).pop("feature_names_in_", None)
-            if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
-                self.feature_names_in_ = np.array(X.columns, dtype=object)
-            return rows, y.ndim
-        on_disk = isinstance(X, np.memmap)
-        X, y = self._validated(X, y)
-        seen = sample_weight is None and self._passes_over_all(*X.shape)
-        if issparse(X) or not seen:
-            check_finite(X, "X")
-        # "auto" has moments of the targets in any case
-        seen = seen or (sample_weight is None and self.learning_rate == "auto")
-        return rows_of(X, y, sample_weight, seen=seen, on_disk=on_disk), y.ndim
-
-    def _passes_over_all(self, n, d):
-        """Whether a table is first passed over in full, by what looks at the values too."""
-        if self.learning_rate == "auto":
-            return n > d
-        return n > d and not is_small(n * d) and closed_form_pays(n, d, int(self.max_iter))
-
-    def _validated(self, X, y, reset=True):
-        """X and y as arrays, not yet known to be finite."""
-        if _is_ready(X, (2,)) and y is not None and reset:
-            # What validate_data would do, which takes a tenth of a small fit to find it out
-            self.n_features_in_ = X.shape[1]
-            vars(self).pop("feature_names_in_", None)
-        else:
-            table = as_table(X, estimator=self)
-            validate_data(self, X, y, reset=reset, skip_check_array=True)
-            X = table
-        X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
-        if not _is_ready(y, (1, 2)):
-            y = as_targets(y, estimator=self)
-        if X.shape[0] != len(y):
-            check_consistent_length(X, y)
-        return X, y
-
-    def _chunk(self, batch):
-        """The rows of a chunk, and the dimensions of its y."""
-        begun = "stream_" in vars(self)
-        if batch.names is not None and begun:
-            self._check_names(batch.names)
-        X, y = self._validated(batch.X, batch.y, reset=not begun or batch.names is not None)
-        check_finite(X, "X")
-        if batch.names is not None:
-            self.feature_names_in_ = np.array(batch.names, dtype=object)
-        rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
-        check_addable(rows.unit)
-        return rows, y.ndim
-
-    def _with_chunk(self, batch) -> Stream:
-        rows, y_ndim = self._chunk(batch)
+    def _with_chunk(self, batch: Batch) -> Stream:
+        rows, y_ndim = chunk_of(self, batch)
         before = vars(self).get("stream_")
         if before is None:
             return limited(lambda _: Stream.of(rows, y_ndim, keep=self.stream))
@@ -642,77 +539,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         return limited(lambda _: before.followed_by(rows))  # once for all passes over the chunk
 
-    def _check_names(self, names):
-        known = list(getattr(self, "feature_names_in_", names))
-        if known != list(names):
-            other = next((n for n in [*names, *known] if (n in names) != (n in known)), names[0])
-            raise ValueError(
-                f"the columns must be {known}, in this order, got {list(names)}: see {other!r}."
-            )
-
-    def _learn_stream(self, stream: Stream) -> Result:
+    def _learn(self, stream: Stream, asked: Asked) -> Result:
+        """Descend on a stream, and write what was found."""
         self.stream_ = stream
-        return self._learn(stream, stream.precision, stream.y_ndim)
-
-    def _learn(self, data, precision, y_ndim, coef_init=None, intercept_init=None) -> Result:
-        """Descend on rows or a stream, and write what was found."""
-        start = self._start(data, coef_init, intercept_init)
-        follow = partial(self._follow, data, start)
-        with np.errstate(under="ignore"):
-            result = limited(lambda _: follow()) if self._needs_limit(data) else follow()
-        self._write(result, precision, y_ndim)
+        result = fit_stream(stream, start_of(self, stream), asked)
+        self._write(result, stream.precision, stream.y_ndim)
         return result
 
-    def _needs_limit(self, data) -> bool:
-        """Whether a fit makes products that BLAS would share among its threads."""
-        if self.learning_rate != "auto" or data.size > TINY:
-            return True  # a number: the singular values, and thousands of updates at once
-        return data.n_columns > FEW and data.size <= data.n_columns**2
-
-    def _start(self, rows, coef_init, intercept_init):
-        """Coefficients (d, t) and intercepts (t,) to start from."""
-        if self.warm_start and hasattr(self, "coef_"):
-            self._check_warm_start(rows)
-            coef_init = self.coef_ if coef_init is None else coef_init
-            if intercept_init is None and self.fit_intercept:
-                intercept_init = self.intercept_
-        w, b = checked_start(coef_init, intercept_init, rows, self.fit_intercept)
-        if self.init == "random":
-            random = check_random_state(self.random_state)
-            drawn = random.standard_normal((rows.n_targets, rows.n_columns)).T
-            w = drawn if w is None else w
-            if self.fit_intercept and b is None:
-                b = random.standard_normal(rows.n_targets)
-        return zeros_for_missing((w, b), rows)
-
-    def _check_warm_start(self, rows):
-        d, t = rows.n_columns, rows.n_targets
-        if np.size(self.coef_) != d * t or self.coef_.shape[-1] != d:
-            raise ValueError(
-                f"warm_start=True needs the columns and targets of the fit before, coefficients of "
-                f"shape {self.coef_.shape}; got {d} columns and {t} targets. Write "
-                "warm_start=False or pass coef_init."
-            )
-
-    def _follow(self, data, start) -> Result:
-        tol = None if self.tol is None else float(self.tol)
-        request = Request(bool(self.fit_intercept), int(self.max_iter), tol)
-        observers = (Verbose(int(self.verbose)),) if self.verbose else ()
-        if self.learning_rate == "auto":
-            if isinstance(data, Stream):
-                return data.follow_auto(start, request, observers)
-            return follow_auto(data, start, request, observers)
-        step = ConstantStep(float(self.learning_rate), float(self.momentum))
-        if isinstance(data, DaskRows):
-            data = Stream.of_table(data, 2)
-        if isinstance(data, Stream):
-            return data.follow_textbook(step, start, request, observers)
-        return follow_textbook(data, step, start, request, observers)
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if "status_" in state:  # skops keeps a string as text, without its type
-            self.status_ = Status(state["status_"])
+    def _end(self, result: Result, asked: Asked) -> Self:
+        """Say what there is to say; an interrupt goes on, with the last complete update kept."""
+        if result.status is Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        return self
 
     def _write(self, result: Result, dtype, y_ndim):
         largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
@@ -736,76 +575,6 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             if value is not None:
                 setattr(self, f"{name}_", value)
 
-    def _warn(self, result: Result):
-        """One warning at most, here and nowhere else; an interrupt goes on."""
-        if result.status is Status.INTERRUPTED:
-            raise KeyboardInterrupt  # the last complete update has been kept
-        limit = result.max_learning_rate
-        if limit is not None and self.learning_rate >= limit:
-            columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
-            advice = divergence_advice(self.learning_rate, limit, result.curvature, columns)
-            category = DivergenceWarning
-            text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
-        elif result.status is Status.ILL_CONDITIONED:
-            category, text = ConvergenceWarning, self._lost_digits(result)
-        elif result.status is Status.DIVERGED:
-            category = ConvergenceWarning
-            text = f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
-        elif result.reason is Reason.DEPENDENCE_UNKNOWN:
-            category = ConvergenceWarning
-            text = (
-                f"The loss has settled after {result.n_iter} updates, but the steps beside them "
-                f"(max_iter={self.max_iter} limits them) did not find out how the columns depend "
-                "on each other: the coefficients may not be those of least norm, and where columns "
-                "nearly depend on each other the loss may be above its minimum. Raise max_iter, "
-                "scale columns of very different units, use fewer columns, or write tol=1e-9 to do "
-                "without."
-            )
-        elif result.status is Status.MAX_ITER and self.tol is not None:
-            category = ConvergenceWarning
-            left = self._distance_left(result)
-            text = f"After max_iter={self.max_iter} updates {left} Raise max_iter"
-            text += (
-                "." if limit is None else f" or learning_rate (stable below {limit:.3g}), {CURE}"
-            )
-        elif limit is not None and self.tol and result.relative_gap > np.cbrt(float(self.tol)):
-            category = ConvergenceWarning
-            left = self._distance_left(result)
-            text = (
-                f"After {result.n_iter} updates an update lowers the loss by no more than "
-                f"tol={float(self.tol):g} of the variance of y, but {left} Some direction descends "
-                f"very slowly: {CURE}"
-            )
-        else:
-            return
-        warnings.warn(text, category, stacklevel=3)
-
-    def _lost_digits(self, result: Result) -> str:
-        digits = int(max(0.0, -np.log10(result.coef_error)))
-        left = f"about {digits} digits of the coefficients are left"
-        stream = vars(self).get("stream_")
-        if stream is not None and stream.has_forgotten and result.condition_number < np.inf:
-            return (
-                f"What was forgotten was so much larger than what is left that {left}; begin "
-                "another stream with the rows that are left."
-            )
-        once = stream is not None and stream.keeps == "moments"
-        text = f"The condition number of the scaled columns is {result.condition_number:.1e}"
-        if result.condition_number == np.inf:
-            what = "the moments cannot tell" if once else "rounding hides"
-            text = f"Whether columns depend on each other {what}"
-        text = f"{text}: {left}. Drop or combine columns that nearly depend on each other"
-        return text + (
-            ', or keep a triangular factor of the stream (stream="qr").' if once else "."
-        )
-
-    def _distance_left(self, result: Result) -> str:
-        least = "" if result.gap_is_exact else "at least "
-        return (
-            f"the loss {result.loss_curve[-1]:.6g} is {least}{result.gap:.2g} above its attainable "
-            f"minimum ({result.relative_gap:.1g} of the variance of y)."
-        )
-
 
 @contextmanager
 def _unchanged_on_error(estimator):
@@ -817,13 +586,3 @@ def _unchanged_on_error(estimator):
         vars(estimator).clear()
         vars(estimator).update(before)
         raise
-
-
-def _is_ready(value, ndims):
-    """Whether nothing needs conversion, which check_array takes as long as a small fit to find.
-
-    Numbers of other kinds on disk are converted block by block, never all at once.
-    """
-    is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
-    on_disk = isinstance(value, np.memmap) and value.dtype.kind in "fiub"
-    return (is_array or on_disk) and value.ndim in ndims and value.size > 0

@@ -544,7 +544,7 @@ def test_auto_is_never_told_to_lower_a_rate_that_was_not_given(name, model, data
         assert "auto" not in text
 
 
-@pytest.mark.parametrize("room", ["regressor", "streams.stream"])
+@pytest.mark.parametrize("room", ["estimator.fitting", "streams.stream"])
 def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
     """Of rows, or a triangular factor of them, it is rounding that hides which columns depend."""
 
@@ -555,7 +555,7 @@ def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
 
     monkeypatch.setattr(f"gd_regressor.{room}.follow_auto", rounded)
     model = GDLinearRegressor(stream="qr")
-    (warning,) = warnings_of(model, X, y) if room == "regressor" else chunk_warnings(model)
+    (warning,) = warnings_of(model, X, y) if room == "estimator.fitting" else chunk_warnings(model)
     assert "Whether columns depend on each other rounding hides: about 0" in str(warning.message)
     assert "moments" not in str(warning.message)
 

@@ -83,6 +83,10 @@ class DaskRows(Table[Moments]):
         return True
 
     @property
+    def is_elsewhere(self) -> bool:
+        return True
+
+    @property
     def targets_only(self) -> DaskRows:
         return self._changed(attrgetter("targets_only"), shape=(0, self.n_targets))
 

@@ -16,7 +16,6 @@ from gd_regressor.data.checks import (
     check_finite,
     check_targets,
     checked_weights,
-    finite_floats,
     real_numbers,
     weights_of_rows,
 )
@@ -258,38 +257,3 @@ def _numbers_of_block(block, name: str):
             ensure_min_samples=0,
             input_name=name,
         )
-
-
-def checked_start(
-    coef_init, intercept_init, rows: Rows, fit_intercept: bool
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
-    d, t = rows.n_columns, rows.n_targets
-    w = b = None
-    if coef_init is not None:
-        w = finite_floats("coef_init", coef_init)
-        expected = (d,) if t == 1 else (t, d)
-        if w.shape not in (expected, (t, d)):
-            raise ValueError(
-                f"coef_init must have shape {expected}, one value per column"
-                f"{' and target' if t > 1 else ''}, got {w.shape}."
-            )
-        w = w.reshape(t, d).T
-    if intercept_init is not None:
-        b = np.atleast_1d(finite_floats("intercept_init", intercept_init))
-        if b.shape != (t,):
-            expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
-            raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
-        if b.any() and not fit_intercept:
-            raise ValueError(
-                f"intercept_init must be 0 with fit_intercept=False, got {intercept_init!r}; "
-                "leave it out or write fit_intercept=True."
-            )
-    return w, b
-
-
-def zeros_for_missing(start, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """The start (d, t), (t,) with zeros for what is None."""
-    w, b = start
-    d, t = rows.n_columns, rows.n_targets
-    return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b

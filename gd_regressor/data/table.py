@@ -112,6 +112,11 @@ class Table(ABC, Generic[Known]):
 
     @property
     @abstractmethod
+    def is_elsewhere(self) -> bool:
+        """Whether a pass sends work to other machines, so that many passes are no way to go."""
+
+    @property
+    @abstractmethod
     def targets_only(self) -> Table:
         """The same targets and weights beside no columns."""
 
@@ -189,6 +194,10 @@ class Rows(Table[Known]):
     @property
     def costly_to_read(self) -> bool:
         return self.on_disk
+
+    @property
+    def is_elsewhere(self) -> bool:
+        return False
 
     @property
     def stored(self) -> int:

@@ -58,6 +58,8 @@ class Reason(Enum):
     """Why a status is what it is, where the status does not tell."""
 
     DEPENDENCE_UNKNOWN = "too few steps to find out how the columns depend on each other"
+    FORGOTTEN = "what a stream has forgotten was much larger than what is left"
+    KEPT_MOMENTS = "the moments of a stream lose digits that a triangular factor would keep"
 
 
 @dataclass(frozen=True)

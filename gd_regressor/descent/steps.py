@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.doubled import EPS, Point
 from gd_regressor.descent.nouns import Next, Problem, Step
@@ -15,8 +12,6 @@ from gd_regressor.descent.records import Iterate
 
 # A slope below this share of that of the last gradient from the rows asks for another one
 WORN = 1e-12
-LARGEST_RATE = 1e300  # twice of it times a column must be finite
-LARGEST_TOL = 1e15  # times the largest variance of y it must be finite
 
 
 @dataclass(frozen=True)
@@ -126,68 +121,3 @@ def _stepped(state: Conjugate, here: Iterate, moving: np.ndarray, problem: Probl
 def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The quotient, and 0 where nothing is left to divide by."""
     return np.divide(a, b, out=np.zeros_like(a), where=b > 0)
-
-
-def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
-    """Refuse what is neither a finite number > 0 nor one of `words`."""
-    if isinstance(value, str) and value in words:
-        return
-    if not (is_real(value) and 0 < _float(value) <= LARGEST_RATE):
-        choices = "".join(f' or "{word}"' for word in words)
-        raise ValueError(
-            f"learning_rate must be a number > 0 and at most {LARGEST_RATE:g}{choices}, got "
-            f"{value!r}."
-        )
-
-
-def check_momentum(value) -> None:
-    """Refuse what is not a number in [0, 1)."""
-    if not (is_real(value) and 0 <= _float(value) < 1):
-        raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
-
-
-def check_tol(value) -> None:
-    """Refuse what is neither None nor a number that can be multiplied by a variance."""
-    if not (value is None or (is_real(value) and 0 <= _float(value) <= LARGEST_TOL)):
-        raise ValueError(
-            f"tol must be a finite number >= 0 or None, got {value!r}. The largest that it can be "
-            f"is {LARGEST_TOL:g}."
-        )
-
-
-def check_integer(name: str, value, least: int) -> None:
-    """Refuse what is no integer >= `least`."""
-    if not (is_real(value) and isinstance(value, (int, numbers.Integral)) and value >= least):
-        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
-
-
-def check_seed(value) -> None:
-    """Refuse what numpy cannot make a generator of."""
-    try:
-        check_random_state(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "random_state must be an integer from 0 to 2**32 - 1, a RandomState or None, got "
-            f"{value!r}."
-        ) from error
-
-
-def check_bool(name: str, value) -> None:
-    """Refuse what is neither True nor False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise ValueError(f"{name} must be True or False, got {value!r}.")
-
-
-def _float(value) -> float:
-    """A real number in the precision that it is used in."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def is_real(value) -> bool:
-    """Whether a value is a real number; True, False and spans of time are not."""
-    # Asking an abstract class takes as long as a product of small matrices
-    known = isinstance(value, (float, int, numbers.Real))
-    return known and not isinstance(value, (bool, np.bool_, np.timedelta64))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gd_regressor.descent.records import Curvature
+from gd_regressor.descent.records import Curvature, Reason, Result, Status
+from gd_regressor.estimator.parameters import Asked
+
+CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -42,4 +46,71 @@ def divergence_advice(
         f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
         f"{limit:.6g}, which {who} {sets}. Write a smaller learning_rate, put a StandardScaler in "
         'front, or use learning_rate="auto".'
+    )
+
+
+def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
+    """One warning at most, here and nowhere else, for the caller of the caller."""
+    limit = result.max_learning_rate
+    if asked.step is not None and limit is not None and asked.step.rate >= limit:
+        advice = divergence_advice(asked.step.rate, limit, result.curvature, columns)
+        text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
+        warnings.warn(text, DivergenceWarning, stacklevel=4)
+    elif (text := _advice(result, asked)) is not None:
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+
+
+def _advice(result: Result, asked: Asked) -> str | None:
+    """What there is to say of a fit whose learning rate was stable; None for nothing."""
+    tol = asked.request.tol
+    if result.status is Status.ILL_CONDITIONED:
+        return _lost_digits(result)
+    if result.status is Status.DIVERGED:
+        return f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
+    if result.reason is Reason.DEPENDENCE_UNKNOWN:
+        return (
+            f"The loss has settled after {result.n_iter} updates, but the steps beside them "
+            f"(max_iter={asked.request.max_iter} limits them) did not find out how the columns "
+            "depend on each other: the coefficients may not be those of least norm, and where "
+            "columns nearly depend on each other the loss may be above its minimum. Raise "
+            "max_iter, scale columns of very different units, use fewer columns, or write tol=1e-9 "
+            "to do without."
+        )
+    if result.status is Status.MAX_ITER and tol is not None:
+        text = f"After max_iter={asked.request.max_iter} updates {_distance_left(result)} Raise"
+        if asked.step is None:
+            return f"{text} max_iter."
+        limit = result.max_learning_rate
+        return f"{text} max_iter or learning_rate (stable below {limit:.3g}), {CURE}"
+    if asked.step is not None and tol and result.relative_gap > np.cbrt(tol):
+        return (
+            f"After {result.n_iter} updates an update lowers the loss by no more than "
+            f"tol={tol:g} of the variance of y, but {_distance_left(result)} Some direction "
+            f"descends very slowly: {CURE}"
+        )
+    return None
+
+
+def _lost_digits(result: Result) -> str:
+    digits = int(max(0.0, -np.log10(result.coef_error)))
+    left = f"about {digits} digits of the coefficients are left"
+    if result.reason is Reason.FORGOTTEN:
+        return (
+            f"What was forgotten was so much larger than what is left that {left}; begin "
+            "another stream with the rows that are left."
+        )
+    once = result.reason is Reason.KEPT_MOMENTS
+    text = f"The condition number of the scaled columns is {result.condition_number:.1e}"
+    if result.condition_number == np.inf:
+        what = "the moments cannot tell" if once else "rounding hides"
+        text = f"Whether columns depend on each other {what}"
+    text = f"{text}: {left}. Drop or combine columns that nearly depend on each other"
+    return text + (', or keep a triangular factor of the stream (stream="qr").' if once else ".")
+
+
+def _distance_left(result: Result) -> str:
+    least = "" if result.gap_is_exact else "at least "
+    return (
+        f"the loss {result.loss_curve[-1]:.6g} is {least}{result.gap:.2g} above its attainable "
+        f"minimum ({result.relative_gap:.1g} of the variance of y)."
     )

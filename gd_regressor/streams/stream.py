@@ -17,7 +17,7 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Request, Result, Start
+from gd_regressor.descent.records import Reason, Request, Result, Start, Status
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, combinations
@@ -168,7 +168,8 @@ class Stream:
     ) -> Result:
         """Descend with "auto"."""
         if isinstance(self.statistic, Moments):
-            return follow_plan(self._plan(request), start, self.precision, observers)
+            result = follow_plan(self._plan(request), start, self.precision, observers)
+            return replace(result, reason=self._reason(result))
         w, b = start
         rows, centre, target_centre = equivalent_rows(
             self.statistic, self.precision, raw=not request.fit_intercept
@@ -212,7 +213,15 @@ class Stream:
         if resolved:
             return result
         status = judged(result.status, np.inf)
-        return replace(result, status=status, condition_number=np.inf, coef_error=np.inf)
+        result = replace(result, status=status, condition_number=np.inf, coef_error=np.inf)
+        return replace(result, reason=self._reason(result))
+
+    def _reason(self, result: Result) -> Reason | None:
+        """Why digits of the coefficients are lost, where they are."""
+        if result.status is not Status.ILL_CONDITIONED:
+            return result.reason
+        finite = result.condition_number < np.inf
+        return Reason.FORGOTTEN if self.has_forgotten and finite else Reason.KEPT_MOMENTS
 
     def _plan(self, request: Request) -> Newton:
         moments, fit_intercept = self.statistic, request.fit_intercept

@@ -1,0 +1,93 @@
+"""What a user passes becomes a table; names and shapes stay with the estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from gd_regressor.data.checks import as_table, as_targets, check_addable, check_finite
+from gd_regressor.data.distributed import dask_rows, is_dask
+from gd_regressor.data.inputs import Batch, rows_of, rows_of_block
+from gd_regressor.data.table import Rows, Table, is_small
+from gd_regressor.estimator.parameters import Asked
+from gd_regressor.textbook.follow import closed_form_pays
+
+
+def table_of(model: Any, X, y, sample_weight, asked: Asked) -> tuple[Table, int]:
+    """The rows to fit, and the dimensions of y."""
+    if is_dask(X):
+        rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
+        model.n_features_in_ = rows.n_columns
+        vars(model).pop("feature_names_in_", None)
+        if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
+            model.feature_names_in_ = np.array(X.columns, dtype=object)
+        return rows, y.ndim
+    on_disk = isinstance(X, np.memmap)
+    X, y = _validated(model, X, y)
+    seen = sample_weight is None and _passes_over_all(asked, *X.shape)
+    if issparse(X) or not seen:
+        check_finite(X, "X")
+    # "auto" has moments of the targets in any case
+    seen = seen or (sample_weight is None and asked.step is None)
+    return rows_of(X, y, sample_weight, seen=seen, on_disk=on_disk), y.ndim
+
+
+def _passes_over_all(asked: Asked, n: int, d: int) -> bool:
+    """Whether a table is first passed over in full, by what looks at the values too."""
+    if asked.step is None:
+        return n > d
+    return n > d and not is_small(n * d) and closed_form_pays(n, d, asked.request.max_iter)
+
+
+def _validated(model: Any, X, y, reset=True):
+    """X and y as arrays, not yet known to be finite."""
+    if _is_ready(X, (2,)) and y is not None and reset:
+        # What validate_data would do, which takes a tenth of a small fit to find it out
+        model.n_features_in_ = X.shape[1]
+        vars(model).pop("feature_names_in_", None)
+    else:
+        table = as_table(X, estimator=model)
+        validate_data(model, X, y, reset=reset, skip_check_array=True)
+        X = table
+    X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
+    if not _is_ready(y, (1, 2)):
+        y = as_targets(y, estimator=model)
+    if X.shape[0] != len(y):
+        check_consistent_length(X, y)
+    return X, y
+
+
+def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
+    """The rows of a chunk, and the dimensions of its y."""
+    begun = "stream_" in vars(model)
+    if batch.names is not None and begun:
+        _check_names(model, batch.names)
+    X, y = _validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
+    check_finite(X, "X")
+    if batch.names is not None:
+        model.feature_names_in_ = np.array(batch.names, dtype=object)
+    rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
+    check_addable(rows.unit)
+    return rows, y.ndim
+
+
+def _check_names(model: Any, names: list[str]) -> None:
+    known = list(getattr(model, "feature_names_in_", names))
+    if known != list(names):
+        other = next((n for n in [*names, *known] if (n in names) != (n in known)), names[0])
+        raise ValueError(
+            f"the columns must be {known}, in this order, got {list(names)}: see {other!r}."
+        )
+
+
+def _is_ready(value, ndims):
+    """Whether nothing needs conversion, which check_array takes as long as a small fit to find.
+
+    Numbers of other kinds on disk are converted block by block, never all at once.
+    """
+    is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
+    on_disk = isinstance(value, np.memmap) and value.dtype.kind in "fiub"
+    return (is_array or on_disk) and value.ndim in ndims and value.size > 0

@@ -1,0 +1,55 @@
+"""The one dispatch: the learning rate and the kind of data decide who descends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gd_regressor.arithmetic.threads import limited
+from gd_regressor.auto.follow import follow_auto
+from gd_regressor.data.table import Table
+from gd_regressor.descent.records import Result, Start
+from gd_regressor.estimator.parameters import Asked
+from gd_regressor.streams.stream import Stream
+from gd_regressor.textbook.follow import follow_textbook
+
+# "auto" makes no product that BLAS shares among its threads of TINY entries, in more rows than
+# columns or in up to FEW columns
+TINY, FEW = 1 << 12, 25
+
+
+def fit_table(table: Table, start: Start, asked: Asked) -> Result:
+    """Descend on rows that can be read again."""
+    request, step, observers = asked.request, asked.step, asked.observers
+
+    def follow() -> Result:
+        if step is None:
+            return follow_auto(table, start, request, observers)
+        if table.is_elsewhere:
+            kept = Stream.of_table(table, 2)
+            return kept.follow_textbook(step, start, request, observers)
+        return follow_textbook(table, step, start, request, observers)
+
+    return _with_limit(follow, table, asked)
+
+
+def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
+    """Descend on what is kept of rows that came once."""
+    request, step, observers = asked.request, asked.step, asked.observers
+
+    def follow() -> Result:
+        if step is None:
+            return stream.follow_auto(start, request, observers)
+        return stream.follow_textbook(step, start, request, observers)
+
+    return _with_limit(follow, stream, asked)
+
+
+def _with_limit(follow: Callable[[], Result], data: Table | Stream, asked: Asked) -> Result:
+    """With BLAS at one thread, where a fit makes products that BLAS would share among several."""
+    # A number as learning_rate: the singular values, and thousands of updates at once
+    shared = asked.step is not None or data.size > TINY
+    shared = shared or (data.n_columns > FEW and data.size <= data.n_columns**2)
+    with np.errstate(under="ignore"):
+        return limited(lambda _: follow()) if shared else follow()

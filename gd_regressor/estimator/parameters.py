@@ -1,0 +1,131 @@
+"""What each parameter may be, which of them go together, and what they ask of a descent."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from gd_regressor.descent.nouns import Observer
+from gd_regressor.descent.records import Request
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.estimator.verbose import Verbose
+
+LARGEST_RATE = 1e300  # twice of it times a column must be finite
+LARGEST_TOL = 1e15  # times the largest variance of y it must be finite
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parameters of an estimator, as values."""
+
+    request: Request
+    step: ConstantStep | None  # None leaves the step to "auto"
+    observers: tuple[Observer, ...]
+
+
+def asked_of(model: Any) -> Asked:
+    """What an estimator's parameters ask for; refuses those that cannot be used."""
+    _check(model)
+    tol = None if model.tol is None else float(model.tol)
+    step = None
+    if model.learning_rate != "auto":
+        step = ConstantStep(float(model.learning_rate), float(model.momentum))
+    observers = (Verbose(int(model.verbose)),) if model.verbose else ()
+    return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, observers)
+
+
+def _check(model: Any) -> None:
+    check_learning_rate(model.learning_rate, words=("auto",))
+    check_momentum(model.momentum)
+    if model.learning_rate == "auto" and model.momentum:
+        raise ValueError(
+            f'momentum={model.momentum!r} cannot be combined with learning_rate="auto", whose '
+            "steps are exact; write momentum=0.0 or a number as learning_rate."
+        )
+    check_integer("max_iter", model.max_iter, 1)
+    check_tol(model.tol)
+    check_word("init", model.init, ("zeros", "random"))
+    if not isinstance(model.verbose, bool):
+        check_integer("verbose", model.verbose, 0)
+    check_word("stream", model.stream, ("moments", "qr"))
+    check_bool("fit_intercept", model.fit_intercept)
+    check_bool("warm_start", model.warm_start)
+    if model.random_state is not None:  # the default costs a small fit no look
+        check_seed(model.random_state)
+
+
+def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
+    """Refuse what is neither a finite number > 0 nor one of `words`."""
+    if isinstance(value, str) and value in words:
+        return
+    if not (_is_real(value) and 0 < _float(value) <= LARGEST_RATE):
+        choices = "".join(f' or "{word}"' for word in words)
+        raise ValueError(
+            f"learning_rate must be a number > 0 and at most {LARGEST_RATE:g}{choices}, got "
+            f"{value!r}."
+        )
+
+
+def check_momentum(value) -> None:
+    """Refuse what is not a number in [0, 1)."""
+    if not (_is_real(value) and 0 <= _float(value) < 1):
+        raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
+
+
+def check_tol(value) -> None:
+    """Refuse what is neither None nor a number that can be multiplied by a variance."""
+    if not (value is None or (_is_real(value) and 0 <= _float(value) <= LARGEST_TOL)):
+        raise ValueError(
+            f"tol must be a finite number >= 0 or None, got {value!r}. The largest that it can be "
+            f"is {LARGEST_TOL:g}."
+        )
+
+
+def check_word(name: str, value, words: tuple[str, ...]) -> None:
+    """Refuse what is none of `words`."""
+    if not (isinstance(value, str) and value in words):
+        choices = " or ".join(f'"{word}"' for word in words)
+        raise ValueError(f"{name} must be {choices}, got {value!r}.")
+
+
+def check_integer(name: str, value, least: int) -> None:
+    """Refuse what is no integer >= `least`."""
+    if not (_is_real(value) and isinstance(value, (int, numbers.Integral)) and value >= least):
+        raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
+
+
+def check_seed(value) -> None:
+    """Refuse what numpy cannot make a generator of."""
+    try:
+        check_random_state(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "random_state must be an integer from 0 to 2**32 - 1, a RandomState or None, got "
+            f"{value!r}."
+        ) from error
+
+
+def check_bool(name: str, value) -> None:
+    """Refuse what is neither True nor False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False, got {value!r}.")
+
+
+def _float(value) -> float:
+    """A real number in the precision that it is used in."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _is_real(value) -> bool:
+    """Whether a value is a real number; True, False and spans of time are not."""
+    # Asking an abstract class takes as long as a product of small matrices
+    known = isinstance(value, (float, int, numbers.Real))
+    return known and not isinstance(value, (bool, np.bool_, np.timedelta64))

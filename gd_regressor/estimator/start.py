@@ -1,0 +1,76 @@
+"""Where a descent starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.table import Table
+from gd_regressor.descent.records import Start
+from gd_regressor.streams.stream import Stream
+
+
+def start_of(model: Any, data: Table | Stream, coef_init=None, intercept_init=None) -> Start:
+    """Coefficients (d, t) and intercepts (t,): given, of the fit before, drawn, or zeros."""
+    if model.warm_start and hasattr(model, "coef_"):
+        _check_like(model.coef_, data)
+        coef_init = model.coef_ if coef_init is None else coef_init
+        if intercept_init is None and model.fit_intercept:
+            intercept_init = model.intercept_
+    w, b = checked_start(coef_init, intercept_init, data, model.fit_intercept)
+    if model.init == "random":
+        random = check_random_state(model.random_state)
+        drawn = random.standard_normal((data.n_targets, data.n_columns)).T
+        w = drawn if w is None else w
+        if model.fit_intercept and b is None:
+            b = random.standard_normal(data.n_targets)
+    return zeros_for_missing((w, b), data)
+
+
+def _check_like(coef: np.ndarray, data: Table | Stream) -> None:
+    """Refuse to start from coefficients of other columns or targets."""
+    d, t = data.n_columns, data.n_targets
+    if np.size(coef) != d * t or coef.shape[-1] != d:
+        raise ValueError(
+            f"warm_start=True needs the columns and targets of the fit before, coefficients of "
+            f"shape {coef.shape}; got {d} columns and {t} targets. Write "
+            "warm_start=False or pass coef_init."
+        )
+
+
+def checked_start(
+    coef_init, intercept_init, data: Table | Stream, fit_intercept: bool
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
+    d, t = data.n_columns, data.n_targets
+    w = b = None
+    if coef_init is not None:
+        w = finite_floats("coef_init", coef_init)
+        expected = (d,) if t == 1 else (t, d)
+        if w.shape not in (expected, (t, d)):
+            raise ValueError(
+                f"coef_init must have shape {expected}, one value per column"
+                f"{' and target' if t > 1 else ''}, got {w.shape}."
+            )
+        w = w.reshape(t, d).T
+    if intercept_init is not None:
+        b = np.atleast_1d(finite_floats("intercept_init", intercept_init))
+        if b.shape != (t,):
+            expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
+            raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
+        if b.any() and not fit_intercept:
+            raise ValueError(
+                f"intercept_init must be 0 with fit_intercept=False, got {intercept_init!r}; "
+                "leave it out or write fit_intercept=True."
+            )
+    return w, b
+
+
+def zeros_for_missing(start, data: Table | Stream) -> Start:
+    """The start (d, t), (t,) with zeros for what is None."""
+    w, b = start
+    d, t = data.n_columns, data.n_targets
+    return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
