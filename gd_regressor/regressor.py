@@ -521,7 +521,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "status_" in state:  # skops keeps a string as text, without its type
             self.status_ = Status(state["status_"])

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def model_writer(path: str) -> Callable[[object, BinaryIO], object]:
     return joblib.dump
 
 
-def read_model(path: str) -> object:
+def read_model(path: str) -> Any:
     """The object in a file that `model_writer` wrote."""
     try:
         if Path(path).suffix.lower() == ".skops":
@@ -80,12 +80,13 @@ def read_model(path: str) -> object:
     except (UserError, MemoryError):
         raise
     except Exception as error:  # unpickling can raise anything at all
-        if getattr(error, "strerror", None):  # of the system; else it is of what the file holds
+        # The system's errors have a text; without one the error is of what the file holds
+        if isinstance(error, OSError) and error.strerror:
             raise UserError(f"cannot read {path}: {error.strerror}") from None
         raise UserError(f"{path} is not a model made by --save") from None
 
 
-def _read_skops(path: str) -> object:
+def _read_skops(path: str) -> Any:
     skops = _skops(path)
     # One look for the names of strange types, another to load none of them
     trusted = [f"{kind.__module__}.{kind.__name__}" for kind in TRUSTED]

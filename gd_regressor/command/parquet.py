@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -203,7 +203,9 @@ def _values(batch, used: list[str]) -> np.ndarray:
     return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
 
-def _shown(batches: Iterator[np.ndarray], n_rows: int, out: TextIO) -> Iterator[np.ndarray]:
+def _shown(
+    batches: Iterator[np.ndarray], n_rows: int, out: TextIO
+) -> Generator[np.ndarray, None, None]:
     """The same batches, telling how far they have come."""
     terminal = out.isatty()
     began = last = time.monotonic()
