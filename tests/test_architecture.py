@@ -41,7 +41,7 @@ LAYERS = [
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.table", "data.sparse", "data.checks", "data.kinds"),
     *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units"),
-    *("arithmetic.threads", "arithmetic.limits"),
+    *("arithmetic.threads", "arithmetic.limits", "arithmetic.cached"),
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
@@ -132,6 +132,16 @@ def functions(tree, prefix=""):
 def test_a_room_has_its_place_and_imports_only_those_below(room):
     assert room in LAYERS, f"give {room} its place in LAYERS and in the design"
     assert not forbidden(room, TREES[room])
+
+
+@each_room
+def test_no_room_takes_locks_that_an_interrupt_or_a_fork_leaves_taken(room):
+    """A child forked while another thread holds one waits for ever; see `arithmetic.threads`."""
+    locking = {"functools.cached_property", "threading.Condition", "threading.Event"}
+    locking |= {"queue.Queue", "threading.Semaphore", "concurrent.futures.ThreadPoolExecutor"}
+    tree = TREES[room]
+    attributes = {ast.unparse(node) for node in nodes(tree) if isinstance(node, ast.Attribute)}
+    assert not locking & (set(imports(tree)) | attributes)
 
 
 def test_the_plan_has_no_room_that_is_not_there():

@@ -383,6 +383,45 @@ def test_gd_path_and_streams_restore_limits(blas):
     np.testing.assert_allclose(model.coef_, 1)
 
 
+FORKED = """
+import os, signal, threading
+from gd_regressor.arithmetic.cached import cached_property
+
+begun, end = threading.Event(), threading.Event()
+
+class Table:
+    waits = False
+
+    @cached_property
+    def sums(self):
+        if self.waits:
+            begun.set()
+            end.wait()
+        return [1]
+
+slow = Table()
+slow.waits = True
+other = threading.Thread(target=lambda: slow.sums)
+other.start()
+begun.wait()
+child = os.fork()
+if not child:
+    signal.alarm(20)
+    table = Table()
+    os._exit(0 if table.sums == [1] and table.sums is table.sums else 1)
+status = os.waitpid(child, 0)[1]
+end.set()
+other.join()
+assert status == 0, f"the child ended with {status}"
+assert Table.sums.__class__ is cached_property
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_child_need_not_wait_for_what_another_thread_was_working_out():
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKED], check=True, timeout=120)
+
+
 @pytest.mark.parametrize("what", ["everywhere", "moments", "forks", "kmeans"])
 def test_around_a_fit(what):
     """In a process of its own: what fails may hang."""

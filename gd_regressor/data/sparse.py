@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
+
+from gd_regressor.arithmetic.cached import cached_property
 
 # A column stored in at least this share of the rows is kept dense: it can then be centred entry by
 # entry. In any other the square of the mean is at most 9 variances, and centring the products

@@ -6,12 +6,12 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, Generic, TypeVar, final
 
 import numpy as np
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.sparse import SparseColumns
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.linalg import qr_multiply, solve_triangular
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Point, plain
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.factor import Factor

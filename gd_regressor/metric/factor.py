@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.linalg import lapack, qr
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, partial, reduce
+from functools import partial, reduce
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residual
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.threads import product
