@@ -11,6 +11,7 @@ from reference import exact_least_squares
 from scipy.linalg import lstsq
 
 from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.auto.by_sketch import SKETCH_SAFETY
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.auto.ladder import first_rung
 from gd_regressor.data import table as data_table
@@ -77,13 +78,13 @@ def as_in_large_tables(request, monkeypatch):
     monkeypatch.setattr(data_table, "SMALL", 0)
 
 
-def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12):
+def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12, max_iter=1000):
     """The result of a ladder climbed from one rung on; no warning is due."""
     rows = Rows(X, np.reshape(y, (len(X), -1)), weights)
     start = np.full((X.shape[1], rows.y.shape[1]), start), np.zeros(rows.y.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return follow_auto(rows, start, Request(fit_intercept, 1000, tol), rung=rung)
+        return follow_auto(rows, start, Request(fit_intercept, max_iter, tol), rung=rung)
 
 
 def excess(result, X, y, weights=None, fit_intercept=True):
@@ -161,6 +162,32 @@ def test_the_sketch_stops_where_it_says(name, tol):
     rounding = 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(result.coef[0])).max() / y.std()
     assert excess(result, X, y).max() <= max(tol, rounding**2)
     assert result.n_iter <= 60
+
+
+def test_a_sketch_has_converged_exactly_if_its_own_rule_is_met():
+    """It asks for more than tol, because a sketch misjudges the distance from the minimum."""
+    X, between = TABLES["correlated"], 0
+    y = X @ np.ones(D) + NOISE
+    for tol in (1e-6, 3e-8, 4e-10, 1e-12, 2e-12):
+        enough = follow("sketch", X, y, tol=tol).n_iter
+        for max_iter in range(1, enough + 2):
+            result = follow("sketch", X, y, tol=tol, max_iter=max_iter)
+            met = result.gaps[0] <= tol / SKETCH_SAFETY * result.variance[0]
+            assert result.status is (Status.CONVERGED if met else Status.MAX_ITER)
+            assert result.n_iter == min(max_iter, enough)
+            between += not met and result.gaps[0] <= tol * result.variance[0]
+    assert between  # where one rule would go on and another would not
+
+
+def test_an_exact_factor_has_converged_where_tol_is_met_before_the_floor():
+    X, y = TABLES["correlated"], NOISE
+    floor = follow("moments", X, y, tol=0).n_iter
+    assert floor > 1
+    once = follow("moments", X, y, tol=1e-12, max_iter=1)
+    assert once.status is Status.CONVERGED and once.n_iter == 1
+    below = once.gaps[0] / once.variance[0] / 2
+    for tol in (0, below):
+        assert follow("moments", X, y, tol=tol, max_iter=1).status is Status.MAX_ITER
 
 
 @pytest.mark.parametrize("start", [1.0, 1e6, 1e15])
