@@ -24,6 +24,8 @@ class Problem(NamedTuple):
 def hard_problems() -> list[Problem]:
     """Collect problems with columns that nearly depend on each other, or residuals that dominate.
 
+    Two of them are easy, to show what is lost even there: the shapes of Pontius' and Norris' data.
+
     Returns
     -------
     list of Problem
@@ -32,6 +34,8 @@ def hard_problems() -> list[Problem]:
     return [
         *_wampler(),
         _longley(),
+        _pontius(),
+        _norris(),
         _hilbert(),
         _polynomial(8, 2),
         _polynomial(9, 3),
@@ -72,6 +76,22 @@ def _longley() -> Problem:
     """Read Longley's (1967) employment table, as the NIST reference data sets have it."""
     table = np.loadtxt(LONGLEY, delimiter=",", skiprows=1)
     return Problem("Longley", table[:, 1:], table[:, 0])
+
+
+def _pontius() -> Problem:
+    """Draw load cells after Pontius: a quadratic in loads of up to 3e6."""
+    load = np.repeat(np.arange(1, 21) * 150_000.0, 2)
+    noise = 2e-4 * np.random.default_rng(11).standard_normal(len(load))
+    y = np.round(7e-4 + 7.3e-7 * load - 3.2e-15 * load**2 + noise, 5)
+    return Problem("the shape of Pontius' data", _powers(load, 2), y)
+
+
+def _norris() -> Problem:
+    """Draw ozone monitors after Norris: a line through readings of up to 1,000."""
+    rng = np.random.default_rng(12)
+    reading = np.round(np.tile(np.linspace(0.2, 999, 12), 3) + rng.uniform(0, 1, 36), 1)
+    y = np.round(1.002 * reading - 0.26 + rng.standard_normal(36), 1)
+    return Problem("the shape of Norris' data", reading[:, None], y)
 
 
 def _hilbert() -> Problem:

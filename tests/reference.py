@@ -93,3 +93,43 @@ def exact_least_squares(X, y, intercept=True, weights=None):
 def exact_predictions(X, w, b):
     """X w + b in exact arithmetic, rounded once."""
     return np.array([float(dot([Fraction(float(v)) for v in row], w) + b) for row in X])
+
+
+def integers(values):
+    """Integers (n,), and how often all of them were doubled: float64 values without rounding."""
+    pairs = [float(v).as_integer_ratio() for v in values]
+    shift = max(denominator.bit_length() - 1 for _, denominator in pairs)
+    whole = [a << (shift - (b.bit_length() - 1)) for a, b in pairs]
+    return np.array(whole, dtype=object), shift
+
+
+def exact_coefficients(X, y, intercept=True, weights=None):
+    """As `exact_least_squares`, but of columns of full rank: (w; b) as Fractions, fast.
+
+    In integers, which Bareiss's (1968) elimination leaves integers.
+    """
+    columns = [integers(column) for column in np.asarray(X).T]
+    columns += [(np.ones(len(X), dtype=int).astype(object), 0)] * intercept
+    target, places = integers(y)
+    s = integers(np.ones(len(X)) if weights is None else weights)[0]
+    A = [[(s * a * b).sum() for b, _ in [*columns, (target, 0)]] for a, _ in columns]
+    previous = 1
+    for k, row in enumerate(A):
+        for i in range(len(A)):
+            if i != k:
+                A[i] = [
+                    (u * row[k] - A[i][k] * v) // previous for u, v in zip(A[i], row, strict=True)
+                ]
+        previous = row[k]
+    shifts = [Fraction(2) ** (shift - places) for _, shift in columns]
+    return [Fraction(row[-1], row[k]) * shifts[k] for k, row in enumerate(A)]
+
+
+def ulps(found, exact):
+    """How many last bits of the exact value each number found is away from it."""
+    return np.array(
+        [
+            float(abs(Fraction(float(a)) - b) / Fraction(float(np.spacing(abs(float(b))))))
+            for a, b in zip(found, exact, strict=True)
+        ]
+    )

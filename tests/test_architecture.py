@@ -35,7 +35,7 @@ LAYERS = [
     *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
     *("textbook.follow", "textbook.spectrum", "textbook.triangle"),
     *("metric.dependence", "metric.factor", "metric.diagonal", "metric.row_space"),
-    "objective.on_rows",
+    *("objective.on_rows_sliced", "objective.on_rows"),
     *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),

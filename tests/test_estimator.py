@@ -34,6 +34,7 @@ from gd_regressor import DivergenceWarning, GDLinearRegressor, Moments, Status, 
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 from gd_regressor.textbook.spectrum import Spectrum
 
 N, D = 40, 3
@@ -689,12 +690,12 @@ def assert_kept(model, n_iter):
 
 
 # The loss at the start is the first call, but for "auto", which knows it from moments
-@pytest.mark.parametrize("rate, call", [("auto", 7), (RATE, 8)])
-def test_an_interrupted_walk_keeps_its_last_complete_update(rate, call, monkeypatch):
+@pytest.mark.parametrize("rate, loss, call", [("auto", SlicedLoss, 7), (RATE, DataLoss, 8)])
+def test_an_interrupted_walk_keeps_its_last_complete_update(rate, loss, call, monkeypatch):
     monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
     model = GDLinearRegressor(rate, 50, None)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        interrupt_at(patch, DataLoss, "value_and_gradient", call)
+        interrupt_at(patch, loss, "value_and_gradient", call)
         model.fit(X, y)
     assert_kept(model, 6)
 

@@ -180,14 +180,14 @@ def test_a_sketch_has_converged_exactly_if_its_own_rule_is_met():
 
 
 def test_an_exact_factor_has_converged_where_tol_is_met_before_the_floor():
-    X, y = TABLES["correlated"], NOISE
-    floor = follow("moments", X, y, tol=0).n_iter
+    X, y, far = TABLES["correlated"], NOISE, {"start": 1e4}
+    floor = follow("moments", X, y, tol=0, **far).n_iter
     assert floor > 1
-    once = follow("moments", X, y, tol=1e-12, max_iter=1)
+    once = follow("moments", X, y, tol=1e-12, max_iter=1, **far)
     assert once.status is Status.CONVERGED and once.n_iter == 1
     below = once.gaps[0] / once.variance[0] / 2
     for tol in (0, below):
-        assert follow("moments", X, y, tol=tol, max_iter=1).status is Status.MAX_ITER
+        assert follow("moments", X, y, tol=tol, max_iter=1, **far).status is Status.MAX_ITER
 
 
 @pytest.mark.parametrize("start", [1.0, 1e6, 1e15])

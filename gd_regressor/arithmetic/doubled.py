@@ -7,6 +7,7 @@ double, which it is not on every platform.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -58,7 +59,7 @@ class Doubled:
         return Doubled(self.high[index], self.low[index])
 
     def __add__(self, other: Doubled | np.ndarray) -> Doubled:
-        high, low = _parts(other)
+        high, low = parts(other)
         total, error = two_sum(self.high, high)
         return Doubled(*_quick_two_sum(total, error + (self.low + low)))
 
@@ -69,23 +70,45 @@ class Doubled:
         return self + -other
 
     def __mul__(self, other: Doubled | np.ndarray) -> Doubled:
-        high, low = _parts(other)
+        high, low = parts(other)
         product, error = two_product(self.high, high)
         return Doubled(*_quick_two_sum(product, error + (self.high * low + self.low * high)))
 
     def sum(self, axis: int) -> Doubled:
-        """The sum along an axis, in pairs."""
-        here = Doubled(np.moveaxis(self.high, axis, 0), np.moveaxis(self.low, axis, 0))
-        rest = []
-        while (count := here.shape[0]) > 1:
-            if count % 2:
-                rest.append(here[-1])
-            here = here[: count // 2] + here[count // 2 : count - count % 2]
-        return reduce(add, rest, here[0])
+        """The sum along an axis: of leading bits that fit it, which is exact, and of the rest."""
+        return _sum(self.high, self.low, axis)
+
+    def dot(self, vector: np.ndarray) -> Doubled:
+        """(t,): the product of a vector (d,) with these numbers (d, t)."""
+        column = vector[:, None]
+        high, low = two_product(self.high, column)
+        low += self.low * column
+        return _sum(high, low, axis=0)
 
 
-def _parts(a):
-    return (a.high, a.low) if isinstance(a, Doubled) else (a, np.zeros_like(a))
+def _sum(high: np.ndarray, low: np.ndarray, axis: int) -> Doubled:
+    largest = np.abs(high).max(axis=axis, keepdims=True, initial=0.0)
+    # So many bits above those of the largest term the sum may have
+    spare = high.shape[axis].bit_length() + 1
+    shift = np.ldexp(0.75, np.frexp(largest)[1] + spare)
+    leading = high + shift
+    leading -= shift
+    rest = high - leading
+    rest += low
+    return Doubled(leading.sum(axis=axis), rest.sum(axis=axis))
+
+
+def parts(a: Doubled | np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+    """What an array of either kind is when rounded, and what is left."""
+    return (a.high, a.low) if isinstance(a, Doubled) else (a, 0.0)
+
+
+def exact_sums(terms: np.ndarray) -> np.ndarray:
+    """(t,): the sums of the columns of `terms` (m, t), rounded once."""
+    try:
+        return np.array([math.fsum(column) for column in terms.T.tolist()])
+    except (OverflowError, ValueError):  # infinities, or what adds up to one
+        return terms.sum(axis=0)
 
 
 def _quick_two_sum(a, b):

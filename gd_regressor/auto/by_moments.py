@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
+from gd_regressor.auto.newton import (
+    Newton,
+    doubled_precision,
+    precision_in_doubles,
+    sharp_precision,
+)
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
-from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
+from gd_regressor.objective.on_rows import (
+    AtZero,
+    DoubledLoss,
+    Frame,
+    MomentLoss,
+    PreciseMomentLoss,
+    scales_of,
+)
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 # Above this condition number Newton's steps on the rows take more than three updates
 MOMENTS_SUFFICE = 1e6
 # Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
+# In large tables above this condition number, a QR factorisation has more digits than moments. We
+# add a pass over the rows there, unless fewer digits than ROUGH's are asked for
+SLICED_FROM, ROUGH = 5.0, 1e-10
 # Of more columns, products in twice the working precision take longer than passes in it; of sparse
 # ones, more memory than a fit may
 PRECISE, PRECISE_SPARSE = 100, 700
@@ -29,7 +47,9 @@ def by_moments(
     if found.dependence.condition_number > MOMENTS_SUFFICE:
         return None, found
     loss, moments, frame, unknown = found.loss, found.moments, found.frame, 0.0
-    if _moments_are_enough(rows, request, found):
+    if _slicing_pays(rows, request, found):
+        loss = SlicedLoss(rows, frame) if SlicedLoss.suits(frame) else DoubledLoss(rows, frame)
+    elif _moments_are_enough(rows, request, found):
         loss = MomentLoss(moments, frame)
     elif _precise_moments_pay(rows, found):
         moments = Moments.of_rows(rows, precise=True)
@@ -37,6 +57,7 @@ def by_moments(
         loss = PreciseMomentLoss(MomentLoss(moments, frame))
         unknown = EPS * found.factor.condition_number
     precise = doubled_precision if loss.doubled else precision_in_doubles
+    precise = sharp_precision if loss.sharp else precise
     plan = Newton(
         problem=Smooth(loss, found.factor),
         frame=frame,
@@ -50,6 +71,19 @@ def by_moments(
         unknown=unknown,
     )
     return plan, found
+
+
+def _slicing_pays(rows: Table, request: Request, found: Findings) -> bool:
+    """Whether the rounding of gradients in working precision, or of moments, would show."""
+    if found.lossy or rows.precision != np.float64:
+        return False
+    if rows.is_small:
+        return True
+    dear = rows.is_sparse or rows.weighted or rows.costly_to_read
+    fine = request.tol is None or request.tol <= ROUGH
+    # Of columns that depend on each other, null vectors have fewer digits than the gradient
+    independent = not found.dependence.vectors.size
+    return fine and independent and not dear and found.factor.condition_number > SLICED_FROM
 
 
 def _moments_are_enough(rows: Table, request: Request, found: Findings) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, plain
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Status
@@ -33,6 +33,14 @@ def doubled_precision(condition_number: float) -> float:
     return EPS / (4 * condition_number**2)
 
 
+def sharp_precision(condition_number: float) -> float:
+    """The `precision` of a descent in working precision whose last step is in twice of it.
+
+    That step takes away what is left but for some eps times the square of the condition number.
+    """
+    return 64 * EPS * condition_number
+
+
 def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
     """Down to the rounding floor, whatever `tol` asks; no rule where it asks for all updates.
 
@@ -41,10 +49,24 @@ def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
     """
     if plan.request.tol is None:
         return ()
-    variance, square = plan.scales.variance, plan.scales.square
-    # In doubled precision the rounding of y's mean does not show
-    unit = np.minimum(variance, square) if plan.problem.loss.doubled else square
-    return (AtFloor(precision**2 * unit, variance),)
+    return (AtFloor(floor_of(plan, precision), plan.scales.variance),)
+
+
+def floor_of(plan: Plan, precision: float) -> np.ndarray:
+    """(t,): a distance of the loss from its minimum that is not worth an update."""
+    loss, variance, square = plan.problem.loss, plan.scales.variance, plan.scales.square
+    # With such gradients the rounding of y's mean does not show
+    unit = np.minimum(variance, square) if loss.doubled or loss.sharp else square
+    return precision**2 * unit
+
+
+def last_point(plan: Plan, walk: Walk, end: End, precision: float) -> Point:
+    """That of a run, at the floor without its own rounding where the gradient shows it."""
+    theta = walk.at(end.k)
+    if not plan.problem.loss.sharp:
+        return theta
+    below = walk.records(end.k, end.k).gaps[0] <= floor_of(plan, precision)
+    return Doubled.of(theta, -walk.here.direction) if below.all() else theta
 
 
 def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
@@ -70,7 +92,8 @@ def error_left(plan: Plan, walk: Walk) -> float:
 def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
     """The minimiser beside a point that differs from one by rounding, and if it is one (t,)."""
     least = SLACK * plan.scales.variance
-    return brought_back(plan.problem, theta, least, to_the_bit=plan.problem.loss.doubled)
+    loss = plan.problem.loss
+    return brought_back(plan.problem, theta, least, to_the_bit=loss.doubled or loss.sharp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +109,7 @@ class Newton(Plan):
         return floor_rules(self, self.precision)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        theta = walk.at(end.k)
+        theta = last_point(self, walk, end, self.precision)
         error = np.inf if self.condition_number == np.inf else error_left(self, walk)
         error = max(error, self.unknown)
         if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:

@@ -19,6 +19,7 @@ class Loss(ABC):
     """F, one value for each of t targets, at points of p parameters."""
 
     doubled: bool  # whether its points are those of twice the working precision
+    sharp: bool = False  # whether gradients at points of working precision show their rounding
 
     @abstractmethod
     def lift(self, theta: np.ndarray) -> Point:

@@ -9,7 +9,15 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from gd_regressor.arithmetic.cached import cached_property
-from gd_regressor.arithmetic.doubled import STRIP, Doubled, Point, plain, residual
+from gd_regressor.arithmetic.doubled import (
+    STRIP,
+    Doubled,
+    Point,
+    exact_sums,
+    plain,
+    residual,
+    two_product,
+)
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.checks import check_mean_square
@@ -55,13 +63,21 @@ class Frame:
     def to_raw(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """(d, t) coefficients and (t,) intercepts of the raw columns."""
         if isinstance(theta, Doubled):
-            w, b = map(Doubled, self.split(theta.high), self.split(theta.low))
-            w = w * (1 / self.scale)[:, None]  # powers of two: exact
-            b = b + self.target_centre
-            return plain(w), plain(b - (w * self.centre[:, None]).sum(axis=0))
+            return self._doubled_to_raw(theta)
         w, b = self.split(theta)
         w = w / self.scale[:, None]
         return w, b + self.target_centre - self.centre @ w
+
+    def _doubled_to_raw(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        d, units = len(self.scale), 1 / self.scale[:, None]  # powers of two: exact
+        high, low = theta.high[:d] * units, theta.low[:d] * units
+        if not self.fit_intercept:
+            return high + low, self.target_centre
+        centre = -self.centre[:, None]
+        offset, error = two_product(high, centre)
+        error += low * centre
+        terms = offset, error, self.target_centre[None], theta.high[d:], theta.low[d:]
+        return high + low, exact_sums(np.concatenate(terms))
 
     def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
