@@ -27,6 +27,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -96,7 +97,7 @@ def _run_fit(options) -> int:
     # the report
     try:
         if keep is not None:
-            write(options.save, lambda file: keep(model, file))
+            write(str(options.save), lambda file: keep(model, file))
         if figure is not None:
             _draw(options, problem, model, figure)
     finally:
@@ -300,11 +301,11 @@ def _parser() -> argparse.ArgumentParser:
     files = "CSV or (with the extra [table]) Parquet, or a folder of Parquet files"
     add("table", nargs="?", metavar="TABLE", help=files)
     add("--target", metavar="NAME", help="the column to predict")
-    features = {"nargs": "+", "action": "extend", "metavar": "NAME"}
+    features: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "NAME"}
     add("--features", **features, help="columns to use (default: all numeric)")
     add("--standardize", action="store_true", help="give columns and target mean 0, deviation 1")
     rate = "auto (the default), or the step of the textbook"
-    number = {"type": _number_or_word}
+    number: dict[str, Any] = {"type": _number_or_word}
     add("--learning-rate", **number, default="auto", metavar="auto|NUMBER", help=rate)
     add("--max-iter", type=int, default=1000, metavar="N", help="maximum number of updates (1000)")
     add("--tol", **number, default=1e-12, metavar="NUMBER|none", help="when to stop (1e-12)")

@@ -100,11 +100,11 @@ def gd_path(
     check_momentum(momentum)
     check_bool("fit_intercept", fit_intercept)
     points = _checked_points(n_iter)
-    X = as_table(X, accept_sparse=False, estimator="gd_path")
-    y = as_targets(y, estimator="gd_path")
-    check_consistent_length(X, y)
-    check_finite(X, "X")
-    rows = rows_of(X, y, sample_weight)
+    table = as_table(X, accept_sparse=False, estimator="gd_path")
+    targets = as_targets(y, estimator="gd_path")
+    check_consistent_length(table, targets)
+    check_finite(table, "X")
+    rows = rows_of(table, targets, sample_weight)
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
@@ -119,13 +119,13 @@ def gd_path(
             f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends."
         )
     if learning_rate >= limit:
-        advice = divergence_advice(learning_rate, limit, curvature, range(X.shape[1]))
+        advice = divergence_advice(learning_rate, limit, curvature, range(table.shape[1]))
         warnings.warn(advice, DivergenceWarning, stacklevel=2)
     w, b = Frame.raw(rows, fit_intercept).split(thetas)
     coefs, intercepts = (
-        np.moveaxis(a, (0, -1), (-1, 0)).astype(X.dtype, copy=False) for a in (w, b)
+        np.moveaxis(a, (0, -1), (-1, 0)).astype(table.dtype, copy=False) for a in (w, b)
     )
-    if y.ndim == 1:
+    if targets.ndim == 1:
         coefs, intercepts = coefs[0], intercepts[0]
     return coefs, intercepts, losses.mean(axis=1)
 
@@ -145,7 +145,7 @@ def _checked_points(n_iter) -> np.ndarray:
             f"n_iter must be below {MOST_POINTS} for all iterates up to it, got {n_iter!r}; write "
             f"n_iter=[{n_iter!r}] for that one alone."
         )
-    return np.arange(points + 1) if points.ndim == 0 else points.astype(np.int64)
+    return np.arange(int(points) + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
 def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool, points):

@@ -261,7 +261,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         asked = asked_of(self)
         with _unchanged_on_error(self):
-            vars(self).pop("stream_", None)
+            self.__dict__.pop("stream_", None)
             table, y_ndim = table_of(self, X, y, sample_weight, asked)
             start = start_of(self, table, coef_init, intercept_init)
             result = fit_table(table, start, asked)
@@ -396,7 +396,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"got {moments.weight:g}; make them of rows with weights above zero and near 1."
             )
         with _unchanged_on_error(self):
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
             stream = Stream.of_moments(moments)
             self.n_features_in_ = stream.n_columns
             result = self._learn(stream, asked)
@@ -491,22 +491,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if is_dask(X):
-            return predicted(X, self.predict, *np.atleast_2d(self.coef_).shape[:1], self.coef_.ndim)
+            return predicted(X, self.predict, len(np.atleast_2d(self.coef_)), self.coef_.ndim)
         table = as_table(X, accept_sparse="csr", estimator=self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        X = table
-        check_finite(X, "X")
+        check_finite(table, "X")
         with np.errstate(over="ignore", invalid="ignore"):  # seen at once
-            values = self._values(X)
+            values = self._values(table)
         if not np.isfinite(values).all():
             row = int(np.argwhere(~np.isfinite(values))[0][0])
             raise ValueError(
-                f"X has rows whose predictions are beyond what {X.dtype} holds, the first in row "
-                f"{row}; scale X, or pass it as float64 if it is not."
+                f"X has rows whose predictions are beyond what {table.dtype} holds, the first in "
+                f"row {row}; scale X, or pass it as float64 if it is not."
             )
         return values
 
-    def _values(self, X):
+    def _values(self, X: Any) -> Any:
         """The predictions for a checked table."""
         if X.dtype == np.float64:
             return X @ self.coef_.T + self.intercept_
@@ -559,8 +558,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if not held or 0 < largest < limits.tiny:
             cure = "scale X" if self.learning_rate == "auto" else "scale X, change learning_rate"
             cure += "" if dtype == np.float64 else ", or pass X as float64"
+            size = f" (up to {largest:.3g})" if np.isfinite(largest) else ""
             raise ValueError(
-                f"The coefficients of X (up to {largest:.3g}) or the intercept are beyond what "
+                f"The coefficients of X{size} or the intercept are beyond what "
                 f"{dtype} holds, {limits.tiny:.2g} to {limits.max:.2g}; {cure}."
             )
         coef, intercept = (a.astype(dtype, copy=False) for a in (result.coef, result.intercept))
@@ -570,7 +570,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
         for name in ("max_learning_rate", "condition_number", "rank", "metric"):
-            vars(self).pop(f"{name}_", None)  # of a fit before, with another learning_rate
+            self.__dict__.pop(f"{name}_", None)  # of a fit before, with another learning_rate
             value = getattr(result, name)
             if value is not None:
                 setattr(self, f"{name}_", value)

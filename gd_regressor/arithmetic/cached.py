@@ -25,7 +25,7 @@ class cached_property(Generic[Value]):
     def __get__(self, instance: None, owner: type) -> cached_property[Value]: ...
     @overload
     def __get__(self, instance: object, owner: type | None = None) -> Value: ...
-    def __get__(self, instance, owner=None):
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
         value = self._work(instance)

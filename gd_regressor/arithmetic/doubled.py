@@ -11,18 +11,19 @@ import math
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from typing import Any
 
 import numpy as np
 
 
-def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_sum(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """The rounded sum, and its error: together exactly a + b."""
     total = a + b
     share = total - a
     return total, (a - (total - share)) + (b - share)
 
 
-def two_product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """The rounded product, and its error: together exactly a * b, away from the range's ends."""
     product = a * b
     (a1, a2), (b1, b2) = _halves(a), _halves(b)
@@ -69,7 +70,7 @@ class Doubled:
     def __sub__(self, other: Doubled | np.ndarray) -> Doubled:
         return self + -other
 
-    def __mul__(self, other: Doubled | np.ndarray) -> Doubled:
+    def __mul__(self, other: Doubled | np.ndarray | float) -> Doubled:
         high, low = parts(other)
         product, error = two_product(self.high, high)
         return Doubled(*_quick_two_sum(product, error + (self.high * low + self.low * high)))
@@ -98,7 +99,7 @@ def _sum(high: np.ndarray, low: np.ndarray, axis: int) -> Doubled:
     return Doubled(leading.sum(axis=axis), rest.sum(axis=axis))
 
 
-def parts(a: Doubled | np.ndarray) -> tuple[np.ndarray, np.ndarray | float]:
+def parts(a: Doubled | np.ndarray | float) -> tuple[Any, Any]:
     """What an array of either kind is when rounded, and what is left."""
     return (a.high, a.low) if isinstance(a, Doubled) else (a, 0.0)
 
@@ -126,7 +127,14 @@ def residual(x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.n
     return high + low
 
 
-Point = Doubled | np.ndarray  # of a descent
+# Of a descent: an array, or Doubled numbers where its loss asks for them. Any, because no checker
+# can follow which
+Point = Any
+
+
+def column_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(t,): the products of the columns of `a` (p, t) with those of `b`, one with another."""
+    return np.vecdot(a, b, axis=0)  # pyright: ignore[reportCallIssue]  # numpy's stubs lack `axis`
 
 
 def plain(a: Doubled | np.ndarray) -> np.ndarray:

@@ -100,8 +100,9 @@ class _Shared:
         turns = [threading.RLock() for _ in range(pool.size)] if pool else []
         try:
             try:
-                for turn in turns:
-                    pool.submit(partial(self._help, turn))
+                if pool:
+                    for turn in turns:
+                        pool.submit(partial(self._help, turn))
                 self._run()
             finally:
                 self._end(turns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,9 @@ def by_dual(
     """
     fit_intercept = request.fit_intercept
     blocks = rows.total(_blocks_of)  # from wherever they are: fewer numbers than moments have
-    x, y, s = (None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True))
+    whole: list[Any]  # columns, targets, and weights or None
+    whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]
+    x, y, s = whole
     share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
     exact = Moments.of_rows(rows.targets_only)
     x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))

@@ -50,7 +50,8 @@ class Scaled(Plan):
         error = self._coefficient_error(walk, value)
         if self.vanishing is None or status is Status.INTERRUPTED:
             return Arrival(theta, status, error)
-        least, unknown = self._least_norm(theta, value), not self.vanishing.known
+        least = self._least_norm(self.vanishing, theta, value)
+        unknown = not self.vanishing.known
         if least is None:
             theta, unknown = walk.at(end.k), True
         else:
@@ -59,18 +60,20 @@ class Scaled(Plan):
             return Arrival(theta, Status.MAX_ITER, error, Reason.DEPENDENCE_UNKNOWN)
         return Arrival(theta, judged(status, error), error)
 
-    def _least_norm(self, theta: np.ndarray, value: np.ndarray) -> np.ndarray | None:
+    def _least_norm(
+        self, vanishing: Vanishing, theta: np.ndarray, value: np.ndarray
+    ) -> np.ndarray | None:
         """The minimiser of least raw |w|, from one with the loss `value` (t,); None: not found."""
         variance, tol, least = self.scales.variance, self.request.tol or 0.0, theta
-        if self.vanishing.any:
+        if vanishing.any:
             with np.errstate(all="ignore"):  # what overflows is seen by the loss
                 unit, worth = np.sqrt(variance), tol / SAFETY
-                least = LeastNorm.of(self.vanishing, tol, worth)(theta / unit)
+                least = LeastNorm.of(vanishing, tol, worth)(theta / unit)
                 least = None if least is None else least * unit
         if least is None:
             return None
         # What evaluating the predictions rounds away shows in the loss
-        rounding = (64 * EPS) ** 2 * self.problem.metric.square(theta)
+        rounding = (64 * EPS) ** 2 * vanishing.metric.square(theta)
         rounding += 2 * np.sqrt(rounding) * np.sqrt(value)
         slack = max(tol, 1e-14) * variance + np.minimum(rounding, 1e-6 * variance)
         reached, _ = self.problem.value_and_gradient(least)
@@ -83,7 +86,7 @@ class Scaled(Plan):
         if self.vanishing.lost:
             return np.inf
         smallest, variance = self.vanishing.smallest, self.scales.variance
-        size = np.maximum(self.problem.metric.square(walk.here.theta), variance)
+        size = np.maximum(self.vanishing.metric.square(walk.here.theta), variance)
         noise = np.sqrt(value) + np.sqrt(smallest * variance)
         return float((4 * EPS * noise / smallest / np.sqrt(size)).max())
 

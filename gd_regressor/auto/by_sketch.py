@@ -41,9 +41,11 @@ class Sketched(Plan):
     """Conjugate steps put right what the sketch does not know, as far as `tol` asks."""
 
     dependence: Dependence
+    loss: DataLoss  # that of the problem
+    tol: float  # that of the request
 
     def rules(self) -> tuple[Rule, ...]:
-        return (NearMinimum(self.request.tol / SKETCH_SAFETY * self.scales.variance),)
+        return (NearMinimum(self.tol / SKETCH_SAFETY * self.scales.variance),)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         """What is left of the coefficients' error is the tolerance's, not rounding.
@@ -57,9 +59,9 @@ class Sketched(Plan):
 
     def _least_norm(self, theta: np.ndarray) -> np.ndarray:
         """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
-        slack = max(self.request.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
-        loss = self.problem.loss  # of which gradients in single precision are no measure
-        exact = replace(loss, rows=loss.rows.in_precision(np.float64))
+        slack = max(self.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
+        # Gradients in single precision are no measure
+        exact = replace(self.loss, rows=self.loss.rows.in_precision(np.float64))
         problem = Smooth(exact, self.problem.metric)
         least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
         before, after = map(self.dependence.raw_norm, (theta, least))
@@ -88,6 +90,8 @@ def by_sketch(
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; none where the columns need more digits than a sketch knows."""
     tol, fit_intercept = request.tol, request.fit_intercept
+    if tol is None:  # all updates are asked for, and how good a sketch has to be is not known
+        return None, found
     height, _ = best_sketch(rows.n_rows, rows.n_columns, rows.n_targets, tol)
     moments = sketched_moments(rows, height)
     if moments is None:
@@ -121,6 +125,8 @@ def by_sketch(
         condition_number=factor.condition_number,
         rank=dependence.rank,
         dependence=dependence,
+        loss=loss,
+        tol=tol,
     )
     return plan, found
 

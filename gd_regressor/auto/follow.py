@@ -39,7 +39,7 @@ def follow_plan(
     """Descend as planned, for coefficients to be kept in this `precision`."""
     with np.errstate(over="ignore", invalid="ignore"):  # of a start, seen by what bounds divergence
         walk, variance = plan.set_out(start), plan.scales.variance
-    rules = (Diverged(variance, np.float64), *plan.rules())
+    rules = (Diverged(variance, np.dtype(np.float64)), *plan.rules())
     end = run(walk, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
     with np.errstate(over="ignore", invalid="ignore"):  # seen where coefficients are written

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, plain
+from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Status
@@ -85,8 +85,8 @@ def error_left(plan: Plan, walk: Walk) -> float:
     """
     d = len(plan.frame.scale)
     step, w = walk.here.direction[:d], plain(walk.here.theta)[:d]
-    size = np.maximum(np.vecdot(w, w, axis=0), plan.scales.variance)
-    return math.sqrt((np.vecdot(step, step, axis=0) / size).max())
+    size = np.maximum(column_products(w, w), plan.scales.variance)
+    return math.sqrt((column_products(step, step) / size).max())
 
 
 def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:

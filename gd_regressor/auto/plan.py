@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Reason, Request, Scales, Start, Status
 from gd_regressor.descent.walk import Smooth, Walk
@@ -52,7 +52,7 @@ class Plan(ABC):
         """The descent from a start, which passes over no row where all coefficients are zero."""
         loss, metric = self.problem.loss, self.problem.metric
         theta = loss.lift(metric.admissible(self.frame.from_raw(*start)))
-        known = KnownAtZero(loss, self.frame, self.at_zero)
+        known = KnownAtZero(loss, self.frame, self.at_zero, loss.doubled)
         return Walk(Smooth(known, metric), theta, self.step)
 
 
@@ -73,10 +73,11 @@ def brought_back(
     `to_the_bit` an update is made also where it changes a coefficient by a few eps. (The loss
     itself is a worse measure, on moments: its rounding is that of the coefficients' squares.)
     """
+    near = np.zeros(len(least), dtype=bool)
     for _ in range(3):
         _, gradient = problem.value_and_gradient(theta)
         step = -problem.direction(gradient)
-        near = -np.vecdot(gradient, step, axis=0) / 2 <= least
+        near = -column_products(gradient, step) / 2 <= least
         worth = to_the_bit and (np.abs(step) > EPS / 8 * np.abs(plain(theta))).any()
         if near.all() and not worth:
             break

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.doubled import EPS, column_products
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Iterate
 from gd_regressor.descent.steps import ConjugateStep, quotient
@@ -39,23 +39,23 @@ ABSENT = 1e-9
 class Variation(Quadratic):
     """v'Hv / 2, what combinations v (p, m) of columns vary by on the rows, as a loss."""
 
-    loss: Quadratic
+    loss: DataLoss
 
     doubled = False
 
     def lift(self, theta: np.ndarray) -> np.ndarray:
         return theta
 
-    def value_and_gradient(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """It (m,) and its gradient (p, m)."""
-        if not vectors.any():
-            return np.zeros(vectors.shape[1]), np.zeros_like(vectors)
-        product = self.hessian_product(vectors)
-        return np.vecdot(vectors, product, axis=0) / 2, product
+        if not theta.any():
+            return np.zeros(theta.shape[1]), np.zeros_like(theta)
+        product = self.hessian_product(theta)
+        return column_products(theta, product) / 2, product
 
-    def hessian_product(self, vectors: np.ndarray) -> np.ndarray:
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """As that of the loss."""
-        return self.loss.hessian_product(vectors)
+        return self.loss.hessian_product(direction)
 
     def lowered(self, vectors: np.ndarray, metric: Diagonal) -> Iterator[Iterate]:
         """Conjugate steps from `vectors` down to the part of them that does not vary."""
@@ -90,7 +90,9 @@ class Vanishing:
         variation, start = Variation(loss), metric.random(loss.frame.n_parameters)
         noise = max((6 * EPS) ** 2 * len(start), VANISHED**2)
         least, ritz, before, level = 1.0, Ritz(), None, noise
-        for here in variation.lowered(start, metric):
+        steps = variation.lowered(start, metric)
+        while True:
+            here = next(steps)
             size, slope, left = metric.square(here.theta)[0], here.slope[0], np.inf
             ended = before is not None and here.gradient is before.gradient
             if before is not None and here.theta is not before.theta:
@@ -127,7 +129,7 @@ class Vanishing:
         vectors: np.ndarray,
         error,
         budget: Iterator,
-        worth=0.0,
+        worth: float | np.ndarray = 0.0,
         metric: Diagonal | None = None,
     ) -> np.ndarray | None:
         """The part of each of the `vectors` (p, m) that vanishes, the orthogonal one in `metric`.
@@ -141,7 +143,7 @@ class Vanishing:
         for here, _ in zip(self.variation.lowered(vectors, metric), budget, strict=False):
             size = self.metric.square(here.theta)
             direction = self.metric.apply(here.gradient)
-            slope = np.vecdot(here.gradient, direction, axis=0)
+            slope = column_products(here.gradient, direction)
             there = slope <= (error * self.smallest) ** 2 * size
             if here.k > self.max_iter or (metric.square(here.theta) > bound).any():
                 return None

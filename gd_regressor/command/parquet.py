@@ -176,7 +176,7 @@ def _columns(source: str, schema) -> dict[str, np.ndarray | str]:
     return columns
 
 
-def _batches(files: Sequence[str], used: list[str]) -> Iterator[np.ndarray]:
+def _batches(files: Sequence[str], used: list[str]) -> Generator[np.ndarray, None, None]:
     """(m, d + 1) values of the columns used, NaN where they are missing."""
     import pyarrow.parquet
 

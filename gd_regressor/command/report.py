@@ -7,6 +7,7 @@ import textwrap
 import time
 import warnings
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, clone
@@ -175,7 +176,7 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     }
 
 
-def _textbook_rate(problem: Problem, intercept: dict[str, bool]) -> float:
+def _textbook_rate(problem: Problem, intercept: dict[str, Any]) -> float:
     """The largest power of ten at most half the stability limit, where textbooks prove descent."""
     probe = GDLinearRegressor(1e-9, max_iter=1, tol=None, **intercept)
     probe.fit(StandardScaler().fit_transform(problem.X), problem.y)

@@ -6,10 +6,13 @@ import math
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
+
+from gd_regressor.data.kinds import Columns
 
 SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
 LARGEST_SQUARE = 1e290  # the largest mean square of y: a loss has some room above it
@@ -17,7 +20,7 @@ MOST_WEIGHT = 1e100  # of rows that are added up in parts
 ROWS_AT_ONCE = 1 << 12  # when a value is looked for that is not finite
 
 
-def as_table(X, *, accept_sparse=("csr", "csc", "coo"), estimator=None):
+def as_table(X: Any, *, accept_sparse: Any = ("csr", "csc", "coo"), estimator: Any = None) -> Any:
     """X as a matrix of float64 or float32, dense or sparse, not yet known to be finite."""
     is_array = type(X) is np.ndarray and X.dtype in (np.float64, np.float32)
     if is_array and X.ndim == 2 and X.size > 0:
@@ -147,9 +150,9 @@ def finite_floats(name: str, value) -> np.ndarray:
     except (OverflowError, TypeError, ValueError):
         raise ValueError(f"{name} must be real numbers, got {reprlib.repr(value)}.") from None
     if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        at = f" at {where if len(where) > 1 else where[0]}" if where else ""
-        raise ValueError(f"{name} must be finite, got {array[where]}{at} (NaN or infinity).")
+        where = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+        at = f" at {tuple(where) if len(where) > 1 else where[0]}" if where else ""
+        raise ValueError(f"{name} must be finite, got {array[tuple(where)]}{at} (NaN or infinity).")
     return array
 
 
@@ -203,7 +206,7 @@ def check_addable(largest: float) -> None:
         )
 
 
-def check_finite(array: np.ndarray, name: str, first: int = 0) -> None:
+def check_finite(array: Columns, name: str, first: int = 0) -> None:
     """Refuse NaN and infinity. A sum shows most arrays to be free of them in no time.
 
     `first` is the number of the first row, in the table that this is a part of.

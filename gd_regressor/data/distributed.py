@@ -108,16 +108,20 @@ class DaskRows(Table[Moments]):
         # In a tree, whose shape no worker changes
         import dask
 
+        # Both are public, and not declared so
+        delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
+        compute = dask.compute  # pyright: ignore[reportPrivateImportUsage]
+
         level = [
-            dask.delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
+            delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
             for number, part in enumerate(self.delayed)
         ]
-        join = dask.delayed(_added, pure=False)
+        join = delayed(_added, pure=False)
         while len(level) > 1:
             pairs = [join(add, *level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
             level = pairs + level[len(level) - len(level) % 2 :]
         try:
-            return dask.compute(level[0])[0]
+            return compute(level[0])[0]
         except (ValueError, KeyboardInterrupt):
             raise
         except Exception as error:
@@ -154,7 +158,7 @@ def _added(add, a, b) -> Any:
     return add(a, b)
 
 
-def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows]) -> DaskRows:
+def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) -> DaskRows:
     """The table of Dask arrays or data frames; `rows_of_block` makes rows of their blocks."""
     check_columns(X)
     columns = _blocks(X, "X")
@@ -205,10 +209,10 @@ def _blocks(data, name: str) -> list:
 
 
 def _same_rows(X, data) -> bool:
-    both = [getattr(a, "chunks", None) for a in (X, data)]
-    if None in both:
+    mine, others = (getattr(a, "chunks", None) for a in (X, data))
+    if mine is None or others is None:
         return True  # data frames: partitions are compared by their number
-    return both[0][0] == both[1][0] or any(np.isnan(c[0]).any() for c in both)
+    return mine[0] == others[0] or any(np.isnan(c[0]).any() for c in (mine, others))
 
 
 def _rechunked(data, X, name: str):

@@ -191,7 +191,7 @@ def _numbers(table, name: str, number: int) -> np.ndarray:
 
 
 def rows_of(
-    X: np.ndarray,
+    X: Any,
     y: np.ndarray,
     sample_weight,
     *,
@@ -233,9 +233,9 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
         check_finite(X, "X")
     if hidden:
         check_finite(y, "y")
+    if weights is not None:
         if not weights.any():
             return None
-    if weights is not None:
         check_addable(weights.max())
     X = SparseColumns.of(X, weights) if issparse(X) else X
     return Rows(X, y.reshape(len(y), -1), weights)

@@ -45,5 +45,9 @@ NamedTable = ArrowStreamLike | DatasetLike
 Chunk = tuple[MatrixLike, ArrayLike] | tuple[MatrixLike, ArrayLike, ArrayLike | None]
 Batches = Iterable[Chunk] | NamedTable | Iterable[NamedTable]
 
+# Columns of a table: an array, or SparseColumns. Any, because no checker can follow what
+# `Rows.is_sparse` tells
+Columns = Any
+
 Floats = NDArray[np.floating[Any]]  # float32 where X is, else float64
 Integers = int | np.integer[Any] | Sequence[int] | NDArray[np.integer[Any]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,7 +23,7 @@ from gd_regressor.data.checks import (
     checked_weights,
     largest_target,
 )
-from gd_regressor.data.kinds import MatrixLike
+from gd_regressor.data.kinds import Columns, MatrixLike
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import WIDE, Rows, Table, add_each
@@ -147,14 +147,14 @@ class Moments:
         ValueError
             If X, y or a weight is not finite, or the lengths differ.
         """
-        X, y = as_table(X), as_targets(y)
-        check_consistent_length(X, y)
-        check_finite(X, "X")
-        weights, unit = checked_weights(sample_weight, len(y))
+        table, targets = as_table(X), as_targets(y)
+        check_consistent_length(table, targets)
+        check_finite(table, "X")
+        weights, unit = checked_weights(sample_weight, len(targets))
         check_addable(unit)
-        check_targets(y, weights)
-        X = SparseColumns.of(X, weights) if issparse(X) else X
-        rows = Rows(X, y.reshape(len(y), -1), weights, unit=unit)
+        check_targets(targets, weights)
+        table = SparseColumns.of(table, weights) if issparse(table) else table
+        rows = Rows(table, targets.reshape(len(targets), -1), weights, unit=unit)
         return cls.of_rows(rows, precise=True).times(unit)
 
     @classmethod
@@ -170,7 +170,8 @@ class Moments:
         """
         if rows.known is not None and not precise:
             return rows.known
-        moments = sums_of(rows, precise=precise)
+        # None only where no row has weight, which is refused where a table is made
+        moments: Any = sums_of(rows, precise=precise)
         check_squares_in(moments, rows)
         return moments
 
@@ -428,7 +429,7 @@ def _mean(rows: np.ndarray) -> np.ndarray:
     return first + (rows - first).sum(axis=0) / len(rows)
 
 
-def _far(moments: Moments, x: np.ndarray | SparseColumns) -> np.ndarray:
+def _far(moments: Moments, x: Columns) -> np.ndarray:
     """(d,): which columns have their mean far from their origin."""
     far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
     if isinstance(x, SparseColumns):  # the others stay at zero

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -20,8 +21,8 @@ class Products:
     """Sums over rows: the first row and column are those of the ones."""
 
     # (1 + d + t, 1 + d + t), without the rows of the targets where these are more than the columns;
-    # of type Doubled where asked
-    sums: np.ndarray | Doubled
+    # an array, or Doubled where asked
+    sums: Any
     yy: np.ndarray  # (t,)
     n_rows: int
 
@@ -49,6 +50,8 @@ def products_of(
     d, t = len(origin), len(target_origin)
     # A symmetric product costs half, unless the targets with each other are most of it
     height = 1 + d + t if t <= d or precise else 1 + d
+    sums: Any
+    whole: Any  # of sparse columns, or of dense ones
     sums, yy, n_rows, table = np.zeros((height, 1 + d + t)), np.zeros(t), 0, np.empty((0, 0))
     sums = Doubled(sums, np.zeros_like(sums)) if precise else sums
     for x, y, s in blocks:
@@ -94,13 +97,13 @@ def _exact(table: _Sparse, m: int) -> Doubled:
     return Doubled.of(leading.T @ leading, across + across.T + rest.T @ rest)
 
 
-def _split(table: np.ndarray | _Sparse, m: int):
+def _split(table: Any, m: int) -> tuple[Any, Any]:
     """The bits of each entry of which products of m rows are exact, and the rest."""
     leading = _leading(table, bits_of(m))
     return leading, table - leading
 
 
-def _leading(table, bits: int):
+def _leading(table: Any, bits: int) -> Any:
     """Each entry rounded to `bits` bits below the largest of its column."""
     if isinstance(table, _Sparse):
         return table.leading(bits)

@@ -108,4 +108,4 @@ class Root:
 
 def merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """R of the rows of two of them."""
-    return np.linalg.qr(np.vstack([a, b]), mode="r")
+    return np.asarray(np.linalg.qr(np.vstack([a, b]), mode="r"))

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from gd_regressor.arithmetic.cached import cached_property
+from gd_regressor.data.kinds import Columns
 
 # A column stored in at least this share of the rows is kept dense: it can then be centred entry by
 # entry. In any other the square of the mean is at most 9 variances, and centring the products
@@ -95,7 +96,7 @@ class SparseColumns:
         array[:, self.where] = self.dense
         return array
 
-    def moved(self, shift: np.ndarray) -> SparseColumns | np.ndarray:
+    def moved(self, shift: np.ndarray) -> Columns:
         """Without `shift` (d,); dense, where that is not zero in sparse columns."""
         if shift.any() and np.delete(shift, self.where).any():
             return self.toarray() - shift

@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Generic, TypeVar, final
+from typing import Any, Generic, Self, TypeVar, final
 
 import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.threads import summed
+from gd_regressor.data.kinds import Columns
 from gd_regressor.data.sparse import SparseColumns
 
 # A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
@@ -30,7 +31,7 @@ SPARSEST = 32
 SMALL = 1 << 20
 
 # A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
-Block = tuple["np.ndarray | SparseColumns", np.ndarray, "np.ndarray | None"]
+Block = tuple[Columns, np.ndarray, "np.ndarray | None"]
 Known = TypeVar("Known")  # the moments of all rows, whose room stands above this one
 
 
@@ -121,7 +122,7 @@ class Table(ABC, Generic[Known]):
         """The same targets and weights beside no columns."""
 
     @abstractmethod
-    def with_targets(self, make: Callable[[Rows], np.ndarray]) -> Table:
+    def with_targets(self, make: Callable[[Rows], np.ndarray]) -> Self:
         """The same columns and weights beside targets `make(rows)` (m, t).
 
         `make` gets all rows where they are in memory, else each block on the machine that has it,
@@ -129,7 +130,7 @@ class Table(ABC, Generic[Known]):
         """
 
     @abstractmethod
-    def in_precision(self, dtype) -> Table:
+    def in_precision(self, dtype) -> Self:
         """The same rows, with products made in `dtype`."""
 
     @abstractmethod
@@ -149,7 +150,7 @@ class Table(ABC, Generic[Known]):
 class Rows(Table[Known]):
     """A table in memory, read in blocks: X (n, d), y (n, t), weights (n,) or None."""
 
-    X: np.ndarray | SparseColumns
+    X: Columns
     y: np.ndarray
     weights: np.ndarray | None = None
     dtype: Any = np.float64  # of the columns in blocks: what products are made in

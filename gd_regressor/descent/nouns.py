@@ -119,8 +119,12 @@ class Observer(ABC):
 class Path(ABC):
     """All iterates of one descent, made by walking or known in closed form."""
 
-    stride: int = 1  # how many updates a run may look at in one go
     gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
+
+    @property
+    def stride(self) -> int:
+        """How many updates a run may look at in one go."""
+        return 1
 
     @abstractmethod
     def at(self, k: int) -> Point:

@@ -7,7 +7,7 @@ from enum import Enum
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import Point
+from gd_regressor.arithmetic.doubled import Point, column_products
 
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
@@ -75,7 +75,7 @@ class Iterate:
     @property
     def slope(self) -> np.ndarray:
         """(t,): <g, Pg>, what a step along the direction lowers F by at first."""
-        return np.vecdot(self.gradient, self.direction, axis=0)
+        return column_products(self.gradient, self.direction)
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ class Result:
     curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
     max_learning_rate: float | None = None  # the stability limit, likewise
     condition_number: float | None = None  # of the scaled columns; None where it played no part
-    coef_error: float | None = None  # estimated relative error of the coefficients, likewise
+    coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
     rank: int | None = None  # of the centred columns, likewise
     metric: str | None = None  # where the metric came from, likewise
     gap_is_exact: bool = False  # else gaps are lower bounds

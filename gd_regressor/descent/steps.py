@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, Point
+from gd_regressor.arithmetic.doubled import EPS, Point, column_products
 from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate
 
@@ -109,7 +109,7 @@ def _stepped(state: Conjugate, here: Iterate, moving: np.ndarray, problem: Probl
     slope = here.slope
     direction = here.direction + quotient(slope, state.slope) * state.direction
     product = problem.hessian_product(direction)
-    rate = moving * quotient(slope, np.vecdot(direction, product, axis=0))
+    rate = moving * quotient(slope, column_products(direction, product))
     theta = here.theta - rate * direction
     state = replace(state, direction=direction, slope=slope)
     if (slope < state.worn).any():

@@ -119,9 +119,9 @@ class Flattening(Rule):
     def start(self, records: Records) -> np.ndarray:
         return records.decreases[:0]
 
-    def look(self, records: Records, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        decreases = np.concatenate([before, records.decreases])
-        ends = [self._flat(decreases[: k + 1]) for k in range(len(before), len(decreases))]
+    def look(self, records: Records, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        decreases = np.concatenate([state, records.decreases])  # the state: those before
+        ends = [self._flat(decreases[: k + 1]) for k in range(len(state), len(decreases))]
         return np.array(ends), decreases
 
     def _flat(self, decreases: np.ndarray) -> bool:

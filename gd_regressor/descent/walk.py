@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import Point, plain
+from gd_regressor.arithmetic.doubled import Point, column_products, plain
 from gd_regressor.descent.nouns import Metric, Path, Problem, Quadratic, Step
 from gd_regressor.descent.records import Iterate, Records
 
@@ -70,7 +70,7 @@ class Walk(Path):
             # The trapezium rule is exact on a quadratic, and free of the rounding of F
             slopes = before.gradient + here.gradient
             moved = plain(before.theta - here.theta)
-            decrease = np.vecdot(slopes, moved, axis=0) / 2
+            decrease = column_products(slopes, moved) / 2
             self.here = here
             self._known.append(self._record(here, decrease))
 
@@ -83,7 +83,7 @@ class Walk(Path):
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         thetas: list = [None] * len(ks)
         for i in np.argsort(ks, kind="stable"):
-            thetas[i] = plain(self.at(ks[i]))
+            thetas[i] = plain(self.at(int(ks[i])))
         return np.array(thetas), np.array([self._known[k].losses[0] for k in ks])
 
     def records(self, first: int, last: int) -> Records:
@@ -106,7 +106,11 @@ class Moved(Path):
 
     def __init__(self, path: Path, start: np.ndarray) -> None:
         self._path, self._start = path, start
-        self.stride, self.gap_is_exact = path.stride, path.gap_is_exact
+        self.gap_is_exact = path.gap_is_exact
+
+    @property
+    def stride(self) -> int:
+        return self._path.stride
 
     def at(self, k: int) -> Point:
         return self._start + self._path.at(k)

@@ -51,9 +51,9 @@ def divergence_advice(
 
 def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
     """One warning at most, here and nowhere else, for the caller of the caller."""
-    limit = result.max_learning_rate
-    if asked.step is not None and limit is not None and asked.step.rate >= limit:
-        advice = divergence_advice(asked.step.rate, limit, result.curvature, columns)
+    limit, steepest, step = result.max_learning_rate, result.curvature, asked.step
+    if step and steepest and limit is not None and step.rate >= limit:
+        advice = divergence_advice(step.rate, limit, steepest, columns)
         text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         warnings.warn(text, DivergenceWarning, stacklevel=4)
     elif (text := _advice(result, asked)) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from scipy.sparse import issparse
@@ -42,7 +42,7 @@ def _passes_over_all(asked: Asked, n: int, d: int) -> bool:
     return n > d and not is_small(n * d) and closed_form_pays(n, d, asked.request.max_iter)
 
 
-def _validated(model: Any, X, y, reset=True):
+def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:
     """X and y as arrays, not yet known to be finite."""
     if _is_ready(X, (2,)) and y is not None and reset:
         # What validate_data would do, which takes a tenth of a small fit to find it out
@@ -83,11 +83,11 @@ def _check_names(model: Any, names: list[str]) -> None:
         )
 
 
-def _is_ready(value, ndims):
+def _is_ready(value: Any, ndims: tuple[int, ...]) -> TypeGuard[np.ndarray]:
     """Whether nothing needs conversion, which check_array takes as long as a small fit to find.
 
     Numbers of other kinds on disk are converted block by block, never all at once.
     """
     is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
-    on_disk = isinstance(value, np.memmap) and value.dtype.kind in "fiub"
+    on_disk = isinstance(value, np.memmap) and np.dtype(value.dtype).kind in "fiub"
     return (is_array or on_disk) and value.ndim in ndims and value.size > 0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.table import Table
+from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.records import Result, Start
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
@@ -29,7 +30,8 @@ def fit_table(table: Table, start: Start, asked: Asked) -> Result:
         if table.is_elsewhere:
             kept = Stream.of_table(table, 2)
             return kept.follow_textbook(step, start, request, observers)
-        return follow_textbook(table, step, start, request, observers)
+        # What is not elsewhere is in memory, or mapped into it
+        return follow_textbook(cast(Rows, table), step, start, request, observers)
 
     return _with_limit(follow, table, asked)
 

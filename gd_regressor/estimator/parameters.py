@@ -95,7 +95,7 @@ def check_word(name: str, value, words: tuple[str, ...]) -> None:
 
 def check_integer(name: str, value, least: int) -> None:
     """Refuse what is no integer >= `least`."""
-    if not (_is_real(value) and isinstance(value, (int, numbers.Integral)) and value >= least):
+    if not (_is_real(value) and isinstance(value, (int, numbers.Integral)) and int(value) >= least):
         raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
 
 

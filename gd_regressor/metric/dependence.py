@@ -8,7 +8,7 @@ import numpy as np
 from scipy.linalg import qr_multiply, solve_triangular
 
 from gd_regressor.arithmetic.cached import cached_property
-from gd_regressor.arithmetic.doubled import EPS, Point, plain
+from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.on_rows import Frame
@@ -98,6 +98,7 @@ def vanishing(factor: Factor, loss: Quadratic, frame: Frame) -> tuple[np.ndarray
         return np.zeros((p, 0)), factor.condition_number
     vectors = combinations(factor, p)
     vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
+    null = np.zeros(vectors.shape[1], dtype=bool)
     for _ in range(4):
         product = loss.hessian_product(vectors)
         null = _vanish(vectors, product, d)
@@ -152,8 +153,8 @@ def _cleaned(factor: Factor, vectors: np.ndarray, rounding: float) -> np.ndarray
 
 def _vanish(vectors: np.ndarray, product: np.ndarray, d: int) -> np.ndarray:
     """(m,): which combinations (p, m) of d columns are rounding, with their Hessian `product`."""
-    size = np.vecdot(vectors, vectors, axis=0)
-    return np.vecdot(vectors, product, axis=0) <= _noise(d) ** 2 * size
+    size = column_products(vectors, vectors)
+    return column_products(vectors, product) <= _noise(d) ** 2 * size
 
 
 def _noise(d: int) -> float:

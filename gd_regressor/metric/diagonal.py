@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gd_regressor.arithmetic.doubled import column_products
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import ColumnMoments
 from gd_regressor.descent.nouns import Metric
@@ -68,7 +69,7 @@ class Diagonal(Metric):
         """(m,): a' P^-1 b / 2 for each column of `a` and `b` (p, m)."""
         d = len(self.scale)
         product = np.einsum("ij,i,ij->j", a[:d], self.curvature, b[:d])
-        return product + np.vecdot(a[d:], b[d:], axis=0)
+        return product + column_products(a[d:], b[d:])
 
     def square(self, vectors: np.ndarray) -> np.ndarray:
         """(m,): the squares of `vectors` (p, m) in this product."""

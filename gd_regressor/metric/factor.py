@@ -101,7 +101,7 @@ class Factor(Metric):
         n_blocks = rows.n_rows / rows.block_rows
         noise = 4 * EPS * np.sqrt(d * (1 + n_blocks)) * pivots.max(initial=0)
         rank = int((pivots > noise).sum())
-        constant = ~root.any(axis=0)
+        constant = np.logical_not(root.any(axis=0))
         pivots = kept[order[:rank]]
         root = q[:, :rank].T @ root
         root[:, pivots] = upper[:rank, :rank]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial, reduce
+from typing import TypeVar
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
@@ -13,6 +14,7 @@ from gd_regressor.arithmetic.doubled import (
     STRIP,
     Doubled,
     Point,
+    column_products,
     exact_sums,
     plain,
     residual,
@@ -25,6 +27,8 @@ from gd_regressor.data.moments import ColumnMoments, Moments
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Curvature, Scales
+
+AnyTable = TypeVar("AnyTable", bound=Table)
 
 # Doubled arithmetic makes some ten arrays of the size of a block
 DOUBLED_ENTRIES = 1 << 16
@@ -100,7 +104,7 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     return Scales(np.where(variance == 0, 1.0, variance), square)
 
 
-def residual_rows(rows: Table, w: np.ndarray, b: np.ndarray) -> Table:
+def residual_rows(rows: AnyTable, w: np.ndarray, b: np.ndarray) -> AnyTable:
     """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
 
     In doubled precision: a start may be so good that the residual is tiny beside y.
@@ -361,7 +365,7 @@ class MomentLoss(Quadratic):
             return zero.value_and_gradient(b, gradient)
         change = zero.slope + self.hessian @ w
         gradient[: len(w)] = change
-        value = zero.value + np.vecdot(w, zero.slope + change, axis=0) / 2 + b**2
+        value = zero.value + column_products(w, zero.slope + change) / 2 + b**2
         return np.maximum(value, 0.0), gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
@@ -445,10 +449,7 @@ class KnownAtZero(Quadratic):
     loss: Quadratic
     frame: Frame
     at_zero: AtZero
-
-    @property
-    def doubled(self) -> bool:
-        return self.loss.doubled
+    doubled: bool  # as the loss
 
     def lift(self, theta: np.ndarray) -> Point:
         return self.loss.lift(theta)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import Doubled, Point, parts, plain, two_sum
+from gd_regressor.arithmetic.doubled import Doubled, Point, column_products, parts, plain, two_sum
 from gd_regressor.arithmetic.slices import bits_of
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.table import Rows, Table, add_each
@@ -111,7 +112,8 @@ class _Pass:
 
     def sums(self, part: Rows) -> list:
         """The sums over a part of the rows: squares (t,), and products with columns (d + 1, t)."""
-        cuts, total = self.cuts[:-1], None
+        cuts = self.cuts[:-1]
+        total: Any = None
         for x, y, s in part.blocks(self.height):
             if s is not None:
                 here = self._of_weighted(x, y, s[:, None])
@@ -124,12 +126,13 @@ class _Pass:
         return total
 
     def _of_block(self, cuts: np.ndarray, x: np.ndarray, y: np.ndarray) -> list:
-        d, centred = x.shape[1], self.centre is not None
-        x, below = two_sum(x, -self.centre) if centred else (x, None)
+        d, below = x.shape[1], None
+        if self.centre is not None:
+            x, below = two_sum(x, -self.centre)
         first = x + cuts
         first -= cuts
         second = x - first
-        if centred:
+        if below is not None:
             second += below
         most = product(first, self.lead[:d])
         most += self.lead[d]
@@ -145,7 +148,7 @@ class _Pass:
         below[:d] = product(first.T, rest)
         below[:d] += product(second.T, whole)
         np.add.reduce(rest, out=below[d])
-        return [np.vecdot(whole, whole, axis=0), Doubled(sums, below)]
+        return [column_products(whole, whole), Doubled(sums, below)]
 
     def _of_weighted(self, x: np.ndarray, y: np.ndarray, s: np.ndarray) -> list:
         """The same for rows times powers of two near the roots of their weights, of like size."""
@@ -164,7 +167,7 @@ class _Pass:
         whole, lead, rest = self._cut(weighted.high, weighted.low)
         low = product(first.T, rest)
         low += product(second.T, whole)
-        squares = np.vecdot(whole, residual + error, axis=0)
+        squares = column_products(whole, residual + error)
         return [squares, Doubled(product(first.T, lead), low)]
 
     def _cut(self, high: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -89,10 +89,13 @@ class LossCurveDisplay:
         marker = "o" if len(losses) <= 30 else None
         (self.line_,) = ax.plot(losses, **{"marker": marker, "markersize": 4, **kwargs})
         ax.set(xlabel="Updates", ylabel="Mean squared error")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        # Of any locator no parameter is declared; these axes have one that knows this
+        ax.xaxis.get_major_locator().set_params(integer=True)  # pyright: ignore[reportCallIssue]
         if log_scale:
             ax.set_yscale("log")
-        self.ax_, self.figure_ = ax, ax.figure
+        self.ax_ = ax
+        # Of axes in a subfigure it would be that, which declares less
+        self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +40,9 @@ SUSPECT = 1e-13
 class Stream:
     """What is known of the rows of a stream: as much after a billion of them as after the first."""
 
-    statistic: Moments | Root
-    null_space: NullSpace | None  # None with a Root, which knows it
+    # Any, because no checker can follow what `keeps` tells
+    statistic: Any  # Moments or a Root
+    null_space: Any  # a NullSpace beside moments; None with a Root, which knows it
     precision: np.dtype  # of the columns
     y_ndim: int
     n_batches: int = 1
@@ -100,8 +102,8 @@ class Stream:
         """Entries of what is kept."""
         return self.n_columns**2
 
-    def check_like(self, more: Rows | Stream, name: str, y_ndim: int | None = None) -> None:
-        """Refuse what has not the same columns and targets."""
+    def check_like(self, more: Any, name: str, y_ndim: int | None = None) -> None:
+        """Refuse rows, or another stream, that have not the same columns and targets."""
         y_ndim = more.y_ndim if y_ndim is None else y_ndim
         mine = self.n_columns, self.n_targets, self.y_ndim
         if (more.n_columns, more.n_targets, y_ndim) != mine:
@@ -181,7 +183,7 @@ class Stream:
         with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
             kept = result.coef.astype(self.precision).astype(np.float64)
             intercept = result.intercept + target_centre - kept @ centre
-        error = max(result.coef_error, self.statistic.noise * result.condition_number)
+        error = max(result.coef_error, self.statistic.noise * (result.condition_number or np.inf))
         result = replace(result, intercept=intercept, coef_error=error)
         return replace(result, status=judged(result.status, error))
 
@@ -220,7 +222,7 @@ class Stream:
         """Why digits of the coefficients are lost, where they are."""
         if result.status is not Status.ILL_CONDITIONED:
             return result.reason
-        finite = result.condition_number < np.inf
+        finite = result.condition_number != np.inf
         return Reason.FORGOTTEN if self.has_forgotten and finite else Reason.KEPT_MOMENTS
 
     def _plan(self, request: Request) -> Newton:

@@ -54,7 +54,7 @@ def _residuals(rows: Rows, start: Start) -> Rows:
         weights = rows.weights[:, None]
         squares = np.where(weights > 0, weights * squares, 0.0)
     loss = squares.sum(axis=0) / rows.total_weight
-    divergence_bound(loss, np.ones(1), np.float64)
+    divergence_bound(loss, np.ones(1), np.dtype(np.float64))
     return left
 
 
