@@ -14,10 +14,11 @@ from gd_regressor.data.table import Rows, add_each
 # Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
 # columns: should all that matters lie in one stretch, its own sketch still spans the columns
 MOST_STRETCHES, LEAST_HEIGHT = 8, 3
-# Columns further from zero than their range are centred before they are sketched: afterwards it
-# would cost the digits that a metric needs. Where it turns out that the square of a mean is OFF
-# variances or more, another rung is for the table.
+# Columns further from zero than their range are centred. Where it turns out that the square of a
+# mean is OFF variances or more, another rung is for the table.
 FAR, OFF = 1.0, 1e2
+# Errors of this share of a column's range do not change what a metric is good for
+UNSEEN = 2.0**-18
 # Sums of squares in single precision between these have neither overflown nor vanished
 SINGLE = 1e-30, 1e35
 
@@ -33,12 +34,12 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
     of range 1. None where these have lost too many, or squares leave the range of floats.
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.n_columns), 2), MOST_STRETCHES)
-    exact, (origin, unit) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
+    exact, (origin, unit, near) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
     origins = origin.astype(rows.precision), exact.target_means
 
     def stretch(part):
         with np.errstate(over="ignore", invalid="ignore"):  # seen by _in_range
-            return _products(_embedded(part, origins, height // stretches), unit)
+            return _products(_embedded(part, origins, height // stretches, near), unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = rows.total(stretch, add_each, stretches)
@@ -56,26 +57,36 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """(d,) near the means, if that is far from zero in some column; (d,) powers of two: ranges."""
+def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
+    """(d,) near the means, if that is far from zero in some column; (d,) powers of two: ranges.
+
+    And whether these origins are so near to zero that they can be taken out of the sketch.
+    """
     some = slice(None, None, -(-rows.n_rows // 256))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
     s = None if rows.weights is None else rows.weights[some]
     s = s if s is not None and s.any() else None
     spread = np.abs(x - x[0]).max(axis=0)
-    spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
     origin = origin_of(x, y, s, FAR)[: x.shape[1]]
-    return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023))
+    # Of a constant column only the difference from its origin is exactly zero
+    near = bool((np.abs(origin) * np.finfo(rows.precision).eps <= UNSEEN * spread).all())
+    spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
+    return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023)), near
 
 
-def _embedded(rows: Rows, origins, height: int) -> list[np.ndarray]:
+def _embedded(rows: Rows, origins, height: int, near: bool) -> list[np.ndarray]:
     """S1 (height,), SX (height, d) and Sy (height, t) for a random S, without the origins."""
     random = np.random.default_rng(rows.first)  # the same bits every time
     ready = rows.X.flags.c_contiguous and rows.X.dtype == rows.precision
-    as_they_are = ready and not origins[0].any()
-    if as_they_are:  # at once, without a copy of the rows
-        everything = slice(0, rows.n_rows)
-        return _added(rows, everything, origins, *_drawn(rows.n_rows, height, random))
+    if ready and near:  # at once, without a copy of the rows: S(X - 1 origin') = SX - S1 origin'
+        everything, nothing = slice(0, rows.n_rows), np.zeros_like(origins[0])
+        drawn = _drawn(rows.n_rows, height, random)
+        ones, x, y = _added(rows, everything, (nothing, origins[1]), *drawn)
+        if origins[0].any():
+            for first in range(0, len(x), rows.block_rows):  # less memory than all at once
+                block = slice(first, first + rows.block_rows)
+                x[block] -= np.multiply.outer(ones[block].astype(x.dtype), origins[0])
+        return [ones, x, y]
     shapes = (height,), (height, rows.n_columns), (height, rows.n_targets)
     sketch = [np.zeros(shape, dtype=rows.precision) for shape in shapes]
     for span in rows.spans():
@@ -108,8 +119,7 @@ def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
     ones, x, y = sketch
     sketch.clear()  # the largest arrays of a fit: no copy is kept longer than it is needed
     x1, xy = product(x.T, ones.astype(x.dtype)), product(x.T, y)
-    x /= unit.astype(x.dtype)
-    x = x.astype(np.float32, copy=False)
+    x = np.divide(x, unit, out=np.empty(x.shape, np.float32), casting="same_kind")
     parts = ones @ ones, x1, y.T @ ones, product(x.T, x), xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
 

@@ -127,14 +127,15 @@ def _no_targets(rows: Rows, count: int) -> np.ndarray:
     return np.broadcast_to(0.0, (rows.n_rows, count))
 
 
-# Columns whose means are within this many deviations of zero need not be centred in each block
+# Columns whose means are within this many deviations of zero cost no digits where the blocks are
+# left as they are and the products are centred afterwards
 NEAR = 4.0
 
 
-def shift_of(frame: Frame) -> np.ndarray | None:
+def shift_of(frame: Frame, near: float = NEAR) -> np.ndarray | None:
     """What the columns of a block have to be moved by: nothing where all are near zero."""
-    near = (np.abs(frame.centre) <= NEAR * frame.scale).all()
-    return np.zeros_like(frame.centre) if near else None
+    as_they_are = (np.abs(frame.centre) <= near * frame.scale).all()
+    return np.zeros_like(frame.centre) if as_they_are else None
 
 
 def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:
@@ -148,9 +149,9 @@ def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:
 class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
 
-    Each method passes over the rows once. A block is centred, used twice while it is in cache
-    and forgotten: centring the products afterwards instead would cost the digits that the
-    offset has.
+    Each method passes over the rows once. Where columns are near zero, the products of a block are
+    centred; further away that would cost the digits that the offset has, and the block is centred,
+    used twice while it is in cache and forgotten.
     """
 
     rows: Table
