@@ -23,6 +23,10 @@ from gd_regressor.objective.on_rows import (
 # Doubled precision pays above these condition numbers, in large tables and in small ones. Sums
 # over many rows in working precision lose more digits than a QR factorisation.
 WELL_CONDITIONED, DOUBLED_FROM = 100.0, 50.0
+# Moments of columns that have their means within AWAY ranges of zero need no copy of the rows. They
+# lose the digits of the means' squares, in variances; where these times the square of the condition
+# number are more than LOST, they are made again about the means
+AWAY, LOST = 4.0, 1e5
 # Of up to FEW_DROPPED columns we find in doubled precision what they depend on, and of more where
 # that is no more work than a pass over so many entries: more would take longer than all else
 FEW_DROPPED, MOST_ENTRIES = 8, 1 << 24
@@ -44,8 +48,7 @@ class Findings:
     @classmethod
     def of(cls, rows: Table, fit_intercept: bool) -> Findings:
         """From one pass over the rows, and more where columns may depend on each other."""
-        moments = Moments.of_rows(rows)
-        factor = Factor.of(moments, about_mean=fit_intercept)
+        moments, factor = _moments(rows, fit_intercept)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
         working = DataLoss(rows, frame, _shift(rows, frame))
@@ -61,6 +64,21 @@ class Findings:
         noise = NULL_NOISE if judge.doubled else noise
         dependence = Dependence(factor, vectors, condition, noise)
         return cls(moments, factor, frame, dependence, loss, lossy)
+
+
+def _moments(rows: Table, fit_intercept: bool) -> tuple[Moments, Factor]:
+    """The moments and what is factored of them, from another pass where the first lost digits."""
+    if rows.is_small:
+        moments = Moments.of_rows(rows)
+        return moments, Factor.of(moments, about_mean=fit_intercept)
+    moments = Moments.of_rows(rows, far=AWAY)
+    factor = Factor.of(moments, about_mean=fit_intercept)
+    scatter, square = moments.xx.diagonal(), moments.weight * moments.mean**2
+    lost = np.divide(square, scatter, out=np.zeros_like(square), where=scatter > 0)
+    if rows.known is not None or lost.max(initial=0.0) * factor.condition_number**2 <= LOST:
+        return moments, factor
+    moments = Moments.of_rows(rows)
+    return moments, Factor.of(moments, about_mean=fit_intercept)
 
 
 def _shift(rows: Table, frame: Frame) -> np.ndarray | None:

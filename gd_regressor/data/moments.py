@@ -39,6 +39,8 @@ TINY, HUGE = 1e-120, 1e120
 WIDEST = 8e307  # differences of columns from their origins
 # Rows to find an origin from
 SAMPLED = 256
+# Columns that have their means within so many ranges of zero need no origin, and cost few digits
+NO_ORIGIN = 0.5
 # An origin whose square is this many variances from the mean costs four digits
 FAR = 1e4
 # Variances of targets between these need no look at the values
@@ -158,7 +160,9 @@ class Moments:
         return cls.of_rows(rows, precise=True).times(unit)
 
     @classmethod
-    def of_rows(cls, rows: Table[Moments], *, precise: bool = False) -> Moments:
+    def of_rows(
+        cls, rows: Table[Moments], *, precise: bool = False, far: float = NO_ORIGIN
+    ) -> Moments:
         """The moments of a table, in one pass.
 
         Parameters
@@ -167,11 +171,15 @@ class Moments:
             The validated table.
         precise : bool, default=False
             Whether in twice the working precision, which takes four times as long.
+        far : float, default=0.5
+            Columns that have their means within so many ranges of zero are not moved before they
+            are multiplied. Their products lose the digits of the mean's square, in variances.
+            Where no column is moved, blocks need no copy.
         """
         if rows.known is not None and not precise:
             return rows.known
         # None only where no row has weight, which is refused where a table is made
-        moments: Any = sums_of(rows, precise=precise)
+        moments: Any = sums_of(rows, precise=precise, far=far)
         check_squares_in(moments, rows)
         return moments
 
@@ -302,11 +310,11 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
-def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
+def sums_of(rows: Table, *, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
     """Moments of targets of any size; None where no row has weight."""
     # Sums in twice the precision are too large to have many of them at once
     few = 2 if precise and rows.n_columns > WIDE else 0
-    return rows.total(partial(_of_part, precise=precise), stretches=few)
+    return rows.total(partial(_of_part, precise=precise, far=far), stretches=few)
 
 
 def check_squares_in(moments: Moments, rows: Table) -> None:
@@ -324,11 +332,11 @@ def _largest_target(rows: Rows) -> float:
     return largest_target(rows.y, rows.weights, rows.first)
 
 
-def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
+def _of_part(rows: Rows, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
     total = None
     for part in rows.parts(height):
-        moments = _of_group(part, precise)
+        moments = _of_group(part, precise, far)
         if moments is not None:  # all weights of a part may be zero
             total = moments if total is None else total + moments
     return total
@@ -401,7 +409,7 @@ def _blocks(rows: Rows):
     return rows.blocks()
 
 
-def _of_group(rows: Rows, precise: bool) -> Moments | None:
+def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
     blocks = _blocks(rows)
     start = next(blocks, None)
     if start is None:
@@ -410,12 +418,12 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
         x, y, s = start
         # Of few rows the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
-        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
+        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start, far)
         scale = np.ones(len(origin))
         moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
-        if not few and (far := _far(moments, x)).any():
+        if not few and (away := _far(moments, x)).any():
             # The first rows, or those of little weight, are far from the others
-            origin = np.where(far, origin + moments.mean, origin)
+            origin = np.where(away, origin + moments.mean, origin)
             moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
     scatter = moments.xx.diagonal()
     if not scatter.size or (scatter.min() > TINY and scatter.max() < HUGE):
@@ -461,12 +469,12 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
     return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
 
 
-def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
+def _origins(x, y, s, far: float = NO_ORIGIN) -> tuple[np.ndarray, np.ndarray]:
     """(d,) and (t,): values near the means, zero for sparse columns."""
     if not isinstance(x, SparseColumns):
-        near, d = origin_of(x, y, s, far=0.5), x.shape[1]
+        near, d = origin_of(x, y, s, far), x.shape[1]
         return near[:d], near[d:]
-    near, origin = origin_of(x.dense, y, s, far=0.5), np.zeros(x.shape[1])
+    near, origin = origin_of(x.dense, y, s, far), np.zeros(x.shape[1])
     origin[x.where] = near[: x.where.size]
     return origin, near[x.where.size :]
 

@@ -15,6 +15,9 @@ from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import Block
 
+# So few vectors are multiplied by a block one by one: BLAS does that faster than with all at once
+ONE_BY_ONE = 2
+
 
 @dataclass(frozen=True)
 class Products:
@@ -48,6 +51,8 @@ def products_of(
 ) -> Products:
     """Those of columns (X - origin) / scale; `precise` in twice the working precision."""
     d, t = len(origin), len(target_origin)
+    ready = not precise and not origin.any() and (scale == 1).all()
+    as_they_are = _AsTheyAre(d, t) if ready else None
     # A symmetric product costs half, unless the targets with each other are most of it
     height = 1 + d + t if t <= d or precise else 1 + d
     sums: Any
@@ -55,7 +60,11 @@ def products_of(
     sums, yy, n_rows, table = np.zeros((height, 1 + d + t)), np.zeros(t), 0, np.empty((0, 0))
     sums = Doubled(sums, np.zeros_like(sums)) if precise else sums
     for x, y, s in blocks:
+        n_rows += len(x)
         sparse = isinstance(x, SparseColumns)
+        if ready and s is None and not sparse:
+            as_they_are.add(x, y, target_origin)
+            continue
         dense, where = (x.dense, x.where) if sparse else (x, slice(None))
         if len(table) < len(x):
             table = np.empty((len(x), 1 + dense.shape[1] + t))
@@ -70,9 +79,44 @@ def products_of(
             sums += product(whole.T, whole)[:height]
         if t > d:
             yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
-        n_rows += len(x)
+    if ready:
+        as_they_are.into(sums, yy)
     yy = yy if t > d else (sums.high if precise else sums).diagonal()[1 + d :]
     return Products(sums, yy, n_rows)
+
+
+class _AsTheyAre:
+    """Sums over blocks that are good as they are: no copy beside ones and targets."""
+
+    def __init__(self, d: int, t: int) -> None:
+        self._xx, self._across = np.zeros((d, d)), np.zeros((1 + t, d))
+        self._rest, self._others = np.zeros((1 + t, 1 + t)), np.ones((1 + t, 0))
+
+    def add(self, x: np.ndarray, y: np.ndarray, target_origin: np.ndarray) -> None:
+        """Add the products of a block of columns (m, d) and targets (m, t)."""
+        if self._others.shape[1] < len(x):
+            self._others = np.ones((1 + y.shape[1], len(x)))
+        others = self._others[:, : len(x)]
+        np.subtract(y.T, target_origin[:, None], out=others[1:])
+        self._xx += product(x.T, x)
+        if len(others) <= ONE_BY_ONE:
+            for total, vector in zip(self._across, others, strict=True):
+                total += product(x.T, vector)
+        else:
+            self._across += product(x.T, others.T).T
+        self._rest += product(others, others.T)
+
+    def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
+        """Add what was summed to the products and squares of `Products`."""
+        d, t = len(self._xx), len(yy)
+        columns, others = slice(1, d + 1), np.r_[0, d + 1 : d + 1 + t]
+        sums[columns, columns] += self._xx
+        sums[columns, others] += self._across.T
+        kept = others < len(sums)
+        sums[others[kept], columns] += self._across[kept]
+        sums[np.ix_(others[kept], others)] += self._rest[kept]
+        if t > d:
+            yy += self._rest.diagonal()[1:]
 
 
 def _add_exact(sums: Doubled, table: np.ndarray) -> None:
