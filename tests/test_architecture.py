@@ -41,7 +41,7 @@ LAYERS = [
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.table", "data.sparse", "data.checks", "data.kinds"),
     *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units"),
-    *("arithmetic.threads", "arithmetic.limits", "arithmetic.cached"),
+    *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels", "arithmetic.cached"),
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]

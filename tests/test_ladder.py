@@ -1,6 +1,7 @@
 """The rungs of "auto": each reaches the minimum on every table, within memory, bit for bit."""
 
 import gc
+import math
 import tracemalloc
 import warnings
 from dataclasses import replace
@@ -11,9 +12,11 @@ from reference import exact_least_squares
 from scipy.linalg import lstsq
 
 from gd_regressor import GDLinearRegressor, Status
-from gd_regressor.auto.by_sketch import SKETCH_SAFETY
+from gd_regressor.arithmetic import kernels
+from gd_regressor.auto.by_sketch import SKETCH_SAFETY, by_sketch
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.auto.ladder import first_rung
+from gd_regressor.data import products
 from gd_regressor.data import table as data_table
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Request
@@ -115,6 +118,53 @@ def test_every_rung_reaches_the_minimum(name, rung):
     assert excess(result, X, y).max() <= max(1e-12, rounding**2)
     assert result.status is Status.CONVERGED
     assert result.rank == D + {"one-hot": -3, "nearly dependent": 1}.get(name, 0)
+
+
+# Multiples of 2^-20, which no offset up to 2^32 rounds
+EXACT = {name: np.round(TABLES[name] * 2**20) / 2**20 for name in ("plain", "correlated")}
+OFFSETS = [0.0, 6.0, 100.0, 900.0, 1e4, 1e6, 1e8]
+
+
+def followed(rung, name, offset, tol=1e-12):
+    """A table moved by an offset; what was found, with its intercept for the unmoved columns."""
+    X, offsets = EXACT[name], offset * (-1.0) ** np.arange(D)
+    y = X @ np.ones(D) + NOISE
+    result = follow(rung, X + offsets, y, tol=tol)
+    terms = [*(result.coef[0] * offsets), result.intercept[0]]
+    return replace(result, intercept=np.array([math.fsum(terms)])), X, y
+
+
+@pytest.mark.parametrize("rung", TALL)
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("tol", [1e-9, 1e-12, 1e-15])
+@pytest.mark.parametrize("name", EXACT)
+def test_offsets_leave_the_loss_within_tol_of_its_minimum(name, tol, offset, rung):
+    result, X, y = followed(rung, name, offset, tol)
+    # The intercept itself is rounded, and so are the predictions
+    rounding = np.finfo(float).eps * offset * np.abs(result.coef).sum()
+    assert excess(result, X, y).max() <= tol + (rounding / y.std()) ** 2
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_offsets_of_ten_deviations_cost_the_moments_no_digits(name):
+    near, far = (followed("moments", name, offset, tol=1e-12)[0] for offset in (0.0, 10.0))
+    assert near.metric == far.metric == "moments"
+    np.testing.assert_allclose(far.coef, near.coef, rtol=1e-12)
+
+
+@pytest.mark.parametrize("tol, offset, centred", [(1e-12, 900, False), (1e-16, 1e8, True)])
+def test_a_sketched_descent_centres_blocks_only_where_tol_asks(tol, offset, centred):
+    rows = Rows(EXACT["plain"] + offset, NOISE[:, None])
+    plan, _ = by_sketch(rows, Request(fit_intercept=True, max_iter=100, tol=tol), None)
+    assert (plan.problem.loss.shift is None) is centred
+
+
+def test_moments_of_rows_near_zero_need_no_copy_of_a_block(monkeypatch):
+    copied = []
+    monkeypatch.setattr(products, "side_by_side", lambda *args: copied.append(args))
+    X = PLAIN + 6.0
+    assert follow("moments", X, NOISE).rank == D
+    assert not copied
 
 
 OPTIONS = {
@@ -280,11 +330,14 @@ def test_large_tables_keep_the_digits_of_pivoted_qr(closeness):
     assert np.median(ratios) <= 1
 
 
-def test_the_sizes_choose_the_rung():
+@pytest.mark.parametrize("wide", [True, False])
+def test_the_sizes_choose_the_rung(wide, monkeypatch):
+    monkeypatch.setattr(kernels, "has_wide_kernels", lambda: wide)
     chosen = {
         (159, 5): "moments",
         (1_000_000, 10): "moments",
         (200_000, 100): "moments",
+        (100_000, 250): "moments" if wide else "sketch",
         (100_000, 500): "sketch",
         (400_000, 500): "sketch",
         (50_000, 2000): "sketch",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gd_regressor.arithmetic.kernels import single_products_per_pass
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.auto.sketch import sketched_moments
@@ -73,15 +74,18 @@ class Sketched(Plan):
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
     """The height of the sketch that leads to `tol` for the least cost, and that cost.
 
-    In passes over X, as measured: where moments cost 1 + d / 32, a sketch of m rows costs
-    2 + m d / (40 n), its factor d^2 / (50 n). Each update is a pass (targets beyond the first add
-    an eighth each) and takes away a factor m / d of the distance from the minimum, because the
-    eigenvalues of P H lie in (1 +- sqrt(d / m))^-2.
+    In passes over X, as measured: a sketch of m rows costs 3.5 and the products of its columns,
+    its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an eighth each) and
+    takes away a factor m / d of the distance from the minimum, because the eigenvalues of P H lie
+    in (1 +- sqrt(d / m))^-2. A function of the sizes and of BLAS's kernels alone, so that two fits
+    have the same bits.
     """
+    speed = single_products_per_pass()
 
     def cost(multiple: int) -> float:
         updates = 1 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
-        return 2 + multiple * d * d / (40 * n) + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+        products = multiple * d * d / (speed * n)
+        return 3.5 + products + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
 
     best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
     return best * d, cost(best)

@@ -26,7 +26,7 @@ WELL_CONDITIONED, DOUBLED_FROM = 100.0, 50.0
 # Moments of columns that have their means within AWAY ranges of zero need no copy of the rows. They
 # lose the digits of the means' squares, in variances; where these times the square of the condition
 # number are more than LOST, they are made again about the means
-AWAY, LOST = 4.0, 1e5
+AWAY, LOST = 4.0, 1e4
 # Of up to FEW_DROPPED columns we find in doubled precision what they depend on, and of more where
 # that is no more work than a pass over so many entries: more would take longer than all else
 FEW_DROPPED, MOST_ENTRIES = 8, 1 << 24
@@ -68,7 +68,7 @@ class Findings:
 
 def _moments(rows: Table, fit_intercept: bool) -> tuple[Moments, Factor]:
     """The moments and what is factored of them, from another pass where the first lost digits."""
-    if rows.is_small:
+    if rows.is_small or rows.costly_to_read:
         moments = Moments.of_rows(rows)
         return moments, Factor.of(moments, about_mean=fit_intercept)
     moments = Moments.of_rows(rows, far=AWAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.by_dual import by_dual
 from gd_regressor.auto.by_moments import by_moments
 from gd_regressor.auto.by_qr import by_qr
@@ -51,4 +52,4 @@ def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
     if is_small(n * d) or tol is None or tol < SKETCH_REACH:
         return "moments"
     _, cost = best_sketch(n, d, t, tol)
-    return "sketch" if cost < 1 + d / 32 else "moments"
+    return "sketch" if cost < moments_cost(d) else "moments"

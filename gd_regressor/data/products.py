@@ -62,7 +62,7 @@ def products_of(
     for x, y, s in blocks:
         n_rows += len(x)
         sparse = isinstance(x, SparseColumns)
-        if ready and s is None and not sparse:
+        if as_they_are is not None and s is None and not sparse:
             as_they_are.add(x, y, target_origin)
             continue
         dense, where = (x.dense, x.where) if sparse else (x, slice(None))
@@ -79,7 +79,7 @@ def products_of(
             sums += product(whole.T, whole)[:height]
         if t > d:
             yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
-    if ready:
+    if as_they_are is not None:
         as_they_are.into(sums, yy)
     yy = yy if t > d else (sums.high if precise else sums).diagonal()[1 + d :]
     return Products(sums, yy, n_rows)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer, Path, Rule
@@ -69,11 +70,10 @@ def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
     """Whether moments and an eigenbasis cost less than walking over the rows.
 
-    In passes over X, as measured: a pass makes 4 n d operations at the speed of memory, moments
-    2 n d^2 seventeen times faster and one pass more, the Jacobi SVD 26 d^3 at the speed of the
-    pass. Walking has to find the stability limit too, some thirty passes.
+    In passes over X, as measured: a pass makes 4 n d operations at the speed of memory, the Jacobi
+    SVD 26 d^3 at that speed. Walking has to find the stability limit too, some thirty passes.
     """
-    return 2 + d / 34 + 6.5 * d * d / n < n_updates + 30
+    return moments_cost(d) + 6.5 * d * d / n < n_updates + 30
 
 
 def follow_textbook(
