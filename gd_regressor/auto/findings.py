@@ -68,7 +68,7 @@ class Findings:
 
 def _moments(rows: Table, fit_intercept: bool) -> tuple[Moments, Factor]:
     """The moments and what is factored of them, from another pass where the first lost digits."""
-    if rows.is_small or rows.costly_to_read:
+    if rows.is_small:
         moments = Moments.of_rows(rows)
         return moments, Factor.of(moments, about_mean=fit_intercept)
     moments = Moments.of_rows(rows, far=AWAY)
