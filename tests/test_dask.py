@@ -10,6 +10,11 @@ import pytest
 from reference import sparse_normal
 
 from gd_regressor import GDLinearRegressor, Status
+from gd_regressor.arithmetic.doubled import Doubled
+from gd_regressor.data.inputs import rows_of_block
+from gd_regressor.data.moments import Moments
+from gd_regressor.objective.on_rows import Frame
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -296,6 +301,22 @@ def test_a_cluster_makes_the_same_bits(cluster):
                 other = GDLinearRegressor().fit(*data)
             np.testing.assert_array_equal(model.coef_, other.coef_)
             assert model.intercept_ == other.intercept_
+
+
+def test_a_block_at_an_odd_address_gives_the_same_bits():
+    """As blocks may lie that came from another worker."""
+    few = X[:500]
+    odd = np.frombuffer(b"-" + few.tobytes(), offset=1).reshape(few.shape)
+    assert not odd.flags.aligned
+    theta = Doubled.of(np.ones((D + 1, 1)) / 3)
+    found = []
+    for columns in (few, odd):
+        rows = rows_of_block(columns, y[:500], None)
+        moments = Moments.of_rows(rows)
+        loss = SlicedLoss(rows, Frame.of(moments, X.std(axis=0), True))
+        found.append([moments.xx, moments.xy, *loss.value_and_gradient(theta)])
+    for first, second in zip(*found, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")

@@ -247,7 +247,9 @@ def _numbers_of_block(block, name: str):
         return block
     array = np.asarray(block)
     if array.dtype.kind in "fiub":  # of other widths too: they are converted where they are used
-        return array
+        # A block that came over the network may lie at an odd address. Products of it would be
+        # added in another order, and have other last bits than where it was made.
+        return np.require(array, requirements=["ALIGNED"])
     with real_numbers(block, name):
         return check_array(
             block,
