@@ -555,7 +555,7 @@ def test_coefficients_beyond_the_range_of_floats_are_an_error_that_names_x(strea
     assert not hasattr(model, "coef_")
 
 
-@pytest.mark.parametrize("room", ["estimator.fitting", "streams.stream"])
+@pytest.mark.parametrize("room", ["estimator.fitting", "streams.kept_root"])
 def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
     """Of rows, or a triangular factor of them, it is rounding that hides which columns depend."""
 

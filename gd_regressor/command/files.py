@@ -21,12 +21,15 @@ from gd_regressor.command.tables import UserError
 from gd_regressor.data.moments import Low, Moments
 from gd_regressor.data.root import Root
 from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.streams.kept_moments import KeptMoments
+from gd_regressor.streams.kept_root import KeptRoot
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.streams.stream import Stream
 
 # The types that a saved estimator may hold. We name each type: to trust whatever begins with the
 # name of this package would be to trust its functions too, such as the command itself.
-TRUSTED = (GDLinearRegressor, Stream, Moments, Low, NullSpace, Root, np.dtype)
+KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
+TRUSTED = (GDLinearRegressor, Stream, *KEPT, np.dtype)
 
 
 def destination(path: str) -> Path:

@@ -29,7 +29,8 @@ from gd_regressor.command.tables import (
     why_not_numeric,
 )
 from gd_regressor.data.table import Rows
-from gd_regressor.streams.stream import Stream, equivalent_rows
+from gd_regressor.streams.kept_root import equivalent_rows
+from gd_regressor.streams.stream import Stream
 
 # Tables of more values than this are not read into memory (128 MiB)
 LARGE = 1 << 24

@@ -1,0 +1,217 @@
+"""Streams that keep moments: cheap, and rows can be forgotten, but near columns lose digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS, plain
+from gd_regressor.arithmetic.slices import square
+from gd_regressor.auto.follow import follow_plan
+from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
+from gd_regressor.auto.plan import judged
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Observer
+from gd_regressor.descent.records import Reason, Request, Result, Start, Status
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.walk import Smooth
+from gd_regressor.metric.dependence import Dependence, combinations
+from gd_regressor.metric.factor import Factor
+from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
+from gd_regressor.streams.kept import Kept
+from gd_regressor.streams.null_space import NullSpace
+from gd_regressor.textbook.follow import follow_path
+from gd_regressor.textbook.spectrum import Spectrum
+from gd_regressor.textbook.triangle import triangle_of_moments
+
+# Of the largest scatter that was ever held: below zero by more is no rounding
+NEGATIVE = 1e-9
+# Of the weight that is held: less than this left over is none
+NOTHING = 1e3 * EPS
+# Cholesky's method with pivots below this share of a column's scatter has no digit left
+SUSPECT = 1e-13
+
+
+class Columns(NamedTuple):
+    """The columns as moments factor them, and as the rows showed them when they came."""
+
+    factor: Factor
+    frame: Frame
+    vectors: np.ndarray  # (p, m): the combinations that vanished on all rows
+    resolved: bool  # whether these are all that the moments take for dependent
+
+
+@dataclass(frozen=True)
+class KeptMoments(Kept[Moments]):
+    """The moments of all rows, and the combinations of columns that were constant in all of them.
+
+    The moments alone could not tell these from combinations that vary by 1e-8.
+    """
+
+    statistic: Moments
+    null_space: NullSpace
+
+    name = "moments"
+
+    @classmethod
+    def of(cls, rows: Rows) -> KeptMoments:
+        moments = Moments.of_rows(rows, precise=True)
+        return cls(moments.times(rows.unit), NullSpace.of(rows, moments))
+
+    @classmethod
+    def of_moments(cls, moments: Moments) -> KeptMoments:
+        """Those of rows of which we know no more."""
+        d = len(moments.scale)
+        return cls(moments, NullSpace(moments.origin, np.zeros(d), np.zeros((d + 1, 0)), 1.0))
+
+    @property
+    def has_forgotten(self) -> bool:
+        return self.statistic.held is not None
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.statistic.target_origin)
+
+    def followed_by(self, rows: Rows) -> KeptMoments:
+        more, null_space = Moments.of_rows(rows, precise=True), self.null_space.within(rows)
+        return KeptMoments(self.statistic + more.times(rows.unit), null_space)
+
+    def __add__(self, other: Self) -> KeptMoments:
+        return KeptMoments(self.statistic + other.statistic, self.null_space & other.null_space)
+
+    def without(self, rows: Rows) -> KeptMoments:
+        """What vanished on all rows vanishes on those that are left."""
+        if not rows.total_weight:
+            return self
+        less = Moments.of_rows(rows, precise=True).times(rows.unit)
+        weight = self.statistic.weight
+        if less.weight >= weight * (1 - NOTHING):
+            raise ValueError(
+                f"X has rows of weight {less.weight:g} to forget, and the stream holds {weight:g}: "
+                "none would be left."
+            )
+        rest = self.statistic - less
+        scatter = rest.xx.diagonal()
+        if (scatter < -NEGATIVE * rest.largest_held[: len(scatter)]).any():
+            raise ValueError(
+                "X has rows to forget that were not learnt: what would be left of the squares is "
+                "below zero."
+            )
+        return replace(self, statistic=rest)
+
+    def auto(
+        self,
+        start: Start,
+        request: Request,
+        precision: np.dtype,
+        observers: Sequence[Observer] = (),
+    ) -> Result:
+        return self._reasoned(follow_plan(self._plan(request), start, precision, observers))
+
+    def textbook(
+        self,
+        step: ConstantStep,
+        start: Start,
+        request: Request,
+        precision: np.dtype,
+        observers: Sequence[Observer] = (),
+    ) -> Result:
+        moments, columns = self.statistic, self._columns(about_mean=True)
+        path = _spectrum(moments, columns.factor, step, start, request.fit_intercept)
+        result = follow_path(path, path.curvature, step, moments, precision, request, observers)
+        if columns.resolved:
+            return result
+        status = judged(result.status, np.inf)
+        result = replace(result, status=status, condition_number=np.inf, coef_error=np.inf)
+        return self._reasoned(result)
+
+    def _plan(self, request: Request) -> Newton:
+        moments, fit_intercept = self.statistic, request.fit_intercept
+        factor, frame, vectors, resolved = self._columns(about_mean=fit_intercept)
+        condition = factor.condition_number if resolved else np.inf
+        if not resolved:  # what the moments take for dependent, and say so
+            vectors = combinations(factor, frame.n_parameters)
+        loss, precise = MomentLoss(moments, frame), precision_in_doubles
+        if moments.low is not None:
+            loss, precise = PreciseMomentLoss(loss), doubled_precision
+        return Newton(
+            problem=Smooth(loss, factor),
+            frame=frame,
+            at_zero=AtZero.of(moments, frame),
+            scales=scales_of(moments, fit_intercept),
+            request=request,
+            condition_number=condition,
+            rank=len(factor.pivots),
+            dependence=Dependence(
+                factor, vectors, condition, factor.rounding * factor.condition_number
+            ),
+            precision=precise(factor.condition_number),
+            unknown=self._unknown(factor),
+        )
+
+    def _columns(self, *, about_mean: bool) -> Columns:
+        """The columns about their means, or about zero."""
+        factor = Factor.of(self.statistic, about_mean=about_mean, suspect=SUSPECT)
+        frame = Frame.of(self.statistic, factor.scale, about_mean)
+        vectors = self.null_space.in_frame(frame, factor.constant_columns)
+        resolved = vectors.shape[1] == len(factor.scale) - len(factor.pivots)
+        return Columns(factor, frame, vectors, resolved)
+
+    def _unknown(self, factor: Factor) -> float:
+        """The relative error of the coefficients that the moments leave.
+
+        Rows are rounded as those of a QR factorisation, products of them once or twice; what
+        rounding was in rows that have been removed is left behind.
+        """
+        moments, condition = self.statistic, factor.condition_number
+        if moments.held is None:
+            rounding = EPS if moments.low is None else EPS**2
+            return min(rounding * condition**2 + EPS * condition, 1.0)
+        now = np.concatenate([moments.xx.diagonal(), moments.yy])
+        held = np.where(moments.held > 0, moments.held, 1e-300)
+        with np.errstate(over="ignore"):  # more than all of it is lost
+            lost = held / np.maximum(now, 1e-300)
+        lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
+        lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
+        return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
+
+    def _reasoned(self, result: Result) -> Result:
+        """With the reason why digits of the coefficients are lost, where they are."""
+        if result.status is not Status.ILL_CONDITIONED:
+            return result
+        forgotten = self.has_forgotten and result.condition_number != np.inf
+        return replace(result, reason=Reason.FORGOTTEN if forgotten else Reason.KEPT_MOMENTS)
+
+
+def _spectrum(
+    moments: Moments, factor: Factor, step: ConstantStep, start: Start, fit_intercept: bool
+) -> Spectrum:
+    """The textbooks' iterates in closed form."""
+    if moments.low is not None:
+        factor = refined(factor, moments)
+    matrix, responses, rest = triangle_of_moments(moments, factor, fit_intercept)
+    theta = np.vstack([start[0], start[1]]) if fit_intercept else start[0]
+    if theta.any():
+        responses = np.hstack([responses, responses - matrix @ theta])
+        rest = np.concatenate([rest, rest])
+    return Spectrum.of((matrix, responses, rest), step, theta)
+
+
+def refined(factor: Factor, moments: Moments) -> Factor:
+    """R'R as right as moments in twice the working precision are, not to the root of it.
+
+    A step of Newton's method for the factor: R + upper(R^-T (M - R'R) R^-1) R, with half of the
+    diagonal.
+    """
+    if not factor.in_order:
+        return factor
+    share = moments.scale / factor.scale / np.sqrt(moments.weight)
+    _, _, xx, _ = moments.doubled
+    error = plain(xx * np.multiply.outer(share, share) - square(factor.root))
+    turned = factor.solve(factor.solve(error, transposed=True).T, transposed=True)
+    upper = np.triu(turned) - np.diag(turned.diagonal() / 2)
+    return replace(factor, root=factor.root + upper @ factor.root)

@@ -1,0 +1,127 @@
+"""Streams that keep R of a QR factorisation: it has all digits, and cannot forget rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from gd_regressor.auto.follow import follow_auto
+from gd_regressor.auto.plan import judged
+from gd_regressor.data.checks import check_mean_square
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.root import Root
+from gd_regressor.data.table import Rows, Table
+from gd_regressor.descent.nouns import Observer
+from gd_regressor.descent.records import Request, Result, Start
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.metric.factor import Factor
+from gd_regressor.streams.kept import Kept
+from gd_regressor.textbook.follow import follow_textbook
+
+
+@dataclass(frozen=True)
+class KeptRoot(Kept[Root]):
+    """R of all rows, which also knows the columns that depend on others."""
+
+    statistic: Root
+
+    name = "qr"
+    has_forgotten = False
+
+    @classmethod
+    def of(cls, rows: Rows) -> KeptRoot:
+        moments = Moments.of_rows(rows)
+        about = cls.about(rows, moments, Factor.of(moments).scale)
+        return cls(about.statistic.times(rows.unit))
+
+    @classmethod
+    def about(cls, rows: Table, moments: Moments, scale: np.ndarray) -> KeptRoot:
+        """That of columns about the means of their `moments`, in units of `scale` (d,)."""
+        return cls(Root.of(rows, moments.column_means, scale, moments.target_means))
+
+    @property
+    def n_targets(self) -> int:
+        return len(self.statistic.target_centre)
+
+    def followed_by(self, rows: Rows) -> KeptRoot:
+        root = self.statistic
+        more = Root.of(rows, root.centre, root.scale, root.target_centre)
+        return KeptRoot(root + more.times(rows.unit))
+
+    def __add__(self, other: Self) -> KeptRoot:
+        return KeptRoot(self.statistic + other.statistic)
+
+    def without(self, rows: Rows) -> KeptRoot:
+        raise ValueError(
+            "A triangular factor cannot forget rows; keep moments instead (stream='moments')."
+        )
+
+    def auto(
+        self,
+        start: Start,
+        request: Request,
+        precision: np.dtype,
+        observers: Sequence[Observer] = (),
+    ) -> Result:
+        w, b = start
+        rows, centre, target_centre = equivalent_rows(
+            self.statistic, precision, raw=not request.fit_intercept
+        )
+        with np.errstate(over="ignore"):
+            check_mean_square(((rows.y + target_centre) ** 2).mean(axis=0))
+        start = w, b - target_centre + centre @ w
+        result = follow_auto(rows, start, request, observers)
+        with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
+            kept = result.coef.astype(precision).astype(np.float64)
+            intercept = result.intercept + target_centre - kept @ centre
+        error = max(result.coef_error, self.statistic.noise * (result.condition_number or np.inf))
+        result = replace(result, intercept=intercept, coef_error=error)
+        return replace(result, status=judged(result.status, error))
+
+    def textbook(
+        self,
+        step: ConstantStep,
+        start: Start,
+        request: Request,
+        precision: np.dtype,
+        observers: Sequence[Observer] = (),
+    ) -> Result:
+        rows, _, _ = equivalent_rows(self.statistic, precision, raw=True)
+        return follow_textbook(rows, step, start, request, observers)
+
+
+def equivalent_rows(
+    root: Root, precision: np.dtype | None = None, *, raw: bool
+) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """A small table with the same least-squares problem, and what its columns and targets lack.
+
+    That is nothing in `raw` columns, where their distance from zero belongs to the problem; it
+    costs the digits that it has.
+
+    The rows of R, turned so that they all have the same share in the column of ones: QR of any
+    table whose first column is constant could have begun with this one. Columns that depend on
+    others up to the rounding of R do so exactly here.
+    """
+    matrix = root.mean_square
+    m, d = len(matrix), len(root.centre)
+    # The reflection that exchanges the first unit vector and the vector of ones; R's first row is
+    # the only one with a share in the ones
+    normal = np.full(m, 1 / np.sqrt(m))
+    normal[0] -= np.sign(matrix[0, 0])
+    size = normal @ normal
+    turned = matrix
+    if size > 0:
+        turned = matrix - np.multiply.outer(2 / size * normal, normal @ matrix)
+    turned = turned * np.sqrt(m)
+    x, means = turned[:, 1 : d + 1], matrix[0, 1 : d + 1] / matrix[0, 0]
+    for column, others, combination in root.dependences:
+        x[:, column] = means[column] + (x[:, others] - means[others]) @ combination
+    x, y = x * root.scale, turned[:, d + 1 :]
+    centre, target_centre = root.centre, root.target_centre
+    if raw:
+        x, y = x + centre, y + target_centre
+        centre, target_centre = 0 * centre, 0 * target_centre
+    return Rows(x, y, kept=precision), centre, target_centre
