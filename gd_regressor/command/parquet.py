@@ -13,7 +13,7 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from gd_regressor.command.tables import (
     read_csv,
     why_not_numeric,
 )
+from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
 from gd_regressor.streams.kept_root import equivalent_rows
 from gd_regressor.streams.stream import Stream
@@ -90,7 +91,8 @@ def stream_problem(
     words = ", ".join(f"{n} ({count})" for n, count in zip(used, holes, strict=True) if count)
     if stream is None:
         raise UserError(f"each row of {path} lacks a value: {words}; choose other --features")
-    rows, _, _ = equivalent_rows(stream.statistic, raw=True)
+    root = cast(Root, stream.statistic)  # which a stream of the kind "qr" keeps
+    rows, _, _ = equivalent_rows(root, raw=True)
     return Problem(table, target, names, rows.X, rows.y[:, 0], words, left_out, n_used)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 
@@ -48,8 +48,8 @@ class Kept(ABC, Generic[Statistic]):
         """With one more chunk."""
 
     @abstractmethod
-    def __add__(self, other: Self) -> Self:
-        """That of the rows of both."""
+    def plus(self, other: Any) -> Self:
+        """That of the rows of both, which keep the same kind."""
 
     @abstractmethod
     def without(self, rows: Rows) -> Self:

@@ -58,7 +58,7 @@ class KeptMoments(Kept[Moments]):
     name = "moments"
 
     @classmethod
-    def of(cls, rows: Rows) -> KeptMoments:
+    def of(cls, rows: Rows) -> Self:
         moments = Moments.of_rows(rows, precise=True)
         return cls(moments.times(rows.unit), NullSpace.of(rows, moments))
 
@@ -80,8 +80,8 @@ class KeptMoments(Kept[Moments]):
         more, null_space = Moments.of_rows(rows, precise=True), self.null_space.within(rows)
         return KeptMoments(self.statistic + more.times(rows.unit), null_space)
 
-    def __add__(self, other: Self) -> KeptMoments:
-        return KeptMoments(self.statistic + other.statistic, self.null_space & other.null_space)
+    def plus(self, other: KeptMoments) -> Self:
+        return type(self)(self.statistic + other.statistic, self.null_space & other.null_space)
 
     def without(self, rows: Rows) -> KeptMoments:
         """What vanished on all rows vanishes on those that are left."""

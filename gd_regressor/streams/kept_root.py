@@ -29,7 +29,6 @@ class KeptRoot(Kept[Root]):
     statistic: Root
 
     name = "qr"
-    has_forgotten = False
 
     @classmethod
     def of(cls, rows: Rows) -> KeptRoot:
@@ -43,6 +42,10 @@ class KeptRoot(Kept[Root]):
         return cls(Root.of(rows, moments.column_means, scale, moments.target_means))
 
     @property
+    def has_forgotten(self) -> bool:
+        return False
+
+    @property
     def n_targets(self) -> int:
         return len(self.statistic.target_centre)
 
@@ -51,8 +54,8 @@ class KeptRoot(Kept[Root]):
         more = Root.of(rows, root.centre, root.scale, root.target_centre)
         return KeptRoot(root + more.times(rows.unit))
 
-    def __add__(self, other: Self) -> KeptRoot:
-        return KeptRoot(self.statistic + other.statistic)
+    def plus(self, other: KeptRoot) -> Self:
+        return type(self)(self.statistic + other.statistic)
 
     def without(self, rows: Rows) -> KeptRoot:
         raise ValueError(

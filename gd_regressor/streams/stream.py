@@ -117,14 +117,15 @@ class Stream:
             )
         return replace(
             self,
-            kept=self.kept + other.kept,
+            kept=self.kept.plus(other.kept),
             precision=np.result_type(self.precision, other.precision),
             n_batches=self.n_batches + other.n_batches,
         )
 
     def without(self, rows: Rows) -> Stream:
         """With a chunk taken out, which still counts as one that has come."""
-        return replace(self, kept=self.kept.without(rows))
+        kept = self.kept.without(rows)
+        return self if kept is self.kept else replace(self, kept=kept)
 
     def follow_auto(
         self, start: Start, request: Request, observers: Sequence[Observer] = ()
