@@ -19,7 +19,7 @@ from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.estimator.parameters import check_bool, check_learning_rate, check_momentum
 from gd_regressor.estimator.start import checked_start, zeros_for_missing
-from gd_regressor.objective.on_rows import Frame, scales_of
+from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
 
 MOST_POINTS = 10**8  # of which each takes a vector of coefficients

@@ -36,7 +36,8 @@ LAYERS = [
     *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
     *("textbook.follow", "textbook.spectrum", "textbook.triangle"),
     *("metric.dependence", "metric.factor", "metric.diagonal", "metric.row_space"),
-    *("objective.on_rows_sliced", "objective.on_rows"),
+    *("objective.on_rows_sliced", "objective.on_rows_doubled", "objective.on_moments"),
+    *("objective.on_rows", "objective.frame"),
     *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
@@ -163,7 +164,7 @@ def test_the_door_of_a_wing_says_what_the_wing_is_for_and_imports_nothing(wing):
 @pytest.mark.parametrize(
     ("room", "line"),
     [
-        ("data.moments", "from gd_regressor.objective.on_rows import Frame"),
+        ("data.moments", "from gd_regressor.objective.frame import Frame"),
         ("data.table", "import gd_regressor.data.moments"),
         ("auto.ladder", "from gd_regressor.textbook.triangle import MOMENTS_ARE_EXACT"),
         ("descent.walk", "from gd_regressor.data import table"),

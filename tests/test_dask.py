@@ -13,7 +13,7 @@ from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.arithmetic.doubled import Doubled
 from gd_regressor.data.inputs import rows_of_block
 from gd_regressor.data.moments import Moments
-from gd_regressor.objective.on_rows import Frame
+from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 dask = pytest.importorskip("dask")

@@ -16,7 +16,7 @@ from gd_regressor.auto import by_moments
 from gd_regressor.data import table as data_table
 from gd_regressor.data.table import Rows
 from gd_regressor.objective import on_rows_sliced
-from gd_regressor.objective.on_rows import Frame
+from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 CONDITIONS = [1, 8, 30, 49, 51, 1e2, 3e2, 1e3, 1e5, 1e7, 1e9, 1e11, 1e13, 1e14]

@@ -23,7 +23,8 @@ from gd_regressor.descent.records import Request
 from gd_regressor.descent.steps import ConjugateStep
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
-from gd_regressor.objective.on_rows import DataLoss, Frame
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss
 
 random = np.random.default_rng(8)
 N, D = 2400, 30

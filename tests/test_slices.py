@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gd_regressor.arithmetic.doubled import Doubled
 from gd_regressor.arithmetic.slices import Slices, bits_of, largest_of, square
 from gd_regressor.data.table import Rows
-from gd_regressor.objective.on_rows import DoubledLoss, Frame
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 
 def exact(a):

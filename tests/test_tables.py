@@ -16,7 +16,9 @@ from gd_regressor.data.distributed import DaskRows, dask_rows
 from gd_regressor.data.inputs import rows_of, rows_of_block
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.records import Request
-from gd_regressor.objective.on_rows import DataLoss, DoubledLoss, Frame, residual_rows
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss, residual_rows
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")

@@ -18,7 +18,9 @@ from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.row_space import RowSpace, singular_values
-from gd_regressor.objective.on_rows import AtZero, DataLoss, DoubledLoss, Frame, scales_of
+from gd_regressor.objective.frame import AtZero, Frame, scales_of
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 # The space of the rows is known to eps times the condition number of the raw columns
 DUAL_SUFFICES = 1e6

@@ -17,14 +17,9 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
-from gd_regressor.objective.on_rows import (
-    AtZero,
-    DoubledLoss,
-    Frame,
-    MomentLoss,
-    PreciseMomentLoss,
-    scales_of,
-)
+from gd_regressor.objective.frame import AtZero, Frame, scales_of
+from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 # Above this condition number Newton's steps on the rows take more than three updates

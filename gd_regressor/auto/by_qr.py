@@ -15,7 +15,9 @@ from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, vanishing
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import AtZero, DataLoss, DoubledLoss, scales_of, shift_of_full
+from gd_regressor.objective.frame import AtZero, scales_of, shift_of_full
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 # Slices of leading bits: beyond what moments can tell, what is below two of them shows
 SLICES = 3

@@ -18,7 +18,8 @@ from gd_regressor.descent.steps import ConjugateStep
 from gd_regressor.descent.stopping import Flattening, NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Diagonal
-from gd_regressor.objective.on_rows import AtZero, DataLoss, Frame, scales_of, shift_of_full
+from gd_regressor.objective.frame import AtZero, Frame, scales_of, shift_of_full
+from gd_regressor.objective.on_rows import DataLoss
 
 # With tol > ROUGH few digits are wanted, so we skip the search for dependent columns and
 # extrapolate the distance from the minimum

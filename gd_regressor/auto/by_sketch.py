@@ -19,7 +19,8 @@ from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.dependence import Dependence, vanishing_together
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import NEAR, AtZero, DataLoss, Frame, scales_of, shift_of
+from gd_regressor.objective.frame import NEAR, AtZero, Frame, scales_of, shift_of
+from gd_regressor.objective.on_rows import DataLoss
 
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
 # of about its root times the condition number: columns of a larger condition number than that of

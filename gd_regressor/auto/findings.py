@@ -12,13 +12,9 @@ from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.dependence import Dependence, vanishing, vanishing_together
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import (
-    DataLoss,
-    DoubledLoss,
-    Frame,
-    shift_of,
-    shift_of_full,
-)
+from gd_regressor.objective.frame import Frame, shift_of, shift_of_full
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 # Doubled precision pays above these condition numbers, in large tables and in small ones. Sums
 # over many rows in working precision lose more digits than a QR factorisation.

@@ -12,7 +12,8 @@ from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Reason, Request, Scales, Start, Status
 from gd_regressor.descent.walk import Smooth, Walk
-from gd_regressor.objective.on_rows import AtZero, Frame, KnownAtZero
+from gd_regressor.objective.frame import AtZero, Frame
+from gd_regressor.objective.on_moments import KnownAtZero
 
 # A relative error of the coefficients above this is said
 WORTH_SAYING = 1e-6

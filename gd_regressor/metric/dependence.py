@@ -11,7 +11,7 @@ from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import Frame
+from gd_regressor.objective.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Metric
-from gd_regressor.objective.on_rows import Frame
+from gd_regressor.objective.frame import Frame
 
 SMALLEST_SCALE = 1e-300
 # A pivot below this share of its column's scatter may be rounding of the moments, whose size

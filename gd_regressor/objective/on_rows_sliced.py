@@ -13,7 +13,8 @@ from gd_regressor.arithmetic.slices import bits_of
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
-from gd_regressor.objective.on_rows import DataLoss, Frame
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss
 
 # Entries of a block: the block and its two slices stay in the second-level cache
 ENTRIES = 1 << 16

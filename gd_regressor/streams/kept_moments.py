@@ -21,7 +21,8 @@ from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, combinations
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import AtZero, Frame, MomentLoss, PreciseMomentLoss, scales_of
+from gd_regressor.objective.frame import AtZero, Frame, scales_of
+from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
 from gd_regressor.streams.kept import Kept
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.textbook.follow import follow_path

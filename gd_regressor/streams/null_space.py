@@ -12,7 +12,8 @@ from gd_regressor.data.root import merged
 from gd_regressor.data.table import Rows
 from gd_regressor.metric.dependence import vanishing
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.on_rows import DataLoss, Frame
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss
 
 # Two null spaces share what is the same to this
 SAME = 1e-12

@@ -16,7 +16,8 @@ from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import Diverged, Settled, divergence_bound
 from gd_regressor.descent.walk import Moved, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
-from gd_regressor.objective.on_rows import DataLoss, Frame, residual_rows, scales_of
+from gd_regressor.objective.frame import Frame, scales_of
+from gd_regressor.objective.on_rows import DataLoss, residual_rows
 from gd_regressor.textbook.spectrum import Spectrum
 from gd_regressor.textbook.triangle import triangle_of
 

@@ -1,0 +1,130 @@
+"""The coordinates that a descent moves in, and what moments know of the loss there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import (
+    Doubled,
+    Point,
+    exact_sums,
+    two_product,
+)
+from gd_regressor.data.checks import check_mean_square
+from gd_regressor.data.moments import ColumnMoments, Moments
+from gd_regressor.data.table import Table
+from gd_regressor.descent.records import Scales
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Coordinates theta = (w; b) for columns (X - centre) / scale and targets y - target_centre.
+
+    The last of the p = d + 1 coordinates is the intercept; without one, p = d.
+    """
+
+    centre: np.ndarray  # (d,)
+    scale: np.ndarray  # (d,): powers of two
+    target_centre: np.ndarray  # (t,)
+    fit_intercept: bool
+
+    @property
+    def n_parameters(self) -> int:
+        return len(self.scale) + self.fit_intercept
+
+    @classmethod
+    def raw(cls, rows: Table, fit_intercept: bool) -> Frame:
+        """The coordinates of the textbooks: columns and targets as they are."""
+        d, t = rows.n_columns, rows.n_targets
+        return cls(np.zeros(d), np.ones(d), np.zeros(t), fit_intercept)
+
+    @classmethod
+    def of(cls, moments: Moments | ColumnMoments, scale: np.ndarray, fit_intercept: bool) -> Frame:
+        """Coordinates of columns divided by `scale`; with an intercept, centred at their means."""
+        centre, target_centre = moments.column_means, moments.target_means
+        if not fit_intercept:
+            centre, target_centre = np.zeros_like(centre), np.zeros_like(target_centre)
+        return cls(centre, scale, target_centre, fit_intercept)
+
+    def to_raw(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        """(d, t) coefficients and (t,) intercepts of the raw columns."""
+        if isinstance(theta, Doubled):
+            return self._doubled_to_raw(theta)
+        w, b = self.split(theta)
+        w = w / self.scale[:, None]
+        return w, b + self.target_centre - self.centre @ w
+
+    def _doubled_to_raw(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
+        d, units = len(self.scale), 1 / self.scale[:, None]  # powers of two: exact
+        high, low = theta.high[:d] * units, theta.low[:d] * units
+        if not self.fit_intercept:
+            return high + low, self.target_centre
+        centre = -self.centre[:, None]
+        offset, error = two_product(high, centre)
+        error += low * centre
+        terms = offset, error, self.target_centre[None], theta.high[d:], theta.low[d:]
+        return high + low, exact_sums(np.concatenate(terms))
+
+    def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
+        w, b = w * self.scale[:, None], b - self.target_centre + self.centre @ w
+        return np.concatenate((w, b[None])) if self.fit_intercept else w
+
+    def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""
+        if self.fit_intercept:
+            return theta[..., :-1, :], theta[..., -1, :]
+        return theta, np.zeros_like(theta[..., 0, :])
+
+
+def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
+    """The units of the losses: V is the variance of y, its mean square without an intercept."""
+    variance = moments.yy / moments.weight
+    square = variance + moments.target_means**2
+    check_mean_square(square)
+    variance = variance if fit_intercept else square
+    return Scales(np.where(variance == 0, 1.0, variance), square)
+
+
+@dataclass(frozen=True)
+class AtZero:
+    """F and its slope at zero coefficients with the best intercept: moments know them."""
+
+    value: np.ndarray  # (t,)
+    slope: np.ndarray  # (d, t): the gradient there, in the coefficients
+
+    @classmethod
+    def of(cls, moments: Moments | ColumnMoments, frame: Frame) -> AtZero:
+        """In the coordinates of `frame`."""
+        value = moments.yy / moments.weight
+        slope = moments.xy * (moments.scale / frame.scale / moments.weight)[:, None]
+        if not frame.fit_intercept:
+            value = value + moments.target_means**2
+            means = moments.column_means / frame.scale
+            slope = slope + np.multiply.outer(means, moments.target_means)
+        return cls(value, -2 * slope)
+
+    def value_and_gradient(self, intercept: np.ndarray, gradient: np.ndarray):
+        """F (t,) beside an `intercept` (t,); its gradient is written to that of the intercept."""
+        gradient[: len(self.slope)] = self.slope
+        return self.value + intercept**2, gradient
+
+
+# Columns whose means are within this many deviations of zero cost no digits where the blocks are
+# left as they are and the products are centred afterwards
+NEAR = 4.0
+
+
+def shift_of(frame: Frame, near: float = NEAR) -> np.ndarray | None:
+    """What the columns of a block have to be moved by: nothing where all are near zero."""
+    as_they_are = (np.abs(frame.centre) <= near * frame.scale).all()
+    return np.zeros_like(frame.centre) if as_they_are else None
+
+
+def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:
+    """What the columns of a sparse block are moved by: those that are stored in full."""
+    shift = np.zeros_like(frame.centre)
+    shift[rows.full_columns] = frame.centre[rows.full_columns]
+    return shift
