@@ -218,11 +218,27 @@ def test_no_implemented_method_is_overridden(noun):
             assert not written & {n for n in vars(made) if not n.startswith("__")}, made.__name__
 
 
-@pytest.mark.parametrize("room", sorted(name for name in TREES if name.startswith("auto.")))
-def test_auto_does_not_ask_what_something_is(room):
+STREAMS = sorted(name for name in TREES if name.startswith("streams."))
+
+
+@pytest.mark.parametrize("room", [*(n for n in sorted(TREES) if n.startswith("auto.")), *STREAMS])
+def test_auto_and_streams_do_not_ask_what_something_is(room):
     calls = (node.func for node in nodes(TREES[room]) if isinstance(node, ast.Call))
     called = {function.id for function in calls if isinstance(function, ast.Name)}
     assert not {"isinstance", "hasattr", "type", "issubclass"} & called
+
+
+@pytest.mark.parametrize("room", STREAMS)
+def test_streams_compare_nothing_with_a_word(room):
+    """What a stream keeps is an object with verbs; a word for it is looked up where one begins."""
+    compared = [
+        (node.lineno, side.value)
+        for node in nodes(TREES[room])
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        if isinstance(side, ast.Constant) and isinstance(side.value, str)
+    ]
+    assert not compared
 
 
 def test_the_ladder_only_chooses():

@@ -36,7 +36,7 @@ def by_skops(model):
     return skops.loads(file, trusted=skops.get_untrusted_types(data=file))
 
 
-@pytest.mark.parametrize(
+every_way = pytest.mark.parametrize(
     "kept",
     [
         lambda model: pickle.loads(pickle.dumps(model)),
@@ -48,6 +48,9 @@ def by_skops(model):
     ],
     ids=["pickle", "joblib", "cloudpickle", "skops", "copy", "deepcopy"],
 )
+
+
+@every_way
 @pytest.mark.parametrize("options", [{}, {"learning_rate": 0.1, "max_iter": 9, "tol": None}])
 def test_a_status_comes_back_as_a_status(kept, options):
     model = GDLinearRegressor(**options).fit(X, Y)
@@ -64,13 +67,24 @@ def test_a_status_comes_back_as_a_status(kept, options):
     assert not hasattr(clone(again), "status_")
 
 
+@every_way
 @pytest.mark.parametrize("stream", ["moments", "qr"])
-def test_a_stream_kept_by_skops_goes_on(stream):
-    model = GDLinearRegressor(stream=stream).partial_fit(X[:20], Y[:20])
-    again = by_skops(model)
+def test_a_saved_stream_goes_on_to_the_bit(stream, kept):
+    dependent = np.column_stack([X, X[:, 0] - X[:, 2] + 3.0])  # which moments alone cannot tell
+    other = GDLinearRegressor(stream=stream).partial_fit(dependent[25:], Y[25:])
+    model = GDLinearRegressor(stream=stream).partial_fit(dependent[:20], Y[:20])
+    again = kept(model)
     for each in (model, again):
-        each.partial_fit(X[20:], Y[20:])
+        each.partial_fit(dependent[20:25], Y[20:25]).merge(other)
+        if stream == "moments":
+            each.forget(dependent[:4], Y[:4])
+    assert again.stream_.keeps == model.stream_.keeps == stream
+    assert again.stream_.has_forgotten == model.stream_.has_forgotten == (stream == "moments")
+    assert again.stream_.n_batches == model.stream_.n_batches == 3
+    assert again.rank_ == model.rank_ == 3
     np.testing.assert_array_equal(again.coef_, model.coef_)
+    assert again.intercept_ == model.intercept_
+    np.testing.assert_array_equal(again.loss_curve_, model.loss_curve_)
 
 
 def test_a_status_of_another_wording_is_the_same_member():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -23,6 +24,10 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor import GDLinearRegressor, Moments, Status
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.records import Reason, Request
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.streams.stream import Stream
 
 random = np.random.default_rng(4)
 N, D = 600, 5
@@ -205,6 +210,44 @@ def test_what_moments_cannot_resolve_is_said_and_a_factor_resolves_it(apart):
     np.testing.assert_allclose(exact.coef_, np.ravel(np.asarray(coef, float)), rtol=1e-13 / apart)
 
 
+ZEROS = np.zeros((2, 1)), np.zeros(1)
+REQUEST = Request(fit_intercept=True, max_iter=100, tol=1e-12)
+NEAR = np.column_stack([X[:, 1], X[:, 1] + 1e-11 * random.standard_normal(N)])
+
+
+def stream_of(keep, Z=NEAR):
+    return Stream.of(Rows(Z, y[:, None]), 1, keep=keep)
+
+
+def test_the_reason_for_lost_digits_is_what_was_kept():
+    near = stream_of("moments")
+    walked = near.follow_textbook(ConstantStep(1e-4), ZEROS, replace(REQUEST, tol=0.1))
+    for result in (near.follow_auto(ZEROS, REQUEST), walked):
+        assert result.status is Status.ILL_CONDITIONED
+        assert result.reason is Reason.KEPT_MOMENTS
+        assert result.condition_number == np.inf
+    root = stream_of("qr").follow_auto(ZEROS, REQUEST)
+    assert root.status is Status.ILL_CONDITIONED
+    assert root.reason is None
+    for keep in ("moments", "qr"):
+        apart = stream_of(keep, X[:, 1:3]).follow_auto(ZEROS, REQUEST)
+        assert apart.status is Status.CONVERGED
+        assert apart.reason is None
+
+
+def test_the_reason_for_lost_digits_is_what_was_forgotten():
+    Z, more = X[:, 1:3], Rows(1e8 * X[:300, 1:3], y[:300, None])
+    rest = stream_of("moments", Z).followed_by(more).without(more)
+    result = rest.follow_auto(ZEROS, REQUEST)
+    assert result.status is Status.ILL_CONDITIONED
+    assert result.reason is Reason.FORGOTTEN
+    assert result.condition_number < np.inf
+    # Where it cannot be told at all whether columns depend on each other, that comes first
+    near = stream_of("moments").without(Rows(NEAR[:9], y[:9, None]))
+    assert near.has_forgotten
+    assert near.follow_auto(ZEROS, REQUEST).reason is Reason.KEPT_MOMENTS
+
+
 def test_a_dependence_that_ends_is_seen():
     Z = np.column_stack([X[:, 2], X[:, 2]])
     Z[400:, 1] += 1e-9 * random.standard_normal(200)
@@ -283,6 +326,20 @@ def test_what_cannot_be_forgotten_or_merged():
         GDLinearRegressor(stream=3).fit(X, y)
     with pytest.raises(ValueError, match=r"begun with 'moments'"):
         model.set_params(stream="qr").partial_fit(X, y)
+
+
+@pytest.mark.parametrize("keep, other", [("moments", "qr"), ("qr", "moments")])
+def test_streams_of_two_kinds_refuse_each_other_and_name_both(keep, other):
+    mine, theirs = (streamed([np.arange(100)], stream=kind) for kind in (keep, other))
+    words = f"other keeps '{other}', this stream '{keep}'.*begin both with the same `stream`"
+    with pytest.raises(ValueError, match=words):
+        mine.merge(theirs)
+    with pytest.raises(ValueError, match=words):
+        mine.stream_ + theirs.stream_
+    with pytest.raises(ValueError, match=f"stream='{other}', but .* begun with '{keep}'"):
+        mine.set_params(stream=other).partial_fit(X, y)
+    assert mine.stream_.keeps == keep
+    assert mine.stream_.n_batches == 1
 
 
 BAD_CHUNKS = {

@@ -21,8 +21,7 @@ Statistic = TypeVar("Statistic", Moments, Root)
 class Kept(ABC, Generic[Statistic]):
     """A statistic of all rows so far, the verbs that update it, and the descents on it.
 
-    The verbs trust that rows and other statistics have the same columns and targets, and that the
-    rows have weight.
+    The verbs trust that rows and other statistics have the same columns and targets.
     """
 
     name: str  # the estimator's `stream` that asks for this kind
@@ -45,15 +44,15 @@ class Kept(ABC, Generic[Statistic]):
 
     @abstractmethod
     def followed_by(self, rows: Rows) -> Self:
-        """With one more chunk."""
+        """With one more chunk, which has weight."""
 
     @abstractmethod
-    def plus(self, other: Any) -> Self:
-        """That of the rows of both, which keep the same kind."""
+    def __add__(self, other: Any) -> Self:
+        """That of the rows of both; `other` is of the same kind."""
 
     @abstractmethod
     def without(self, rows: Rows) -> Self:
-        """With a chunk taken out again; a kind that cannot refuses."""
+        """With a chunk taken out; itself where that has no weight. A kind that cannot refuses."""
 
     @abstractmethod
     def auto(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,7 +59,7 @@ class KeptMoments(Kept[Moments]):
     name = "moments"
 
     @classmethod
-    def of(cls, rows: Rows) -> Self:
+    def of(cls, rows: Rows) -> KeptMoments:
         moments = Moments.of_rows(rows, precise=True)
         return cls(moments.times(rows.unit), NullSpace.of(rows, moments))
 
@@ -81,8 +81,8 @@ class KeptMoments(Kept[Moments]):
         more, null_space = Moments.of_rows(rows, precise=True), self.null_space.within(rows)
         return KeptMoments(self.statistic + more.times(rows.unit), null_space)
 
-    def plus(self, other: KeptMoments) -> Self:
-        return type(self)(self.statistic + other.statistic, self.null_space & other.null_space)
+    def __add__(self, other: KeptMoments) -> KeptMoments:
+        return KeptMoments(self.statistic + other.statistic, self.null_space & other.null_space)
 
     def without(self, rows: Rows) -> KeptMoments:
         """What vanished on all rows vanishes on those that are left."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 
@@ -54,8 +53,8 @@ class KeptRoot(Kept[Root]):
         more = Root.of(rows, root.centre, root.scale, root.target_centre)
         return KeptRoot(root + more.times(rows.unit))
 
-    def plus(self, other: KeptRoot) -> Self:
-        return type(self)(self.statistic + other.statistic)
+    def __add__(self, other: KeptRoot) -> KeptRoot:
+        return KeptRoot(self.statistic + other.statistic)
 
     def without(self, rows: Rows) -> KeptRoot:
         raise ValueError(

@@ -117,7 +117,7 @@ class Stream:
             )
         return replace(
             self,
-            kept=self.kept.plus(other.kept),
+            kept=self.kept + other.kept,
             precision=np.result_type(self.precision, other.precision),
             n_batches=self.n_batches + other.n_batches,
         )
