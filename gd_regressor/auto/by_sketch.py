@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gd_regressor.arithmetic.doubled import Point
 from gd_regressor.arithmetic.kernels import single_products_per_pass
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
@@ -61,15 +62,14 @@ class Sketched(Plan):
             theta = self._least_norm(theta)
         return Arrival(theta, judged(status, 0.0), 0.0)
 
-    def _least_norm(self, theta: np.ndarray) -> np.ndarray:
+    def _least_norm(self, theta: Point) -> Point:
         """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
         slack = max(self.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
         # Gradients in single precision are no measure
         exact = replace(self.loss, rows=self.loss.rows.in_precision(np.float64))
         problem = Smooth(exact, self.problem.metric)
         least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
-        before, after = map(self.dependence.raw_norm, (theta, least))
-        return least if (near & (after <= before * (1 + 1e-9))).all() else theta
+        return self.dependence.shorter(theta, least, near)
 
 
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:

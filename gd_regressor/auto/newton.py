@@ -113,11 +113,6 @@ class Newton(Plan):
         error = np.inf if self.condition_number == np.inf else error_left(self, walk)
         error = max(error, self.unknown)
         if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:
-            theta = self._least_norm(theta)
+            least, near = settled(self, self.dependence.least_norm(theta))
+            theta = self.dependence.shorter(theta, least, near)
         return Arrival(theta, judged(floor_status(self, walk, end), error), error)
-
-    def _least_norm(self, theta: Point) -> Point:
-        """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
-        least, near = settled(self, self.dependence.least_norm(theta))
-        before, after = map(self.dependence.raw_norm, (theta, least))
-        return least if (near & (after <= before * (1 + 1e-9))).all() else theta

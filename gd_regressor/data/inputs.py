@@ -1,4 +1,4 @@
-"""The one place that knows kinds of input: it turns them into rows, weights and starts."""
+"""The one place that knows kinds of input: it turns them into rows and weights."""
 
 from __future__ import annotations
 
@@ -212,17 +212,11 @@ def rows_of(
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit, on_disk=on_disk)
 
 
-def _check_dense_numbers(y) -> None:
-    if issparse(y):
-        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
-    if y.dtype.kind not in "fiub":
-        raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
-
-
 def rows_of_block(X, y, sample_weight) -> Rows | None:
     """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
     X, y = _numbers_of_block(X, "X"), _numbers_of_block(y, "y")
-    _check_dense_numbers(y)
+    if issparse(y):
+        raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.shape[0] != X.shape[0]:
         raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
     if not y.shape[0]:

@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
+from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.checks import (
     as_table,
     as_targets,
@@ -465,7 +466,7 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
         )
     if not spread.any():  # the odd columns are constant
         return moments
-    scale[odd] = np.where(spread > 0, np.ldexp(1.0, np.frexp(spread)[1]), 1.0)
+    scale[odd] = power_of_two_above(spread)
     return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
 
 

@@ -45,6 +45,15 @@ class Dependence:
         w = plain(theta)[: len(self.units)] * self.units[:, None]
         return np.linalg.norm(w, axis=0)
 
+    def shorter(self, theta: Point, least: Point, near: np.ndarray) -> Point:
+        """Of a minimiser and the one of least norm beside it, the one to keep.
+
+        Rounding can hide the minimiser of least norm. We keep `theta` if `least` is not `near` (t,)
+        the minimum, or is longer.
+        """
+        before, after = self.raw_norm(theta), self.raw_norm(least)
+        return least if (near & (after <= before * (1 + 1e-9))).all() else theta
+
     def least_norm(self, theta: Point) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `vectors` only.
 

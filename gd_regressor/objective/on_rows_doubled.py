@@ -12,6 +12,7 @@ from gd_regressor.arithmetic.doubled import (
     plain,
 )
 from gd_regressor.arithmetic.slices import Slices, largest_of
+from gd_regressor.arithmetic.units import power_of_two_above, power_of_two_near_root
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.objective.frame import Frame
@@ -67,14 +68,14 @@ class DoubledLoss(Quadratic):
         np.multiply(x, 1 / frame.scale, out=table[:, : x.shape[1]])
         np.multiply(frame.centre, 1 / frame.scale, out=centre[: x.shape[1]])
         if s is not None:  # of which powers of two are taken into the rows, to be of like size
-            power = np.ldexp(1.0, np.frexp(s)[1] >> 1)[:, None]
+            power = power_of_two_near_root(s)[:, None]
             table, centre, y, targets = table * power, centre * power, y * power, targets * power
             s = s[:, None] / power**2
         design = Doubled.of(table, -centre)
         largest, terms = largest_of(design.high), max(shape)
         design = Slices.of(design, largest, terms, slices)
         # Terms x_ij w_j of a row have one last bit where w_j has that of the largest, over x_j
-        size = np.ldexp(1.0, np.frexp(largest)[1])[:, None]
+        size = power_of_two_above(largest)[:, None]
         largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
         residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, slices)
         weighted = residual if s is None else residual * s

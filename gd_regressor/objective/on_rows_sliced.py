@@ -11,6 +11,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import Doubled, Point, column_products, parts, plain, two_sum
 from gd_regressor.arithmetic.slices import bits_of
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.objective.frame import Frame
@@ -153,7 +154,7 @@ class _Pass:
 
     def _of_weighted(self, x: np.ndarray, y: np.ndarray, s: np.ndarray) -> list:
         """The same for rows times powers of two near the roots of their weights, of like size."""
-        power = np.ldexp(1.0, np.frexp(s)[1] >> 1)
+        power = power_of_two_near_root(s)
         x, below = two_sum(x, 0.0 if self.centre is None else -self.centre)
         table = np.hstack((x, np.ones_like(s))) * power
         first = table + self.cuts

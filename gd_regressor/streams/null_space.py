@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import merged
 from gd_regressor.data.table import Rows
@@ -46,7 +47,7 @@ class NullSpace:
     @property
     def scale(self) -> np.ndarray:
         """(d,): powers of two near the spread, 1 for columns that were constant so far."""
-        return np.where(self.spread > 0, np.ldexp(1.0, np.frexp(self.spread)[1]), 1.0)
+        return power_of_two_above(self.spread)
 
     def within(self, rows: Rows) -> NullSpace:
         """What these rows leave of it."""
