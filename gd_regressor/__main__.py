@@ -1,20 +1,21 @@
 """The command: ``python -m gd_regressor [TABLE] [options]``.
 
-Without a table it runs on the diabetes data that scikit-learn ships, in their original units.
-With one it fits the column named by ``--target`` and reports the model in the units of the table
-and in standardised units, beside other estimators on the same rows. ``--save`` keeps the model,
-``--predict`` uses it: one line per row, ``nan`` where a value is missing. What is read from a table
-is told in `gd_regressor.command.tables`; a plot needs the extra ``[plot]``, a model kept as
-``.skops`` the extra ``[skops]``.
+Without TABLE the command fits the diabetes data that scikit-learn ships, in original units. With
+TABLE it fits the column that ``--target`` names. It reports the model in the units of the table and
+in standardised units, beside other estimators on the same rows. ``--save`` writes the model.
+``--predict`` uses a written model and prints one line per row, ``nan`` where a value is missing.
+`gd_regressor.command.tables` says how the command reads a table. ``--plot`` needs the extra
+``[plot]``, and a ``.skops`` model needs the extra ``[skops]``.
 
-A folder of Parquet files, or one with more than 2^24 values, is read once, batch by batch, and
-never held; other estimators are not compared with then, because they would need the rows again.
+The command reads a folder of Parquet files, or a Parquet file with more than 2^24 values, once and
+batch by batch, and never holds the rows. It then shows no other estimators, because they would need
+the rows again.
 
 ``--standardize`` gives the columns and the target mean 0 and deviation 1 (ddof=0) before the
 descent, as textbooks do. The saved model takes and returns original units all the same.
 
-The exit status is 0 when a model (or a prediction) was made, converged or not; 2 when it was not,
-with one line on stderr; 130 after an interrupt.
+The exit status is 0 when the command made a model or a prediction, converged or not. It is 2 when
+the command failed; stderr then has one line that says why. It is 130 after an interrupt.
 """
 
 from __future__ import annotations
@@ -51,15 +52,17 @@ from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
 PROG = "python -m gd_regressor"
-NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")  # in warnings of the estimator
+# How the estimator names a column in its warnings
+NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command on these arguments, else on those of the process; its exit status."""
+    """Run the command on `argv`, or on the arguments of the process, and return its exit status."""
     try:
         options = _parser().parse_args(argv)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # but where the user is concerned
+            # _warnings_in_a_line_each prints the warnings that concern the user
+            warnings.simplefilter("ignore")
             status = _run_fit(options) if options.predict is None else _run_predict(options)
         sys.stdout.flush()
     except UserError as error:
@@ -71,10 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130
-    except OSError as error:  # of stdout: all other files have been spoken of where they are used
-        # Python would complain once more when it closes stdout
+    except OSError as error:  # an error of stdout: errors of other files became a UserError
+        # Python would complain again when it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):  # whoever reads has seen enough
+        if isinstance(error, BrokenPipeError):  # the reader has seen enough, as `head` does
             return 0
         _complain(f"error: cannot print: {error}")
         return 2
@@ -82,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_fit(options) -> int:
-    """Fit, write, report."""
+    """Fit, write the files, and print the report."""
     if options.output is not None:
         raise UserError("--output goes with --predict; --save keeps the model")
     if options.table is None:
@@ -93,8 +96,8 @@ def _run_fit(options) -> int:
     keep = None if options.save is None else model_writer(options.save)
     problem = _problem(options)
     model = _fitted(options, problem)
-    # Files first: a reader that closes the pipe early must not cost the model, nor a full disk
-    # the report
+    # Files first, because a reader may close the pipe of the report before it ends. A full disk
+    # must not lose the report, so we print it in any case
     try:
         if keep is not None:
             write(str(options.save), lambda file: keep(model, file))
@@ -110,7 +113,7 @@ def _run_fit(options) -> int:
 
 
 def _problem(options) -> Problem:
-    """What to fit: rows that are held, or a few that stand for more than can be."""
+    """The rows to fit. A few rows with the same fit stand for a table too large to hold."""
     if options.table is None:
         return choose(diabetes(), options.target, options.features)
     if is_large(options.table):
@@ -140,7 +143,8 @@ def _run_predict(options) -> int:
     if not complete.all():
         n_holes = np.count_nonzero(~complete)
         _complain(f"no prediction (nan) for {n_holes} of {len(X)} rows: a value is missing")
-    # The shortest text that reads back as the same number; an empty line would be no row to readers
+    # repr is the shortest text that reads back as the same number. A missing prediction is nan,
+    # because most readers skip an empty line
     text = "\n".join(["prediction", *map(repr, predictions.tolist())])
     if options.output is None:
         print(text)
@@ -150,20 +154,20 @@ def _run_predict(options) -> int:
 
 
 def _predicted(path: str, model: RegressorMixin, X: np.ndarray) -> np.ndarray:
-    """The predictions for rows without a missing value."""
+    """Predict for rows without a missing value."""
     try:
         predictions = model.predict(X)
         if predictions.shape != (len(X),):
             raise ValueError("it predicts several targets, the command one")
     except MemoryError:
         raise
-    except Exception as error:  # a file may hold a model of any kind
+    except Exception as error:  # the file may hold a model of any kind, with any errors
         raise UserError(f"{path} cannot predict for this table: {in_a_line(error)}") from None
     return predictions
 
 
 def _fitted(options, problem: Problem):
-    """The fitted model; what the estimator refuses or warns of is said as the command's own."""
+    """Fit the model. Errors and warnings of the estimator become lines of the command."""
     descent = GDLinearRegressor(
         options.learning_rate,
         options.max_iter,
@@ -177,7 +181,7 @@ def _fitted(options, problem: Problem):
         model = TransformedTargetRegressor(
             regressor=make_pipeline(StandardScaler(), descent),
             transformer=StandardScaler(),
-            # The check would complain of rounding where the target's mean dwarfs its deviation
+            # The check would warn of mere rounding where the target's mean dwarfs its deviation
             check_inverse=False,
         )
     with _warnings_in_a_line_each(problem.names):
@@ -186,10 +190,10 @@ def _fitted(options, problem: Problem):
         except ValueError as error:
             raise UserError(in_a_line(error)) from None
         except KeyboardInterrupt:
-            # The descent keeps its last complete update, which is worth a report
+            # The descent keeps its last complete update, and the user waited for it: report it
             if not hasattr(descent_of(model), "status_"):
                 raise
-    # scikit-learn learns names from data frames only, and a base install has none
+    # scikit-learn takes names from data frames only, and a base install has no data frames
     model.feature_names_in_ = np.array(problem.names, dtype=object)
     if options.standardize:
         model.regressor_[0].feature_names_in_ = model.feature_names_in_
@@ -197,7 +201,7 @@ def _fitted(options, problem: Problem):
 
 
 def _check_outputs(options):
-    """Refuse, before any work, what could not be written or would destroy the input."""
+    """Refuse, before any work, an output that cannot be written or would overwrite an input."""
     taken = {os.path.realpath(path) for path in (options.table, options.predict) if path}
     for name in ("plot", "save", "output"):
         if getattr(options, name) is None:
@@ -207,7 +211,7 @@ def _check_outputs(options):
         folder, file = os.path.split(path)
         if path in taken:
             raise UserError(f"--{name} would overwrite {file}: give another file")
-        if os.path.exists(given) and not os.path.isfile(given):  # of a pipe the path leads nowhere
+        if os.path.exists(given) and not os.path.isfile(given):  # realpath of a pipe leads nowhere
             raise UserError(f"--{name} {given} is a folder or a device: give a file")
         if not os.path.isdir(folder):
             raise UserError(f"--{name}: there is no folder {folder}")
@@ -217,12 +221,12 @@ def _check_outputs(options):
 
 
 def _figure(path: str):
-    """An empty figure for --plot, before the fit: what is missing is said at once."""
+    """Make an empty figure for --plot before the fit, so that errors come before any work."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise UserError('--plot needs matplotlib: pip install "gd-regressor[plot]"') from None
-    # Not pyplot's figure: that asks for a display, and stays open
+    # Not a figure of pyplot, which needs a display and stays open
     figure = Figure(figsize=(7, 4.5), dpi=150, layout="constrained")
     known = sorted(figure.canvas.get_supported_filetypes())
     if Path(path).suffix[1:].lower() not in known:
@@ -233,7 +237,7 @@ def _figure(path: str):
 def _draw(options, problem: Problem, model, figure):
     """Draw the loss curve into --plot."""
     curve = descent_of(model).loss_curve_
-    wide = curve.max() > 1e3 * curve.min() > 0  # a climb, or a fit that is nearly perfect
+    wide = curve.max() > 1e3 * curve.min() > 0  # a climbing loss, or a nearly perfect fit
     display = LossCurveDisplay(curve).plot(figure.subplots(), log_scale=wide)
     units = ", standardised" if options.standardize else ""
     title = f"{problem.target}: learning rate {options.learning_rate}{units}"
@@ -243,12 +247,12 @@ def _draw(options, problem: Problem, model, figure):
 
 
 def _load(path: str) -> tuple[RegressorMixin, list[str]]:
-    """The model of --save, and the columns that it needs."""
+    """Read a model that --save wrote, and the names of the columns that it needs."""
     with _warnings_in_a_line_each():
         model = read_model(path)
     try:
         descent, names = descent_of(model), [*map(str, getattr(model, "feature_names_in_", ()))]
-    except Exception:  # a file may hold a model of any kind, or parts of one
+    except Exception:  # the file may hold a model of any kind, or parts of one
         descent, names = model, []
     if not isinstance(descent, GDLinearRegressor):
         kind = type(descent).__name__
@@ -262,9 +266,9 @@ def _load(path: str) -> tuple[RegressorMixin, list[str]]:
 
 @contextmanager
 def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
-    """Print each warning once when the work is done, with names in place of numbers."""
+    """Print each warning once, after the work, with column names in place of column numbers."""
     with warnings.catch_warnings(record=True) as caught:
-        # What libraries tell developers is not for the reader of a report
+        # Deprecations and the like are for developers, not for the reader of a report
         for category in (UserWarning, RuntimeWarning):
             warnings.simplefilter("always", category)
         yield
@@ -274,14 +278,14 @@ def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but an error is one line, which main prints."""
+    """A parser that raises a UserError, because argparse would print its usage and exit."""
 
     def error(self, message):
         raise UserError(message)
 
 
 def _number_or_word(text: str) -> float | str | None:
-    """A number where there is one, None for "none"; the estimator knows the other words."""
+    """A number, None for "none", or another word, which the estimator accepts or refuses."""
     try:
         return float(text)
     except ValueError:
@@ -324,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _say(text: str):
-    """Print, also on a terminal that lacks the letters."""
+    """Print. A terminal whose encoding lacks a letter gets an escape for it."""
     try:
         print(text)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Paths as functions: any iterate of the textbooks' descent."""
+"""gd_path: any iterates of the textbooks' descent, as a function."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from gd_regressor.estimator.start import checked_start, zeros_for_missing
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
 
-MOST_POINTS = 10**8  # of which each takes a vector of coefficients
+# Each point takes a vector of coefficients: more points would fill the memory
+MOST_POINTS = 10**8
 
 
 def gd_path(
@@ -39,50 +40,56 @@ def gd_path(
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Compute iterates of gradient descent with a constant step.
 
-    The updates are those of `GDLinearRegressor` with a number as `learning_rate`. Where the
-    closed form serves, any iterate costs the same, however many updates it is away.
+    The updates are those of `GDLinearRegressor` with a number as `learning_rate`. Far iterates
+    come from a closed form, so an iterate after a billion updates costs no more than the first.
 
     Parameters
     ----------
     X : array-like of shape (n_samples, n_features)
         Columns, in any units.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
-        Targets.
+        Targets. Several targets descend independently.
     learning_rate : float
-        The rate eta of ``w -= eta * g``, ``g = -(2/n) X'(y - X w - b)``.
+        The rate eta of ``w -= eta * g`` with ``g = -(2/n) X'(y - X w - b)``.
     n_iter : int or array-like of int of shape (n_points,)
-        Numbers of updates, >= 0, in any order. An int k stands for 0, 1, ..., k.
+        Numbers of updates >= 0, in any order. An int k means 0, 1, ..., k.
     fit_intercept : bool, default=True
-        Whether there is an intercept.
+        Whether the model has an intercept.
     momentum : float, default=0.0
         Polyak's momentum, in [0, 1).
     sample_weight : array-like of shape (n_samples,), default=None
-        Weights >= 0.
+        Weights >= 0; None gives each row weight 1.
     coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
-        Coefficients to start from; None is zeros.
+        Coefficients to start from; None starts from zeros.
     intercept_init : float or array-like of shape (n_targets,), default=None
-        Intercept to start from; None is 0.
+        Intercept to start from; None starts from 0.
 
     Returns
     -------
     coefs : ndarray of shape (n_features, n_points) or (n_targets, n_features, n_points)
-        Coefficients along the path, points last as in `sklearn.linear_model.enet_path`.
+        Coefficients after each number of updates in `n_iter`. The points are the last axis, as
+        in `sklearn.linear_model.enet_path`.
     intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
-        Intercepts along the path.
+        Intercepts at the same points.
     losses : ndarray of shape (n_points,)
-        Mean squared error, the mean over targets where there are several.
+        Mean squared error at the same points, in squared units of y. With several targets, the
+        mean over targets.
 
     Raises
     ------
     ValueError
-        If a parameter cannot be used, or an iterate asked for lies beyond the point where a
-        diverging descent is stopped: a loss above 1e100 (float32: 1e20) times the larger of the
-        first loss and the variance of y.
+        If `gd_path` cannot use a parameter, or an iterate has diverged. A descent has diverged when
+        its loss exceeds 1e100 times the larger of the first loss and the variance of y. For
+        float32 the factor is 1e20.
 
     Warns
     -----
     DivergenceWarning
         The learning rate is at or above the stability limit.
+
+    See Also
+    --------
+    GDLinearRegressor : The estimator that makes the same updates.
 
     Examples
     --------
@@ -149,7 +156,7 @@ def _checked_points(n_iter) -> np.ndarray:
 
 
 def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool, points):
-    """Iterates and losses after `points` updates, where losses diverge, the steepest direction."""
+    """Iterates and losses after `points` updates, the divergence bound, the steepest direction."""
     rows, targets = with_moments(rows, int(points.max()))
     path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
     with np.errstate(over="ignore", invalid="ignore"):

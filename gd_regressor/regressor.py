@@ -1,4 +1,4 @@
-"""GDLinearRegressor: its parameters, its docstring, its verbs; it writes the attributes."""
+"""GDLinearRegressor: parameters, docstring and verbs. Only this room writes its attributes."""
 
 from __future__ import annotations
 
@@ -32,46 +32,47 @@ PREDICT_ROWS = 1 << 14
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
     """Linear regression by gradient descent.
 
-    Minimises the mean squared error of ``y - X @ w - b`` (with weights, the weighted mean). Given
-    a number as `learning_rate` it makes exactly the updates of the textbooks on the columns as
-    they are; with ``"auto"`` it descends in a metric taken from the data and arrives at the
-    least-squares solution whatever the units of the columns.
+    The estimator minimises the mean squared error of ``y - X @ w - b``, or its weighted mean where
+    rows have weights. With a number as `learning_rate` it makes exactly the updates of the
+    textbooks, on the columns as they are. With ``"auto"`` it descends in a metric that it takes
+    from the data, so it reaches the least-squares solution whatever the units of the columns.
 
     Parameters
     ----------
     learning_rate : float or "auto", default="auto"
-        A number eta makes the update ``w -= eta * g`` with ``g = -(2/n) X'(y - X w - b)``, and
-        likewise for the intercept. It is stable below `max_learning_rate_`. (In a text whose loss
-        is ``1/(2m) sum e^2``, the rate a is our ``a / 2`` and the loss half of ours.)
+        A number eta makes the update ``w -= eta * g`` with ``g = -(2/n) X'(y - X w - b)``. The
+        intercept moves by the same rule. The descent is stable below `max_learning_rate_`. (A text
+        whose loss is ``1/(2m) sum e^2`` has half of our loss: for its rate a write ``a / 2``.)
     max_iter : int, default=1000
-        The most updates to make.
+        The largest number of updates.
     tol : float or None, default=1e-12
-        With a number as `learning_rate`: stop after the first update that lowers the loss by no
-        more than `tol` times the variance of y (with momentum: when none of the last
-        ``ceil(1 / (1 - momentum))`` updates changed it by more). With "auto": stop where the
-        estimated distance from the minimum is at most `tol` times the variance of y; mostly it
-        arrives at the rounding floor before. 0 descends to the floor; None makes `max_iter`
-        updates exactly.
+        With a number as `learning_rate`: the descent stops after the first update that lowers the
+        loss by at most `tol` times the variance of y. With momentum the loss need not fall
+        steadily, so none of the last ``ceil(1 / (1 - momentum))`` updates may change it by more.
+        With "auto": the descent stops where the estimated distance of the loss from its minimum is
+        at most `tol` times the variance of y. Most fits reach the rounding floor earlier. ``0``
+        descends to that floor. ``None`` makes exactly `max_iter` updates.
     fit_intercept : bool, default=True
-        Whether to fit an intercept b. It is one more coordinate of the descent.
+        Whether to fit an intercept b. The intercept is one more coordinate of the descent.
     momentum : float, default=0.0
-        Polyak's momentum [1]_, in [0, 1): each update adds this much of the one before. Belongs
-        to a number as `learning_rate`; "auto" has no use for it and refuses it.
+        Polyak's momentum [1]_, in [0, 1): each update adds this multiple of the update before.
+        Momentum needs a number as `learning_rate`: "auto" takes exact steps and refuses it.
     init : {"zeros", "random"}, default="zeros"
         Where to start. "random" draws the coefficients, then the intercept, from the standard
         normal distribution.
     warm_start : bool, default=False
-        Start from the coefficients of the fit before (with momentum, from rest).
+        Whether to start from the coefficients of the fit before. Momentum starts from rest.
     random_state : int, RandomState instance or None, default=None
         Source of the random start.
     verbose : int, default=0
-        Write every `verbose`-th loss to the standard output; 0 writes nothing.
+        Print every `verbose`-th loss to the standard output; 0 prints nothing.
     stream : {"moments", "qr"}, default="moments"
-        What is kept of rows that come once. Their moments are cheap and can be taken away again
-        (`forget`), but cannot tell columns that are within about 3e-7 of their deviations from
-        dependent ones. A triangular factor, "qr", costs one to three times as much and keeps the
-        digits of a QR factorisation: fewer than moments where the condition number is below some
-        5e6, more beyond. For `fit`, which can read the rows again, it is without meaning.
+        What the estimator keeps of rows that come once (`partial_fit` and the like). Moments are
+        cheap, and `forget` can subtract rows from them. But moments square the condition number:
+        they cannot tell a dependent column from one that is 3e-7 deviations away. "qr" keeps the
+        triangular factor of a QR factorisation, at one to three times the cost. The factor has more
+        digits than moments above a condition number of about 5e6, and fewer below. `fit` ignores
+        `stream`, because it can read the rows again.
 
     Attributes
     ----------
@@ -80,52 +81,56 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b; 0.0 with ``fit_intercept=False``.
     n_iter_ : int
-        Updates made.
+        Number of updates made.
     loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
-        Mean squared error after 0, 1, ... updates; the mean over targets where there are several.
+        Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
+        the mean over targets.
     status_ : Status
         How the fit ended, as a sentence of advice: `Status.CONVERGED`, `MAX_ITER`, `DIVERGED`,
-        `ILL_CONDITIONED` or `INTERRUPTED`; ``status_.name`` is the word alone.
+        `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word alone.
     max_learning_rate_ : float
-        The stability limit ``2 (1 + momentum) / L``, L the largest eigenvalue of the Hessian
-        ``(2/n) [X 1]'[X 1]``. Only when `learning_rate` is a number.
+        The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
+        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is a number.
     condition_number_ : float
-        Condition number of the centred columns, each scaled to about deviation 1 and without
-        those that depend on others; above 128 columns estimated from below, mostly to a third,
-        and that of the sketch where it is the metric; with ``metric_="dual"`` of all columns,
-        zeros not counted. Infinite where it cannot be told whether columns depend on each other:
-        rounding hides it, or a stream's moments do. Only with "auto", like the next two; absent for
-        very many sparse columns where ``tol > 1e-10``.
+        Condition number of the centred columns, each scaled to about deviation 1, without the
+        columns that depend on others. Above 128 columns it is an estimate from below, mostly
+        within a third. With ``metric_="sketch"`` it belongs to the sketch. With ``metric_="dual"``
+        it belongs to all columns, without the singular values that are zero. It is infinite where
+        rounding, or the moments of a stream, hide whether columns depend on each other. It exists
+        only with "auto", and not for more than 2,000 sparse columns with ``tol > 1e-10``.
     rank_ : int
-        Number of centred columns that do not depend on others. A column depends on others when
-        the root mean square, over the rows, of its difference from the nearest combination of
-        them is at most ``6 eps sqrt(1 + n_features)`` (in tables of more than 2^20 entries with
-        a condition number up to 100, if that is more, ``64 eps condition_number_``) times the
-        norm of the combination's coefficients, in columns scaled to about deviation 1. With
-        at least as many columns as rows: the singular values above ``eps n_features`` times the
-        largest. Of very many sparse columns: only where none depends on others (else absent).
+        Number of centred columns that do not depend on others; only with "auto". In columns scaled
+        to about deviation 1, take the nearest combination of the other columns, and the root mean
+        square over the rows of the difference. The column depends on the others when this
+        difference is at most ``6 eps sqrt(1 + n_features)`` times the norm of the combination's
+        coefficients. Tables of more than 2^20 entries with a condition number up to 100 use
+        ``64 eps condition_number_`` where that is more. With at least as many columns as rows,
+        `rank_` counts the singular values above ``eps n_features`` times the largest. For more
+        than 2,000 sparse columns it exists only where no column depends on others.
     metric_ : {"moments", "sketch", "qr", "dual", "scaled"}
-        Where the metric came from: products of the columns, those of a sketch of them, the rows,
-        the space that fewer rows than columns span, or the variances of very many (more than
-        2,000) sparse columns. What is chosen when, and its cost, is tabulated in the documentation
-        of the automatic mode.
+        Where the metric came from; only with "auto". "moments" are products of the columns,
+        "sketch" products of a sketch of the rows, and "qr" a QR factorisation of the rows. "dual"
+        is the space that the rows span where columns are more. "scaled" are the variances of
+        more than 2,000 sparse columns. The documentation of the automatic mode tells when
+        each is chosen, and what it costs.
     stream_ : Stream
-        What is known of a stream's rows, a few arrays of shape (n_features, n_features); its
-        ``statistic`` is the `Moments` of all rows so far, its ``n_batches`` their number of chunks,
-        with those whose weights are all zero.
-        Only after `partial_fit`, `fit_batches` and the like.
+        What the estimator keeps of a stream, a few arrays of shape (n_features, n_features).
+        ``stream_.statistic`` is the `Moments` of all rows so far (with ``stream="qr"``, their
+        triangular factor). ``stream_.n_batches`` counts all chunks, also those whose weights are
+        all zero. It exists only after `partial_fit`, `fit_batches` and the like.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
-        Their names, where all are strings.
+        Names of the columns, where all names are strings.
 
     Warns
     -----
     DivergenceWarning
         The learning rate is at or above the stability limit.
     sklearn.exceptions.ConvergenceWarning
-        `max_iter` was reached before the loss settled; or the loss settled far from its minimum,
-        because some direction descends very slowly; or the columns are too nearly dependent.
+        The fit reached `max_iter` before the loss settled. Or the loss settled far from its
+        minimum, because some direction descends very slowly. Or the columns are so nearly
+        dependent that few digits of the coefficients are left.
 
     See Also
     --------
@@ -135,12 +140,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    With a constant step the iterates are a polynomial in the Hessian, so the coefficients after
-    any number of updates come from one pass over the data and one singular value decomposition;
-    the rows are walked over instead where that is cheaper. When the minimiser is not
-    unique, "auto" returns the one of least norm and the textbook mode what descent from its start
-    finds. float32 data are summed in float64. A fit takes at most 64 MiB, 12 matrices of shape
-    (n_features, n_features) and two vectors of length n_samples beside X.
+    With a constant step the iterates are a polynomial in the Hessian. So the coefficients after any
+    number of updates follow from one pass over the data and one singular value decomposition. Where
+    a walk over the rows is cheaper, the estimator walks.
+
+    When the minimiser is not unique, "auto" returns the minimiser of least norm. The textbook mode
+    returns what descent finds from its start.
+
+    Sums over float32 data are made in float64. Beside X, a fit holds at most 64 MiB, 12 matrices
+    of shape (n_features, n_features) and two vectors of length n_samples.
 
     References
     ----------
@@ -149,7 +157,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     Examples
     --------
-    The exact fit, from columns as they are:
+    The exact fit, whatever the units of the columns:
 
     >>> import numpy as np
     >>> from gd_regressor import GDLinearRegressor
@@ -159,7 +167,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
     0.60000 2.20000
 
-    A thousand updates of the textbooks from zero are not there yet:
+    A thousand updates of the textbooks, from zero, are still on the way:
 
     >>> model = GDLinearRegressor(learning_rate=0.01, tol=None).fit(X, y)
     >>> print(f"{model.coef_[0]:.5f} {model.intercept_:.5f}")
@@ -168,7 +176,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     17.2 0.08452
     """
 
-    # What a fit writes. Without values, so that an estimator that is not fitted has none of them.
+    # A fit writes these. They have no values here, so that hasattr tells whether a fit was made.
     coef_: Floats
     intercept_: float | Floats
     n_iter_: int
@@ -183,20 +191,20 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     feature_names_in_: NDArray[np.object_]
 
     if TYPE_CHECKING:
-        # Inherited from scikit-learn, which declares no types: these are for type checkers alone
+        # scikit-learn, which implements these methods, declares no types
 
         def score(
             self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
         ) -> float:
-            """R² of the predictions."""
+            """Compute R² of the predictions."""
             ...
 
         def get_params(self, deep: bool = True) -> dict[str, Any]:
-            """Parameters by name."""
+            """Get the parameters by name."""
             ...
 
         def set_params(self, **params: Any) -> Self:
-            """Change parameters."""
+            """Set parameters by name."""
             ...
 
     def __init__(
@@ -237,12 +245,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features)
-            Columns, in any units. Not modified, and not copied; an `np.memmap` is read in blocks.
+            Columns, in any units. `fit` neither changes nor copies X, and reads an `np.memmap`
+            in blocks.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Targets; several descend independently.
+            Targets. Several targets descend independently.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0. A weight k equals k equal rows, a weight 0 the absence of the row. One
-            weight at least is above zero.
+            Weights >= 0, at least one of them above zero. A row of weight k counts as k equal
+            rows, a row of weight 0 as none.
         coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
             Coefficients to start from, instead of `init`.
         intercept_init : float or array-like of shape (n_targets,), default=None
@@ -256,8 +265,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter, a shape, a weight or a value of the data cannot be used; the message
-            names it, what it got and what to write.
+            If `fit` cannot use a parameter, a shape, a weight or a value of the data. The message
+            names the parameter, what it got and what to write.
         """
         asked = asked_of(self)
         with _unchanged_on_error(self):
@@ -271,21 +280,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
-        """Learn one more chunk of rows: the model is that of all chunks so far.
+        """Learn one more chunk of rows, so that the model fits all chunks so far.
 
-        The first call, and the first after `fit`, begins a stream; what it keeps (`stream_`) does
-        not grow with the rows. With a number as `learning_rate` the iterates are those of all rows
-        from the start. A saved estimator (``joblib.dump``) continues where it was.
+        The first call begins a stream, and so does the first call after `fit`. `stream_` does not
+        grow with the rows. With a number as `learning_rate` each call repeats the descent from its
+        start on all rows so far. A saved estimator (``joblib.dump``) continues where it was.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            The chunk's columns, the same in all chunks.
+            Rows of the chunk; all chunks have the same columns.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Its targets.
+            Targets of the chunk.
         sample_weight : array-like of shape (n_samples,), default=None
-            Its weights >= 0, 1 where none are given. A chunk whose weights are all zero adds
-            nothing, and cannot be the first.
+            Weights >= 0 of the chunk; None gives each row weight 1. A chunk whose weights are all
+            zero adds nothing, and cannot be the first.
 
         Returns
         -------
@@ -295,13 +304,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            As `fit`, or if the columns or targets are not those of the chunks before. The model is
-            what it was.
+            As `fit`, or if the columns or targets differ from those of the chunks before. The
+            model stays as it was.
 
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            As `fit`; with ``stream="moments"`` also when columns depend on each other so nearly
+            As `fit`. With ``stream="moments"`` also when columns depend on each other so nearly
             that moments have lost half of the digits or more.
         """
         asked = asked_of(self)
@@ -316,21 +325,21 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         target: str | Sequence[str] | None = None,
         sample_weight: str | None = None,
     ) -> Self:
-        """Fit to batches of rows, of which one at a time is held in memory.
+        """Fit to batches of rows, with one batch at a time in memory.
 
-        Begins a stream, which `partial_fit` may continue.
+        This begins a stream, which `partial_fit` can continue.
 
         Parameters
         ----------
         batches : iterable
-            Of ``(X, y)`` or ``(X, y, sample_weight)``; weights as in `partial_fit`. With
-            `target`: a table that offers an Arrow stream (``__arrow_c_stream__``: of pyarrow,
-            polars, duckdb, pandas), a pyarrow dataset, or an iterable of such tables. Batches
-            without rows are passed over there.
+            Tuples ``(X, y)`` or ``(X, y, sample_weight)``; weights as in `partial_fit`. With
+            `target`: a table that offers an Arrow stream (``__arrow_c_stream__``: pyarrow, polars,
+            duckdb, pandas), a pyarrow dataset, or an iterable of such tables. Tables may have
+            batches without rows.
         target : str or list of str, default=None
-            The name of the column to predict, or names of several. All others are features.
+            Name or names of the columns to predict. All other columns are features.
         sample_weight : str, default=None
-            The name of the column of weights, if there is one; goes with `target`.
+            Name of the column of weights; needs `target`.
 
         Returns
         -------
@@ -340,10 +349,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a batch cannot be used; the message begins with its number, counted from 1. The
-            model is then that of the batches before it.
+            If `fit_batches` cannot use a batch. The message begins with the number of the batch,
+            counted from 1. The model is then fitted to the batches before it.
         RuntimeError
-            If `batches` raises; likewise.
+            If `batches` itself raises. Message and model are as above.
 
         Examples
         --------
@@ -375,17 +384,35 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def fit_moments(self, moments: Moments | Literal[0]) -> Self:  # sum() of none is 0: refused
-        """Fit to the moments of rows, wherever they were made.
+        """Fit to the moments of rows that were read elsewhere.
+
+        This begins a stream, which `partial_fit` can continue.
 
         Parameters
         ----------
         moments : Moments
-            The sum of the moments of all chunks.
+            Sum of the moments of all chunks.
 
         Returns
         -------
         self : GDLinearRegressor
-            The fitted estimator; a stream, which `partial_fit` may continue.
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `moments` is of another type, or its weight is zero or out of range.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor, Moments
+        >>> X = np.arange(10.0)[:, None]
+        >>> y = 2 * X[:, 0] + 1
+        >>> moments = Moments.of(X[:5], y[:5]) + Moments.of(X[5:], y[5:])
+        >>> model = GDLinearRegressor().fit_moments(moments)
+        >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f}")
+        2.000000 1.000000
         """
         asked = asked_of(self)
         if not isinstance(moments, Moments):
@@ -408,8 +435,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Parameters
         ----------
         other : GDLinearRegressor
-            Fitted by `partial_fit` or the like on other rows with the same columns and targets,
-            with the same `stream`. Not modified.
+            Estimator with the same `stream`, fitted by `partial_fit` or the like to other rows of
+            the same columns and targets. `merge` does not change `other`.
 
         Returns
         -------
@@ -419,7 +446,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If one of them is no stream, or they do not fit together. The model is what it was.
+            If one of the two holds no stream, or their columns, targets or `stream` differ. The
+            model stays as it was.
         """
         asked = asked_of(self)
         for who, model in (("this estimator", self), ("other", other)):
@@ -434,29 +462,29 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return self._end(result, asked)
 
     def forget(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Take rows out of the stream again, as if they had never been in it.
+        """Subtract rows from the stream, as if they had never been in it.
 
-        What is left is known to the rounding of the largest sums that were ever held.
+        The remaining sums keep the rounding error of the largest sums that the stream ever held.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows that were learnt, in any chunks.
+            Rows that the stream has learnt, in any chunks.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            Their targets.
+            Targets of these rows.
         sample_weight : array-like of shape (n_samples,), default=None
-            Their weights. Rows without weight take nothing away.
+            Weights of these rows. Rows of weight 0 subtract nothing.
 
         Returns
         -------
         self : GDLinearRegressor
-            Fitted to the rows that are left.
+            Fitted to the remaining rows.
 
         Raises
         ------
         ValueError
-            If no row would be left, or the stream keeps a triangular factor, from which nothing
-            can be taken away. The model is what it was.
+            If no row would remain, or with ``stream="qr"``: a triangular factor cannot forget.
+            The model stays as it was.
         """
         asked = asked_of(self)
         if not hasattr(self, "stream_"):
@@ -487,7 +515,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If X cannot be used, or a prediction is beyond what its precision holds.
+            If `predict` cannot use X, or a prediction overflows the dtype of X.
         """
         check_is_fitted(self)
         if is_dask(X):
@@ -495,7 +523,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         table = as_table(X, accept_sparse="csr", estimator=self)
         validate_data(self, X, reset=False, skip_check_array=True)
         check_finite(table, "X")
-        with np.errstate(over="ignore", invalid="ignore"):  # seen at once
+        with np.errstate(over="ignore", invalid="ignore"):  # isfinite looks below
             values = self._values(table)
         if not np.isfinite(values).all():
             row = int(np.argwhere(~np.isfinite(values))[0][0])
@@ -506,10 +534,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return values
 
     def _values(self, X: Any) -> Any:
-        """The predictions for a checked table."""
+        """Predict for a checked table."""
         if X.dtype == np.float64:
             return X @ self.coef_.T + self.intercept_
-        # Columns far from zero would cost float32 its digits in the sums; block by block
+        # float32 sums over columns far from zero would lose digits, so we sum in float64. Blocks
+        # spare a float64 copy of X
         coef, starts = self.coef_.T.astype(np.float64), range(0, X.shape[0], PREDICT_ROWS)
         parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
         return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
@@ -522,7 +551,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if "status_" in state:  # skops keeps a string as text, without its type
+        if "status_" in state:  # skops stores a Status as a plain string
             self.status_ = Status(state["status_"])
 
     def _with_chunk(self, batch: Batch) -> Stream:
@@ -536,17 +565,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"stream={self.stream!r}, but this stream was begun with {before.keeps!r}; call "
                 "fit_batches to begin another."
             )
-        return limited(lambda _: before.followed_by(rows))  # once for all passes over the chunk
+        # One limit for all passes over the chunk: each change of it takes time
+        return limited(lambda _: before.followed_by(rows))
 
     def _learn(self, stream: Stream, asked: Asked) -> Result:
-        """Descend on a stream, and write what was found."""
+        """Descend on a stream and write the attributes."""
         self.stream_ = stream
         result = fit_stream(stream, start_of(self, stream), asked)
         self._write(result, stream.precision, stream.y_ndim)
         return result
 
     def _end(self, result: Result, asked: Asked) -> Self:
-        """Say what there is to say; an interrupt goes on, with the last complete update kept."""
+        """Warn if there is reason to. An interrupt goes on to the caller; the fit stays written."""
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
         warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
@@ -570,7 +600,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
         for name in ("max_learning_rate", "condition_number", "rank", "metric"):
-            self.__dict__.pop(f"{name}_", None)  # of a fit before, with another learning_rate
+            # A fit before with another learning_rate may have left it
+            self.__dict__.pop(f"{name}_", None)
             value = getattr(result, name)
             if value is not None:
                 setattr(self, f"{name}_", value)
@@ -578,7 +609,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Validation writes what it sees of the columns first; a fit that fails must not lose any."""
+    """Restore all attributes if the fit fails: validation has changed some by then."""
     before = dict(vars(estimator))
     try:
         yield

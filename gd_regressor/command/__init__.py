@@ -1,1 +1,1 @@
-"""The command's rooms: tables, Parquet, the report."""
+"""python -m gd_regressor: tables, Parquet, files, the report."""

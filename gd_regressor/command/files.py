@@ -1,8 +1,8 @@
-"""Files that the command writes, whole or not at all, and models kept in them.
+"""Files of the command: it writes each file whole or not at all, and reads models back.
 
-skops writes and reads a model whose file name ends in ``.skops`` (extra ``[skops]``), joblib any
-other. Opening a file of joblib's runs any code in it. From a file of skops' we make only objects of
-the types in `TRUSTED`, and of those that skops trusts itself.
+skops (extra ``[skops]``) writes and reads a model whose file name ends in ``.skops``. joblib writes
+and reads any other model. Opening a joblib file runs any code in the file. From a ``.skops`` file
+we make only objects of the types in `TRUSTED`, and of the types that skops itself trusts.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from gd_regressor.streams.kept_root import KeptRoot
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.streams.stream import Stream
 
-# The types that a saved estimator may hold. We name each type: to trust whatever begins with the
-# name of this package would be to trust its functions too, such as the command itself.
+# The types that a saved estimator may hold. We name each type, because to trust every name in this
+# package would be to trust its functions too, such as the command itself
 KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
 TRUSTED = (GDLinearRegressor, Stream, *KEPT, np.dtype)
 
 
 def destination(path: str) -> Path:
-    """Where a path leads, links followed."""
+    """The file that a path leads to, through all links."""
     end = os.path.realpath(path)
     if os.path.islink(end):
         raise UserError(f"{path} is a link that leads in a circle: give another file")
@@ -41,17 +41,17 @@ def destination(path: str) -> Path:
 
 
 def write(path: str, dump: Callable[[BinaryIO], object]):
-    """Make a file whole or not at all: `dump` fills another one in its folder, which then moves.
+    """Write a file whole or not at all: `dump` fills a second file, which then replaces the first.
 
-    A file that is there already keeps its permissions, and a link stays: what it leads to is
-    replaced.
+    The second file lies in the same folder, so the replacement is one atomic step. A file that
+    exists already keeps its permissions. A link stays a link: we replace the file that it leads to.
     """
     whole = destination(path)
     part = whole.with_name(f".part-{secrets.token_hex(8)}")
     try:
         old = stat.S_IMODE(whole.stat().st_mode) if whole.exists() else None
-        mode = 0o666 if old is None else 0o600  # less the umask
-        # "x" makes a new file or fails: it does not follow a link that waits under this name
+        mode = 0o666 if old is None else 0o600  # the system subtracts the umask
+        # "x" makes a new file or fails: it never follows a link that waits under this name
         with open(part, "xb", opener=partial(os.open, mode=mode)) as file:
             dump(file)
             if old is not None and os.chmod in os.supports_fd:
@@ -64,7 +64,7 @@ def write(path: str, dump: Callable[[BinaryIO], object]):
 
 
 def model_writer(path: str) -> Callable[[object, BinaryIO], object]:
-    """The function that writes a model into an open file, chosen by the name of the file."""
+    """The function that writes a model into an open file. The name of the file chooses it."""
     if Path(path).suffix.lower() == ".skops":
         return _skops(path).dump
     import joblib  # comes with scikit-learn
@@ -83,7 +83,7 @@ def read_model(path: str) -> Any:
     except (UserError, MemoryError):
         raise
     except Exception as error:  # unpickling can raise anything at all
-        # The system's errors have a text; without one the error is of what the file holds
+        # An error of the system has a text. An OSError without one is about the content
         if isinstance(error, OSError) and error.strerror:
             raise UserError(f"cannot read {path}: {error.strerror}") from None
         raise UserError(f"{path} is not a model made by --save") from None
@@ -91,7 +91,7 @@ def read_model(path: str) -> Any:
 
 def _read_skops(path: str) -> Any:
     skops = _skops(path)
-    # One look for the names of strange types, another to load none of them
+    # We ask for strange types before we load, so that one line of error names them
     trusted = [f"{kind.__module__}.{kind.__name__}" for kind in TRUSTED]
     strange = sorted(set(skops.get_untrusted_types(file=path)) - set(trusted))
     if strange:

@@ -1,8 +1,8 @@
-"""Parquet: a file as a table; one larger than memory as a small table with the same descent.
+"""Parquet files as tables. A file larger than memory becomes a small table with the same descent.
 
-A file may come from anywhere, so its schema is read first, and then the numeric columns only: a
-megabyte of text that each of a million rows points to would fill any memory. Columns are read in
-batches, and their rows counted, because what a file says of its length need not be true.
+A file may come from anywhere, so we read its schema first and then only its numeric columns: one
+megabyte of text, to which each of a million rows points, would fill any memory. We read columns in
+batches and count their rows, because the length that a file claims need not be true.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ from gd_regressor.data.table import Rows
 from gd_regressor.streams.kept_root import equivalent_rows
 from gd_regressor.streams.stream import Stream
 
-# Tables of more values than this are not read into memory (128 MiB)
+# We stream a table with more values than this (128 MiB) instead of holding it
 LARGE = 1 << 24
 BATCH_VALUES = 1 << 20
-EVERY = 0.2, 5.0  # seconds between signs of progress: on a terminal, elsewhere
+# Seconds between two lines of progress, on a terminal and elsewhere
+EVERY = 0.2, 5.0
 
 
 def read_table(path: str) -> Table:
-    """A CSV or Parquet file."""
+    """Read a CSV or Parquet file."""
     return _read_parquet(path) if _is_parquet(path) else read_csv(path)
 
 
 def is_large(path: str) -> bool:
-    """Whether a path is a folder, or a Parquet file that is better streamed."""
+    """Whether to stream a path: a folder, or a Parquet file with more than LARGE values."""
     if os.path.isdir(path):
         return True
     if not _is_parquet(path):
@@ -55,17 +56,17 @@ def is_large(path: str) -> bool:
 
         metadata = pyarrow.parquet.read_metadata(path)
         size = metadata.num_rows, metadata.num_columns
-        # A stream keeps a table of columns by columns, which must be the smaller one
+        # A stream keeps a square matrix of the columns, which saves memory only if rows are more
         return size[0] * size[1] > LARGE and size[0] > size[1]
 
 
 def stream_problem(
     path: str, target: str | None, features: Sequence[str] | None, progress: TextIO
 ) -> Problem:
-    """What is fitted: a table of a few rows that no least-squares fit tells from the large one.
+    """A problem of few rows that has the same least-squares fit as the files.
 
-    It has as many rows as columns, and one or two more; means, deviations, losses and iterates are
-    those of all complete rows.
+    The few rows are one or two more than the columns. Their means, deviations, losses and iterates
+    equal those of all complete rows.
     """
     files = _files(path)
     table = Table(path, *_read_footers(files), streamed=True)
@@ -74,7 +75,7 @@ def stream_problem(
     target, names, left_out = chosen_names(table, target, features)
     used, holes, n_used, stream = [*names, target], np.zeros(len(names) + 1, dtype=int), 0, None
     shown = closing(_shown(_batches(files, used), table.n_rows, progress))
-    with one_blas_thread(), shown as batches:  # and one pool of threads for all batches
+    with one_blas_thread(), shown as batches:  # one limit and one pool for all batches
         for values in batches:
             infinite = np.isinf(values).any(axis=0)
             if infinite.any():
@@ -91,23 +92,23 @@ def stream_problem(
     words = ", ".join(f"{n} ({count})" for n, count in zip(used, holes, strict=True) if count)
     if stream is None:
         raise UserError(f"each row of {path} lacks a value: {words}; choose other --features")
-    root = cast(Root, stream.statistic)  # which a stream of the kind "qr" keeps
+    root = cast(Root, stream.statistic)  # a stream with keep="qr" keeps a Root
     rows, _, _ = equivalent_rows(root, raw=True)
     return Problem(table, target, names, rows.X, rows.y[:, 0], words, left_out, n_used)
 
 
 def _is_parquet(path: str) -> bool:
-    """Whether a file begins as Parquet does. We leave a pipe alone: it can be read only once."""
+    """Whether a file begins as Parquet does. We do not open a pipe: one can read it only once."""
     try:
         with open(path if os.path.isfile(path) else os.devnull, "rb") as file:
             return file.read(4) == b"PAR1"
-    except OSError:  # which reading it will report
+    except OSError:  # read_csv will report the same error
         return False
 
 
 @contextmanager
 def _told(path: str) -> Iterator[None]:
-    """Tell any error of Arrow in one line: a broken file makes it raise errors of many kinds."""
+    """Turn any error into one line: on a broken file Arrow raises errors of many kinds."""
     try:
         yield
     except (UserError, MemoryError):
@@ -133,7 +134,7 @@ def _read_parquet(path: str) -> Table:
 
 
 def _files(path: str) -> list[str]:
-    """The Parquet files in a folder and those below it, or the one file."""
+    """The one file, or all Parquet files in a folder and below it."""
     if not os.path.isdir(path):
         return [path]
     files = [str(file) for file in sorted(Path(path).rglob("*.parquet")) if not file.is_dir()]
@@ -143,7 +144,7 @@ def _files(path: str) -> list[str]:
 
 
 def _read_footers(files: Sequence[str]) -> tuple[int, dict[str, np.ndarray | str]]:
-    """How many rows the files claim to have, and the columns of the first."""
+    """The number of rows that the files claim to have, and the columns of the first file."""
     n_rows, columns = 0, {}
     for path in files:
         with _told(path):
@@ -156,13 +157,13 @@ def _read_footers(files: Sequence[str]) -> tuple[int, dict[str, np.ndarray | str
 
 
 def _columns(source: str, schema) -> dict[str, np.ndarray | str]:
-    """No values yet of each numeric column, or why it is none."""
+    """For each column an empty array if it is numeric, else the reason why it is not."""
     from pyarrow import types
 
     check_distinct(source, schema.names)
-    # pandas keeps the index of a frame as one more column, and says so beside the schema
+    # pandas stores the index of a frame as one more column, and names it in the metadata
     index = set(map(str, (schema.pandas_metadata or {}).get("index_columns", ())))
-    # Asked for a column "a.b", Arrow also reads the part b of a nested column a
+    # If we ask for a column "a.b", Arrow also reads the part b of a nested column a
     storage = {field.name: getattr(field.type, "storage_type", field.type) for field in schema}
     nested = {name for name, kind in storage.items() if types.is_nested(kind)}
     columns = {}
@@ -180,11 +181,11 @@ def _columns(source: str, schema) -> dict[str, np.ndarray | str]:
 
 
 def _batches(files: Sequence[str], used: list[str]) -> Generator[np.ndarray, None, None]:
-    """(m, d + 1) values of the columns used, NaN where they are missing."""
+    """Blocks (m, len(used)) of the columns used, with NaN for missing values."""
     import pyarrow.parquet
 
     height = max(BATCH_VALUES // len(used), 1)
-    # Not by a scanner of Arrow's datasets, which reads ahead of a slow reader as far as it can
+    # Not with a scanner of Arrow's datasets: it reads as far ahead of us as memory allows
     for path in files:
         with _told(path), pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
             n_rows, n_read = file.metadata.num_rows, 0
@@ -201,7 +202,7 @@ def _batches(files: Sequence[str], used: list[str]) -> Generator[np.ndarray, Non
 
 
 def _values(batch, used: list[str]) -> np.ndarray:
-    # By way of numpy: Arrow's own cast refuses an integer beyond 2^53, which floats must round
+    # numpy rounds an integer beyond 2^53, as CSV does; Arrow's own cast would refuse it
     columns = (batch.column(name).to_numpy(zero_copy_only=False) for name in used)
     return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
@@ -209,7 +210,7 @@ def _values(batch, used: list[str]) -> np.ndarray:
 def _shown(
     batches: Iterator[np.ndarray], n_rows: int, out: TextIO
 ) -> Generator[np.ndarray, None, None]:
-    """The same batches, telling how far they have come."""
+    """Pass the batches on and print how far we have come."""
     terminal = out.isatty()
     began = last = time.monotonic()
     done = 0
@@ -224,6 +225,6 @@ def _shown(
                 text = f"{done:,} of {n_rows:,} rows ({done / n_rows:.0%}), {rate:,.0f} a second"
                 out.write(f"\r{text}   " if terminal else f"{text}\n")
                 out.flush()
-    finally:  # also before an error is told
+    finally:  # wipe the line also before main prints an error
         if terminal:
             out.write("\r" + " " * 79 + "\r")

@@ -1,4 +1,4 @@
-"""The text of a report: what was read, the descent, the model, and other estimators beside it."""
+"""The text of the report: the data, the descent, the model, and other estimators beside it."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from gd_regressor.regressor import GDLinearRegressor
 WIDTH = 92
 MOST_COEFFICIENTS = 30
 TEXTBOOK_UPDATES = 10_000
-FEWEST_ROWS_TO_SPLIT = 10  # two in each of the five folds: R² of one row is undefined
+# Two rows in each of the five folds, because R² of one row is undefined
+FEWEST_ROWS_TO_SPLIT = 10
 
 
 def descent_of(model: RegressorMixin) -> RegressorMixin:
-    """The estimator within scalers of columns and target, fitted if they are."""
+    """The GDLinearRegressor inside scalers of columns and target; the fitted one, if fitted."""
     if isinstance(model, TransformedTargetRegressor):
         model = getattr(model, "regressor_", model.regressor)
     return model[-1] if isinstance(model, Pipeline) else model
 
 
 def fit_report(problem: Problem, model: RegressorMixin) -> str:
-    """All there is to know of one fit, with or without scalers around the descent."""
+    """The report of one fit, with or without scalers around the descent."""
     title = "gd_regressor: linear regression by gradient descent"
     return "\n\n".join([title, _data(problem), _descent(model), _coefficients(problem, model)])
 
@@ -79,7 +80,7 @@ def _data(problem: Problem) -> str:
 
 
 def _left_out(reasons: dict[str, str]) -> str:
-    """Columns and why they are not numeric: text without a word, many commas in one."""
+    """Columns left out, with reasons: none for text, one for all columns with commas."""
     commas = dict.fromkeys(n for n, reason in reasons.items() if reason.endswith(POINTS))
     commas = commas if len(commas) > 1 else {}
     groups = [
@@ -114,7 +115,7 @@ def _descent(model: RegressorMixin) -> str:
 
 
 def _coefficients(problem: Problem, model: RegressorMixin) -> str:
-    """Coefficients and losses; the largest coefficients where they are too many to read."""
+    """Coefficients and losses. Of more than MOST_COEFFICIENTS we show the largest."""
     descent, names = descent_of(model), problem.names
     original, standardised = _in_both_units(problem, model)
     largest = np.argsort(-np.abs(standardised[0]), kind="stable")[:MOST_COEFFICIENTS]
@@ -140,8 +141,8 @@ def _coefficients(problem: Problem, model: RegressorMixin) -> str:
 def _in_both_units(problem: Problem, model: RegressorMixin):
     """(coefficients, intercept, unit of the loss), in original and in standardised units.
 
-    One is the other's affine image: x = mean + sd * x_standardised, and so with y. A constant
-    column or target keeps its unit, as in StandardScaler.
+    The units differ by x = mean + sd * x_standardised, and likewise for y. A constant column or
+    target keeps its unit, as in StandardScaler.
     """
     x, y = StandardScaler().fit(problem.X), StandardScaler().fit(problem.y[:, None])
     y_mean, y_sd = y.mean_[0], y.scale_[0]
@@ -155,7 +156,7 @@ def _in_both_units(problem: Problem, model: RegressorMixin):
 
 
 def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, RegressorMixin]:
-    """By label: the model asked for, the other way to descend, and two neighbours; unfitted."""
+    """Unfitted estimators by label: the asked one, the other mode, and two of scikit-learn."""
     descent, asked = descent_of(model), clone(model)
     descent_of(asked).verbose = 0
     scalers = "" if model is descent else "StandardScaler (x, y) + "
@@ -177,7 +178,7 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
 
 
 def _textbook_rate(problem: Problem, intercept: dict[str, Any]) -> float:
-    """The largest power of ten at most half the stability limit, where textbooks prove descent."""
+    """The largest power of ten up to half the stability limit, where textbooks prove descent."""
     probe = GDLinearRegressor(1e-9, max_iter=1, tol=None, **intercept)
     probe.fit(StandardScaler().fit_transform(problem.X), problem.y)
     return 10.0 ** math.floor(math.log10(probe.max_learning_rate_ / 2))
@@ -187,7 +188,7 @@ def _measured(label: str, estimator: RegressorMixin, X, y) -> tuple[str, ...]:
     """One estimator's line of the comparison."""
     r2 = "-"
     try:
-        # A mark in the table stands for what each fit would say
+        # A mark in the table stands for the warnings of each fit
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             began = time.perf_counter()
@@ -201,7 +202,7 @@ def _measured(label: str, estimator: RegressorMixin, X, y) -> tuple[str, ...]:
                 mean, deviation = scores["test_score"].mean(), scores["test_score"].std()
                 # A model that has diverged has a score of any size
                 r2 = f"{mean:.4f} ({deviation:.3f})" if abs(mean) < 100 else f"{mean:.3g}"
-    except ValueError:  # SGDRegressor's, when it overflows
+    except ValueError:  # SGDRegressor overflows on columns of unequal units
         return label, "failed", "", "", ""
     loss = np.mean((y - estimator.predict(X)) ** 2)
     iterations = getattr(descent_of(estimator), "n_iter_", None)
@@ -210,7 +211,7 @@ def _measured(label: str, estimator: RegressorMixin, X, y) -> tuple[str, ...]:
 
 
 def _entries(*pairs: tuple[str, str | None]) -> str:
-    """Labelled texts, each wrapped under itself; without those that are empty."""
+    """Labelled texts, each wrapped under itself. We leave out empty texts."""
     wrapper = textwrap.TextWrapper(
         WIDTH, subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False
     )
@@ -219,7 +220,7 @@ def _entries(*pairs: tuple[str, str | None]) -> str:
 
 
 def _grid(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows of cells, the first column flush left, the others flush right."""
+    """Rows of cells as text: the first column flush left, the others flush right."""
     columns = [list(map(printable, column)) for column in zip(*rows, strict=True)]
     columns = [
         [f"{cell:{'>' if j else '<'}{max(map(len, column))}}" for cell in column]

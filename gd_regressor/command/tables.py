@@ -1,14 +1,14 @@
-"""Tables for the command: how a file becomes columns of numbers, and columns a problem to fit.
+"""Tables of the command: a file becomes columns of numbers, and columns become a problem to fit.
 
-* CSV is read by the standard library whether or not pandas is installed, so the same file gives
-  the same model everywhere. UTF-8, with or without a byte order mark; comma, semicolon or tab,
-  whichever divides the first line into the most cells; names in the first line; decimals with a
-  point. Parquet is read in `gd_regressor.command.parquet`.
-* A column is numeric when each of its cells is a finite number or missing (see `MISSING`). A table
-  that mixes numbers and text therefore needs no extra. Where no features are named, the columns
-  that are not numeric, or have no name (a row index, usually), are left out; a column asked for
-  must be numeric. Nothing is encoded behind the user's back.
-* A row with a missing value in a used column is left out of the fit.
+* The standard library reads CSV, whether or not pandas is installed, so the same file gives the
+  same model everywhere. A file is UTF-8, with or without a byte order mark. The delimiter is the
+  comma, semicolon or tab that divides the first line into the most cells. The first line has the
+  names. Decimals have a point. `gd_regressor.command.parquet` reads Parquet.
+* A column is numeric when each of its cells is a finite number or missing (see `MISSING`). So a
+  table that mixes numbers and text needs no extra. Without --features we use all numeric columns
+  that have a name; a column without a name is usually a row index. A column that --features names
+  must be numeric. We never encode text as numbers.
+* We leave a row out of the fit if it has a missing value in a used column.
 """
 
 from __future__ import annotations
@@ -29,22 +29,24 @@ import numpy as np
 from sklearn.datasets import load_diabetes
 
 MISSING = {"", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "?", "-", "."}  # in any case
-LONGEST_HEADER = 1 << 26  # characters: a file without line ends must not fill the memory
-DELIMITED_BY = 1 << 16  # characters of the header that tell the delimiter; csv's limit is 2^17
+# Characters of the first line at most: a file without line ends must not fill the memory
+LONGEST_HEADER = 1 << 26
+# Characters of the first line that decide the delimiter; csv refuses a field of more than 2^17
+DELIMITED_BY = 1 << 16
 
-# The cure for a column of decimal commas, at the end of its reason
+# How to mend a column of decimal commas, at the end of the reason for leaving the column out
 POINTS = "(write decimals with a point, thousands without a comma)"
 
 
 class UserError(Exception):
-    """Something that the user can put right; its text is the one line they see."""
+    """An error that the user can put right. Its text is the one line on stderr."""
 
 
 def printable(text: str) -> str:
-    """The text, with escapes for what a terminal would obey, hide or turn around.
+    """The text with escapes for characters that a terminal would obey, hide or reverse.
 
-    A table or a file may have any name: one with an escape sequence could rewrite the screen.
-    Letters of all languages stay as they are.
+    A column or a file may have any name, and a name with an escape sequence could rewrite the
+    screen. Letters of all languages stay as they are.
     """
     if text.isprintable():
         return text
@@ -52,22 +54,23 @@ def printable(text: str) -> str:
 
 
 def in_a_line(message: object) -> str:
-    """The message of a library, which may have several lines, as one."""
+    """The message of a library in one line."""
     return " ".join(str(message).split())
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table: its numeric columns, and why the others are not numeric."""
+    """The numeric columns of a table, and the reasons why others are not numeric."""
 
-    source: str  # what to call it
+    source: str  # the name of the table in reports and errors
     n_rows: int
-    columns: dict[str, np.ndarray | str]  # float64, NaN where missing; else why it is not numeric
-    target: str | None = None  # the column to predict where none is named
-    streamed: bool = False  # read once, and not held: the numeric columns are empty
+    # By name: float64 with NaN for missing values, or the reason why the column is not numeric
+    columns: dict[str, np.ndarray | str]
+    target: str | None = None  # the column to predict if --target names none
+    streamed: bool = False  # read once and not held; the numeric columns are then empty
 
     def column(self, name: str, role: str = "column") -> np.ndarray:
-        """One numeric column; an error that says what is wrong with the name."""
+        """One numeric column; raises a UserError if there is no such column."""
         if name not in self.columns:
             close = difflib.get_close_matches(name, self.columns, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"it has {_some(self.columns)}"
@@ -80,20 +83,20 @@ class Table:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is fitted: the complete rows of the used columns."""
+    """The data to fit: the complete rows of the used columns."""
 
     table: Table
     target: str
-    names: Sequence[str]  # of the columns of X
+    names: Sequence[str]  # the columns of X
     X: np.ndarray
     y: np.ndarray
-    holes: str  # which used columns lack how many values, in words; empty where none does
-    left_out: dict[str, str]  # columns that are not numeric, and why; "text..." where none is one
-    n_used: int  # complete rows: those of X, but where X stands for a table that is streamed
+    holes: str  # how many values each used column lacks, in words; empty if none lacks any
+    left_out: dict[str, str]  # columns that are not numeric, with the reason
+    n_used: int  # complete rows of the table; X has fewer if it stands for a streamed table
 
 
 def diabetes() -> Table:
-    """The diabetes data in original units."""
+    """The diabetes data of scikit-learn in original units."""
     data = load_diabetes(scaled=False)
     columns = dict(zip(data.feature_names, data.data.T, strict=True))
     source = "the diabetes data of Efron et al. (2004), bundled with scikit-learn"
@@ -102,8 +105,8 @@ def diabetes() -> Table:
 
 
 def read_csv(path: str) -> Table:
-    """A CSV file, read in one go: it may be a pipe."""
-    if os.path.isdir(path):  # which the systems report in different words
+    """Read a CSV file in one go, because it may be a pipe."""
+    if os.path.isdir(path):  # each system reports this in other words
         raise UserError(f"{path} is a folder: name a file in it")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -120,7 +123,7 @@ def read_csv(path: str) -> Table:
 
 
 def choose(table: Table, target: str | None, features: Sequence[str] | None) -> Problem:
-    """The complete rows of the columns named, or of all that are numeric."""
+    """The complete rows of the columns in `features`, or of all numeric columns."""
     target, names, left_out = chosen_names(table, target, features)
     X = np.column_stack([table.column(name) for name in names])
     y = table.column(target)
@@ -139,7 +142,7 @@ def choose(table: Table, target: str | None, features: Sequence[str] | None) -> 
 def chosen_names(
     table: Table, target: str | None, features: Sequence[str] | None
 ) -> tuple[str, Sequence[str], dict[str, str]]:
-    """The target, the features, and the columns left out with the reasons."""
+    """The target, the features, and the columns left out, with the reasons."""
     reasons = {name: column for name, column in table.columns.items() if isinstance(column, str)}
     numeric = [name for name in table.columns if name not in reasons]
     target = target or table.target
@@ -161,17 +164,18 @@ def chosen_names(
 def _read_csv(source: str, file: TextIO) -> Table:
     first = file.readline(LONGEST_HEADER)
     head = [first[:DELIMITED_BY]]
-    # csv.Sniffer guesses from letter frequencies and fails on a single column
+    # Not csv.Sniffer: it guesses from letter frequencies and fails on a single column
     delimiter = max(",;\t", key=lambda mark: len(next(csv.reader(head, delimiter=mark))))
-    # strict: an unbalanced quote is an error, not half of the file in one cell
+    # strict makes an unbalanced quote an error; else it would put half of the file into one cell
     rows = csv.reader(chain([first], file), delimiter=delimiter, strict=True)
-    header = next(filter(None, rows), None)  # a blank line is no row
+    header = next(filter(None, rows), None)  # skip blank lines
     if header is None:
         raise UserError(f"{source} is empty")
     names = _checked_names(source, header)
-    # Eight bytes per cell: a table of strings would take ten times the memory of its numbers
+    # An array takes eight bytes per cell; strings would take ten times as much
     columns = [array("d") for _ in names]
-    strange: dict[str, tuple[str, int]] = {}  # by name, the first cell that is no number; its line
+    # By column, the first cell that is no number, and its line
+    strange: dict[str, tuple[str, int]] = {}
     for row in filter(None, rows):
         if len(row) != len(names):
             cells = f"{len(row)} cell{'s' * (len(row) != 1)}"
@@ -194,7 +198,7 @@ def _read_csv(source: str, file: TextIO) -> Table:
 
 
 def _checked_names(source: str, header: list[str]) -> list[str]:
-    """The names of the columns; one without a name is called by its number."""
+    """The names of the columns. A column without a name is named by its number."""
     if all(_number(cell) is not None for cell in header):
         raise UserError(f"the first line of {source} must name the columns; it holds numbers")
     names = [cell.strip() or f"column {i} (no name)" for i, cell in enumerate(header, start=1)]
@@ -210,12 +214,12 @@ def check_distinct(source: str, names: Sequence[str]):
 
 
 def _number(cell: str) -> float | None:
-    """The number in a cell, NaN where it is missing, None where there is something else."""
+    """The number in a cell, NaN for a missing value, None for anything else."""
     try:
         value = float(cell)
     except ValueError:
         return math.nan if cell.strip().lower() in MISSING else None
-    # Python reads "1_000" and "1e999" as numbers; no other table reader agrees
+    # float reads "1_000" and "1e999" as numbers; no other reader of tables does
     return None if "_" in cell or math.isinf(value) else value
 
 

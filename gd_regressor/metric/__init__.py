@@ -1,1 +1,1 @@
-"""The metric P, which turns a gradient into a direction."""
+"""The metric P: the matrix that turns a gradient into a direction."""

@@ -1,4 +1,4 @@
-"""Columns that depend on each other: combinations that vanish on the rows, and least norms."""
+"""Dependent columns: the combinations that vanish on the rows, and minimisers of least norm."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ class Dependence:
 
     factor: Factor  # of the columns
     vectors: np.ndarray  # (p, m): one combination in each column
-    # Of the scaled columns; infinite where one was left out that does not depend on others
+    # Of the scaled columns; infinite if we dropped a column without proof that it depends on others
     condition_number: float
-    noise: float  # of the entries of `vectors`, as a share of the largest
+    noise: float  # error of the entries of `vectors`, as a share of the largest
 
     @property
     def rank(self) -> int:
-        """Of the centred columns."""
+        """The rank of the centred columns."""
         factor = self.factor
         return len(factor.pivots) + len(factor.dropped) - self.vectors.shape[1]
 
     @cached_property
     def units(self) -> np.ndarray:
-        """(d,): what scaled coefficients are in raw ones, in units of the column of least scale.
+        """(d,): factors from scaled to raw coefficients, times the least scale of a column.
 
-        In their own units the squares of coefficients could be beyond the range of floats.
+        Without the common factor the squares of raw coefficients could overflow.
         """
         moving = np.delete(self.factor.scale, self.factor.constant)
         finest = moving.min() if moving.size else 1.0
         return finest / np.maximum(self.factor.scale, finest)
 
     def raw_norm(self, theta: Point) -> np.ndarray:
-        """(t,): |w| of the raw columns, in these units."""
+        """(t,): |w| of the raw columns, times the least scale of a column."""
         w = plain(theta)[: len(self.units)] * self.units[:, None]
         return np.linalg.norm(w, axis=0)
 
     def shorter(self, theta: Point, least: Point, near: np.ndarray) -> Point:
-        """Of a minimiser and the one of least norm beside it, the one to keep.
+        """Choose between a minimiser and the `least` one beside it.
 
-        Rounding can hide the minimiser of least norm. We keep `theta` if `least` is not `near` (t,)
-        the minimum, or is longer.
+        Rounding can spoil `least`. So we keep `theta` if `least` is longer, or is not `near` (t,)
+        the minimum.
         """
         before, after = self.raw_norm(theta), self.raw_norm(least)
         return least if (near & (after <= before * (1 + 1e-9))).all() else theta
@@ -57,17 +57,17 @@ class Dependence:
     def least_norm(self, theta: Point) -> Point:
         """The coordinates of least raw |w| that differ from `theta` by `vectors` only.
 
-        Moving along null vectors changes predictions by rounding of the move only; projecting on
-        their complement would leave rounding of the largest coefficient in all. Of what two of
-        them have apart, a share below their `noise` is not known.
+        A move along null vectors changes predictions only by the rounding of the move. A projection
+        on their complement would leave rounding of the largest coefficient in every coefficient.
+        We drop a null vector whose distance from the others is below its `noise`.
         """
         raw = self.vectors[: len(self.units)] * self.units[:, None]
         largest = np.abs(raw).max(axis=1, initial=0.0)
         if not largest.any():
             return theta
-        # Columns in other units make rows of other sizes. With the largest first, Householder's
-        # method with pivoting rounds each by an eps of its own (Powell and Reid 1969; Cox and
-        # Higham 1998)
+        # Columns in unequal units make rows of unequal sizes. With the largest row first,
+        # Householder's method with pivoting rounds each row by an eps of its own size (Powell and
+        # Reid 1969; Cox and Higham 1998)
         rows = np.argsort(-largest, kind="stable")[: np.count_nonzero(largest)]
         raw, units = raw[rows], self.units[rows, None]
         w = plain(theta)[rows] * units
@@ -76,7 +76,7 @@ class Dependence:
         upper, raw, order = upper[known][:, known], raw[:, order[known]], order[known]
         step = -self.vectors[:, order]
         theta = theta + step @ solve_triangular(upper, turned.T[known])
-        # Seminormal equations put right what the rounding of large coefficients left in small ones
+        # Seminormal equations mend small coefficients, which have the rounding of large ones
         for _ in range(2):
             slope = raw.T @ (plain(theta)[rows] * units)
             multiples = solve_triangular(upper, solve_triangular(upper, slope, trans=1))
@@ -85,7 +85,7 @@ class Dependence:
 
 
 def combinations(factor: Factor, n_parameters: int) -> np.ndarray:
-    """(p, m): each dropped column less what makes it least of the pivots."""
+    """(p, m): each dropped column minus its best approximation by the pivots."""
     m = len(factor.dropped)
     vectors = np.zeros((n_parameters, m))
     if m:
@@ -97,16 +97,16 @@ def combinations(factor: Factor, n_parameters: int) -> np.ndarray:
 def vanishing(factor: Factor, loss: Quadratic, frame: Frame) -> tuple[np.ndarray, float]:
     """(p, m): combinations of scaled columns that vanish on the rows, and the condition number.
 
-    One for each dropped column: 1 there, and on the pivots what makes it least. The moments know
-    that to eps times the squared condition number only, so we descend on the rows. What is left
-    then is rounding, or the column was not dependent: we leave the column out, and the condition
-    number of all columns is infinite for all that moments can tell.
+    There is one combination for each dropped column: the column minus its best approximation by the
+    pivots. Moments give it with an error of eps times the squared condition number, so we mend it
+    by a descent on the rows. If more than rounding remains, the column may be independent. Then we
+    still leave the column out, and return an infinite condition number.
     """
     d, p = len(factor.scale), frame.n_parameters
     if not len(factor.dropped):
         return np.zeros((p, 0)), factor.condition_number
     vectors = combinations(factor, p)
-    vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # the rounding of the means
+    vectors[d:] -= loss.hessian_product(vectors)[d:] / 2  # mend the means, which are rounded
     null = np.zeros(vectors.shape[1], dtype=bool)
     for _ in range(4):
         product = loss.hessian_product(vectors)
@@ -125,9 +125,9 @@ def vanishing_together(
 ) -> np.ndarray | None:
     """(p, m): a combination for each dropped column, if all of them vanish on the rows; else None.
 
-    A combination of them at random shows it in one pass, to the rounding of what was factored.
-    With `inexact_means` the factor knows the means of the columns as little as the rest: we take
-    them from the Hessian, and write the intercepts that the combinations need into their last row.
+    A random sum of them shows this in one pass, up to the rounding of the factor. With
+    `inexact_means` the factor comes from a sketch and knows the means of the columns only roughly.
+    Then we take the means from the Hessian, and write the intercepts into the last row.
     """
     d, p = len(factor.scale), frame.n_parameters
     if not len(factor.dropped):
@@ -149,9 +149,9 @@ def vanishing_together(
 
 
 def _cleaned(factor: Factor, vectors: np.ndarray, rounding: float) -> np.ndarray:
-    """These combinations without entries that may be `rounding`, as a share of the largest.
+    """Set entries to zero that may be `rounding`, as a share of the largest entry.
 
-    What should be zero would count as much as a large entry in other units.
+    In raw units such an entry could count as much as a large one.
     """
     d, m = len(factor.scale), vectors.shape[1]
     small = rounding * np.abs(vectors).max(axis=0)
@@ -161,11 +161,11 @@ def _cleaned(factor: Factor, vectors: np.ndarray, rounding: float) -> np.ndarray
 
 
 def _vanish(vectors: np.ndarray, product: np.ndarray, d: int) -> np.ndarray:
-    """(m,): which combinations (p, m) of d columns are rounding, with their Hessian `product`."""
+    """(m,): whether each combination (p, m) of d columns is rounding, by its Hessian `product`."""
     size = column_products(vectors, vectors)
     return column_products(vectors, product) <= _noise(d) ** 2 * size
 
 
 def _noise(d: int) -> float:
-    """The rounding of a combination of d columns of deviation 1, for coefficients of norm 1."""
+    """The rounding of a combination of d columns with deviation 1 and coefficients of norm 1."""
     return 6 * EPS * np.sqrt(1 + d)

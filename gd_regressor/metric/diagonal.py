@@ -1,4 +1,4 @@
-"""Metrics of no or one number for each column."""
+"""Diagonal metrics: the identity of the textbooks, and one number for each column."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gd_regressor.descent.nouns import Metric
 class Identity(Metric):
     """No metric: the textbooks' direction is the gradient itself.
 
-    For any metric, one step of 1/steepness lowers F by at least <g, Pg> / (2 steepness)
-    (the descent lemma), so that much at least lies between F and its minimum.
+    In any metric one step of 1 / steepness lowers F by at least <g, Pg> / (2 steepness): this is
+    the descent lemma. So F is at least as far above its minimum.
     """
 
-    steepness: float  # the largest eigenvalue of P H, here of H
+    steepness: float  # the largest eigenvalue of P H = H
 
     source = "identity"
 
@@ -33,10 +33,10 @@ class Identity(Metric):
 
 @dataclass(frozen=True)
 class Diagonal(Metric):
-    """Half the inverse of the columns' variances: what a metric without their products can be."""
+    """Half of the inverse variances of the columns: this metric needs no products of columns."""
 
     curvature: np.ndarray  # (d,): variances of the scaled columns, zero for constant ones
-    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
+    scale: np.ndarray  # (d,): powers of two near the columns' deviations; 1 for constant ones
 
     source, steepness = "scaled", 1.0
 
@@ -51,7 +51,7 @@ class Diagonal(Metric):
 
     @property
     def constant(self) -> np.ndarray:
-        """(d,): which columns no direction ever moves."""
+        """(d,): whether a column is constant. No direction moves its coefficient."""
         return self.curvature <= 0
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
@@ -60,7 +60,7 @@ class Diagonal(Metric):
         return direction
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
-        """The point (p, t) with zero where no direction leads."""
+        """The point (p, t) with zero for constant columns."""
         theta = theta.copy()
         theta[: len(self.scale)][self.constant] = 0.0
         return theta
@@ -76,7 +76,7 @@ class Diagonal(Metric):
         return self.product(vectors, vectors)
 
     def random(self, n_parameters: int) -> np.ndarray:
-        """(p, 1): normal, of variance 1 in every direction of the columns in this product."""
+        """(p, 1): a normal vector with variance 1 along every direction in this product."""
         vector, moving = np.zeros((n_parameters, 1)), ~self.constant
         normal = np.random.default_rng(0).standard_normal(int(moving.sum()))
         vector[: len(self.scale)][moving, 0] = normal / np.sqrt(self.curvature[moving])

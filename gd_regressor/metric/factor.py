@@ -1,4 +1,4 @@
-"""The metric (2 R'R)^-1 of a triangular factor R of the columns."""
+"""Factor: the metric (2 R'R)^-1, where R is a triangular factor of the columns."""
 
 from __future__ import annotations
 
@@ -18,39 +18,42 @@ from gd_regressor.descent.nouns import Metric
 from gd_regressor.objective.frame import Frame
 
 SMALLEST_SCALE = 1e-300
-# A pivot below this share of its column's scatter may be rounding of the moments, whose size
-# depends on the number of rows and the order of additions: the rows decide
+# A pivot below this share of its column's scatter may be rounding of the moments. The size of the
+# rounding depends on the number of rows and the order of additions, so the rows decide
 SUSPECT = 1e-9
-# Of the scatter that a column ever had, what is below this many eps after rows were removed
+# A scatter below this many eps of the largest scatter that the column ever had is rounding, which
+# removed rows left behind
 REMOVED = 64
-# Where no pivot is below this share, the columns need no order by pivots
+# If all pivots are above this share, the columns need no order by pivots
 CLEAR = 1e-3
-# An eigenvalue of R'R above this share of the largest has ten digits, in half the time
+# If the smallest eigenvalue of R'R is above this share of the largest, it has ten digits. Eigenvalues
+# take half the time of singular values
 CERTAIN = 1e-6
-# Above FEW columns the condition number is estimated, in POWERS iterations
+# Above FEW columns we estimate the condition number, in POWERS iterations
 FEW, POWERS = 128, 8
 
 
 @dataclass(frozen=True)
 class Factor(Metric):
-    """R with R'R the correlations of the columns, pivoted; as a metric, (2 R'R)^-1.
+    """R, where R'R are the correlations of the columns; as a metric, (2 R'R)^-1.
 
-    `root` (r, d) has its columns in the data's order. The `pivots` (r of them) are columns that
-    are independent of each other; `dropped` are those that depend on them, or may (the rows
-    decide, see `null_vectors`); `constant` those with no scatter, which no direction ever moves.
+    The columns of `root` are in the order of the data. The r `pivots` are columns that do not
+    depend on each other. Columns in `dropped` depend on the pivots, or may do so: the rows decide
+    (see `vanishing` in metric/dependence.py). Columns in `constant` have no scatter, so no direction
+    moves their coefficients.
     """
 
     root: np.ndarray  # (r, d)
     pivots: np.ndarray  # (r,)
-    scale: np.ndarray  # (d,): powers of two near the columns' deviations, 1 where that is 0
+    scale: np.ndarray  # (d,): powers of two near the columns' deviations; 1 for constant ones
     dropped: np.ndarray
     constant: np.ndarray
-    source: str  # what was factored: "moments", a "sketch" of them, or "qr" (of the rows)
-    in_order: bool = False  # whether all columns are pivots, in the data's order
-    # (d,): what rounding left of the scaled columns' means; None where that is as good as nothing
+    source: str  # what we factored: "moments", moments of a "sketch", or the rows by "qr"
+    in_order: bool = False  # whether all columns are pivots, in the order of the data
+    # (d,): means of the scaled columns, which centring should have made zero; None where they are
     means: np.ndarray | None = None
 
-    steepness = 1.0  # P H = I up to the rounding of what was factored
+    steepness = 1.0  # P H = I, up to rounding of the factored matrix
 
     @classmethod
     def of(
@@ -67,7 +70,7 @@ class Factor(Metric):
             mean = moments.origin / moments.scale + moments.mean
             scatter += np.multiply.outer(mean, mean)
         variance = scatter.diagonal()
-        if moments.held is not None:  # and what is left is rounding of what was removed
+        if moments.held is not None:  # rows were removed, and left their rounding behind
             rounding = EPS if moments.low is None else EPS**2
             gone = variance <= REMOVED * rounding * moments.held[: len(variance)] / moments.weight
             variance = np.where(gone, 0.0, variance)
@@ -86,15 +89,17 @@ class Factor(Metric):
 
     @classmethod
     def of_rows(cls, rows: Table, frame: Frame, without: np.ndarray) -> Factor:
-        """Factor the rows themselves, by QR: it knows directions down to eps, not to its root.
+        """Factor the rows by QR. R shows directions down to eps, R'R only down to its root.
 
-        The columns `without` are known to depend on the others. Of those, a pivot below
+        We leave out the columns `without`, which are known to depend on the others. A pivot below
         `4 eps sqrt(d (1 + blocks))` times the largest is rounding.
         """
         d = len(frame.scale)
         whole = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
         means = whole[0, 1 : d + 1] / whole[0, 0] if frame.fit_intercept else None
-        root = whole[int(frame.fit_intercept) :, 1 : d + 1]  # below the row of the ones: centred
+        root = whole[
+            int(frame.fit_intercept) :, 1 : d + 1
+        ]  # below the row of the ones R is centred
         kept = np.setdiff1d(np.arange(d), without)
         q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))
@@ -109,7 +114,7 @@ class Factor(Metric):
 
     @cached_property
     def triangle(self) -> np.ndarray:
-        """(r, r): R in the pivots' order, laid out for LAPACK."""
+        """(r, r): R in the order of the pivots, in the memory order of LAPACK."""
         return np.asfortranarray(self.root if self.in_order else self.root[:, self.pivots])
 
     @property
@@ -119,7 +124,7 @@ class Factor(Metric):
 
     @cached_property
     def condition_number(self) -> float:
-        """Of the pivot columns, each scaled to deviation 1."""
+        """The condition number of the pivot columns, each scaled to deviation 1."""
         if len(self.pivots) > FEW:
             return self._condition_estimate()
         if not len(self.pivots):
@@ -132,11 +137,11 @@ class Factor(Metric):
 
     @property
     def rounding(self) -> float:
-        """What descending on the rows leaves of coefficients, as a share of the largest."""
+        """The error that a descent on the rows leaves, as a share of the largest coefficient."""
         return 64 * EPS * self.condition_number
 
     def _condition_estimate(self) -> float:
-        """By power iterations: from below, mostly by less than a third."""
+        """A lower bound by power iterations, mostly within a third."""
         vector = np.random.default_rng(0).standard_normal((2, len(self.pivots)))
         largest = smallest = 1.0
         for _ in range(POWERS):
@@ -149,18 +154,18 @@ class Factor(Metric):
 
     def solve(self, right: np.ndarray, *, transposed: bool = False) -> np.ndarray:
         """T^-1 or T'^-1 times `right` (r, m), T the triangle."""
-        if not len(right):  # which LAPACK refuses
+        if not len(right):  # LAPACK refuses empty matrices
             return right
-        # Not through scipy's solve_triangular: its checks take longer than a small system
+        # Not scipy's solve_triangular, whose checks take longer than a small system
         return lapack.dtrtrs(self.triangle, right, trans=int(transposed))[0]
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
-        """(2 R'R)^-1 on the pivots, 1/2 on the intercept (the last of p = d + 1), 0 elsewhere."""
+        """P times a gradient (p, t): (2 R'R)^-1 on the pivots, 1/2 on the intercept, else 0."""
         direction, d = gradient / 2, len(self.scale)
         if self.in_order:
             direction[:d] = lapack.dpotrs(self.triangle, direction[:d])[0]
             return direction
-        if self.means is not None:  # columns far from zero: times the condition number it counts
+        if self.means is not None:  # errors of the means count times the condition number
             direction[:d] -= np.multiply.outer(self.means, direction[d])
         solved = self.solve(self.solve(direction[self.pivots], transposed=True))
         direction[:d] = 0.0
@@ -170,7 +175,7 @@ class Factor(Metric):
         return direction
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
-        """The point (p, t) with zero where no direction leads."""
+        """The point (p, t) with zero for dropped and constant columns."""
         if len(self.pivots) < len(self.scale):
             theta = theta.copy()
             theta[self.dropped] = theta[self.constant] = 0.0
@@ -178,7 +183,7 @@ class Factor(Metric):
 
 
 def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.ndarray, bool]:
-    """The root (r, d), its columns in the given order, the pivots (r,), whether in that order."""
+    """The root (r, d) in the given order of columns, the pivots (r,), whether they are in order."""
     upper, info = lapack.dpotrf(correlation)
     d = len(correlation)
     if info == 0 and upper.diagonal().min(initial=1.0) ** 2 > CLEAR:
@@ -190,7 +195,7 @@ def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.n
 
 
 def _others(pivots: np.ndarray, constant: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The columns that are neither pivots nor constant, and those that are constant."""
+    """The columns that are neither pivots nor constant, and the constant columns."""
     if len(pivots) == len(constant):
         return pivots[:0], pivots[:0]
     dropped = ~constant

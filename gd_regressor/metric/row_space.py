@@ -1,4 +1,4 @@
-"""The metric of a table with more columns than rows."""
+"""RowSpace: the metric of a table with at least as many columns as rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.descent.nouns import Metric
 
-# Products of the rows square their condition number: they do where no singular value that counts is
-# below this share of the largest
+# Products of the rows square their condition number. So we use them only if every singular value
+# is above this share of the largest
 CLEAR = 1e-4
 
 
@@ -18,20 +18,20 @@ CLEAR = 1e-4
 class RowSpace(Metric):
     """The pseudoinverse of the Hessian, from the singular values of the centred rows.
 
-    A descent in it that starts in the space of the rows stays there, and there the minimiser is
-    the one of least |w|: so the columns share one scale. Singular values below `eps max(n, d)`
-    times the largest are rounding.
+    A descent that starts in the space of the rows stays there. The minimiser in this space has the
+    least |w|, provided that all columns share one scale: so they do. Singular values below
+    `eps max(n, d)` times the largest are rounding.
     """
 
-    basis: np.ndarray  # (d, r): orthonormal, of the space of the centred rows
-    values: np.ndarray  # (r,): from the largest on
-    scale: np.ndarray  # (d,): one power of two
+    basis: np.ndarray  # (d, r): orthonormal basis of the space of the centred rows
+    values: np.ndarray  # (r,): singular values, the largest first
+    scale: np.ndarray  # (d,): one power of two, d times
 
     source, steepness = "dual", 1.0
 
     @classmethod
     def of(cls, x: np.ndarray, scale: np.ndarray, *, centred: bool) -> RowSpace:
-        """That of rows (n, d), weighted by the roots of their shares."""
+        """From rows (n, d), each times the root of its share of the weight."""
         squares, left = np.linalg.eigh(x @ x.T)
         squares, left = squares[::-1], left[:, ::-1]
         n = len(x) - centred
@@ -48,7 +48,7 @@ class RowSpace(Metric):
         return float(self.values[0] / self.values[-1]) if self.values.size else 1.0
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
-        """P times a gradient (p, t), 1/2 on the intercept (the last of p = d + 1)."""
+        """P times a gradient (p, t). On the intercept, the last of p = d + 1, P is 1/2."""
         d = len(self.scale)
         direction = gradient / 2
         half = (self.basis.T @ direction[:d]) / self.values[:, None] ** 2
@@ -64,7 +64,7 @@ class RowSpace(Metric):
 
 
 def singular_values(x: np.ndarray, *, centred: bool) -> np.ndarray:
-    """Those of a matrix with more columns than rows that are not rounding, from the largest on."""
+    """The singular values above rounding, the largest first, of a matrix of few rows."""
     squares, n = np.linalg.eigvalsh(x @ x.T)[::-1], len(x) - centred
     if _clear(squares, n):
         return np.sqrt(squares[:n])
@@ -73,7 +73,7 @@ def singular_values(x: np.ndarray, *, centred: bool) -> np.ndarray:
 
 
 def _clear(squares: np.ndarray, n: int) -> bool:
-    """Whether `n` of these eigenvalues, all that centring leaves, are far above rounding."""
+    """Whether the largest `n` eigenvalues, all that centring leaves, are far above rounding."""
     return n > 0 and bool(squares[n - 1] > CLEAR**2 * squares[0])
 
 

@@ -1,1 +1,1 @@
-"""Pictures of a fitted model; matplotlib is imported when drawing."""
+"""Pictures of a fitted model. We import matplotlib only to draw: the base install has none."""

@@ -1,4 +1,4 @@
-"""Plots of a fitted model; matplotlib is imported when drawing."""
+"""LossCurveDisplay: the plot of the loss after each update."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-if TYPE_CHECKING:  # an extra
+if TYPE_CHECKING:  # the extra [plot], which a base install lacks
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 
 class HasLossCurve(Protocol):
-    """A fitted estimator that tells the loss after each update."""
+    """A fitted estimator that has the loss after each update."""
 
     @property
     def loss_curve_(self) -> ArrayLike:
-        """The losses."""
+        """Losses after 0, 1, ... updates."""
         ...
 
 
 class LossCurveDisplay:
-    """The loss after each update of a descent.
+    """Plot of the loss after each update of a descent.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ class LossCurveDisplay:
     Attributes
     ----------
     ax_ : matplotlib Axes
-        The axes drawn on.
+        The axes of the plot.
     figure_ : matplotlib Figure
-        Their figure.
+        The figure of these axes.
     line_ : matplotlib Line2D
         The curve.
 
@@ -52,7 +52,7 @@ class LossCurveDisplay:
     201
     """
 
-    # What `plot` writes
+    # `plot` writes these
     ax_: Axes
     figure_: Figure
     line_: Line2D
@@ -75,6 +75,12 @@ class LossCurveDisplay:
         Returns
         -------
         self : LossCurveDisplay
+            The display, with `ax_`, `figure_` and `line_`.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed; write ``pip install "gd-regressor[plot]"``.
         """
         try:
             import matplotlib.pyplot as plt
@@ -85,16 +91,16 @@ class LossCurveDisplay:
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         losses = np.asarray(self.losses)
-        # A run of a few updates is a sequence of points, not a line
+        # Points show how few updates a short run made; on a long run they would hide the line
         marker = "o" if len(losses) <= 30 else None
         (self.line_,) = ax.plot(losses, **{"marker": marker, "markersize": 4, **kwargs})
         ax.set(xlabel="Updates", ylabel="Mean squared error")
-        # Of any locator no parameter is declared; these axes have one that knows this
+        # The default locator of a linear axis takes `integer`; the declared base class does not
         ax.xaxis.get_major_locator().set_params(integer=True)  # pyright: ignore[reportCallIssue]
         if log_scale:
             ax.set_yscale("log")
         self.ax_ = ax
-        # Of axes in a subfigure it would be that, which declares less
+        # Declared as Figure | SubFigure: of axes in a subfigure it is the subfigure
         self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
 
@@ -112,7 +118,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : GDLinearRegressor
-            Fitted; what has a `loss_curve_` will do.
+            A fitted estimator; any object with a `loss_curve_` will do.
         ax : matplotlib Axes, default=None
             Axes to draw on; None makes new ones.
         log_scale : bool, default=False
@@ -123,11 +129,14 @@ class LossCurveDisplay:
         Returns
         -------
         display : LossCurveDisplay
+            The display, already drawn.
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         ValueError
-            If the estimator has no loss curve: it is not fitted, or it is a pipeline.
+            If `estimator` has no `loss_curve_`, because it is not fitted or is a pipeline.
         """
         if not hasattr(estimator, "loss_curve_"):
             raise ValueError(

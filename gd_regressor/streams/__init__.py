@@ -1,1 +1,1 @@
-"""Rows that come once: what is kept of them, and the descent on that."""
+"""Rows that come once: what we keep of them, and how we descend on it."""

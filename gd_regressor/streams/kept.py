@@ -1,4 +1,4 @@
-"""The noun of streams: what is kept of rows that come once, however many have come."""
+"""The noun of streams: a statistic of rows that come once. It does not grow with the rows."""
 
 from __future__ import annotations
 
@@ -21,38 +21,39 @@ Statistic = TypeVar("Statistic", Moments, Root)
 class Kept(ABC, Generic[Statistic]):
     """A statistic of all rows so far, the verbs that update it, and the descents on it.
 
-    The verbs trust that rows and other statistics have the same columns and targets.
+    The verbs do not check that rows and other statistics have the same columns and targets:
+    `Stream` does.
     """
 
-    name: str  # the estimator's `stream` that asks for this kind
+    name: str  # the value of the estimator's parameter `stream`
     statistic: Statistic
 
     @classmethod
     @abstractmethod
     def of(cls, rows: Rows) -> Self:
-        """That of a first chunk."""
+        """Keep the first chunk."""
 
     @property
     @abstractmethod
     def n_targets(self) -> int:
-        """T."""
+        """The number of targets."""
 
     @property
     @abstractmethod
     def has_forgotten(self) -> bool:
-        """Whether rows were ever taken out."""
+        """Whether rows were ever subtracted."""
 
     @abstractmethod
     def followed_by(self, rows: Rows) -> Self:
-        """With one more chunk, which has weight."""
+        """Add one more chunk, whose weights are not all zero."""
 
     @abstractmethod
     def __add__(self, other: Any) -> Self:
-        """That of the rows of both; `other` is of the same kind."""
+        """Join the rows of both; `other` is of the same kind."""
 
     @abstractmethod
     def without(self, rows: Rows) -> Self:
-        """With a chunk taken out; itself where that has no weight. A kind that cannot refuses."""
+        """Subtract a chunk; one without weight changes nothing. A kind that cannot, raises."""
 
     @abstractmethod
     def auto(
@@ -62,7 +63,7 @@ class Kept(ABC, Generic[Statistic]):
         precision: np.dtype,
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Descend with "auto", for coefficients to be kept in this `precision`."""
+        """Descend with "auto"; the estimator stores the coefficients in this `precision`."""
 
     @abstractmethod
     def textbook(
@@ -73,4 +74,4 @@ class Kept(ABC, Generic[Statistic]):
         precision: np.dtype,
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Descend with a constant step: the iterates of all rows, in this `precision`."""
+        """Descend with a constant step on all rows, whose columns have this `precision`."""

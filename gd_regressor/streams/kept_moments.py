@@ -1,4 +1,4 @@
-"""Streams that keep moments: cheap, and rows can be forgotten, but near columns lose digits."""
+"""Streams that keep moments: cheap, able to forget, but short of digits for near columns."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ from gd_regressor.textbook.follow import follow_path
 from gd_regressor.textbook.spectrum import Spectrum
 from gd_regressor.textbook.triangle import triangle_of_moments
 
-# Of the largest scatter that was ever held: below zero by more is no rounding
+# A scatter below zero by more than this share of the largest scatter ever held is no rounding error
 NEGATIVE = 1e-9
-# Of the weight that is held: less than this left over is none
+# If we forget all weight but this share, nothing is left but rounding error
 NOTHING = 1e3 * EPS
-# Cholesky's method with pivots below this share of a column's scatter has no digit left
+# A pivot of Cholesky's method below this share of a column's scatter has no digit left
 SUSPECT = 1e-13
 
 
 class Columns(NamedTuple):
-    """The columns as moments factor them, and as the rows showed them when they came."""
+    """The factor of the moments, and the combinations that vanished on the rows as they came."""
 
     factor: Factor
     frame: Frame
     vectors: np.ndarray  # (p, m): the combinations that vanished on all rows
-    resolved: bool  # whether these are all that the moments take for dependent
+    resolved: bool  # whether the moments show no other dependent columns than `vectors`
 
 
 @dataclass(frozen=True)
 class KeptMoments(Kept[Moments]):
-    """The moments of all rows, and the combinations of columns that were constant in all of them.
+    """The moments of all rows, and the combinations of columns that were constant in all rows.
 
-    The moments alone could not tell these from combinations that vary by 1e-8.
+    Moments alone cannot tell a constant combination from one that varies by 1e-8.
     """
 
     statistic: Moments
@@ -65,7 +65,7 @@ class KeptMoments(Kept[Moments]):
 
     @classmethod
     def of_moments(cls, moments: Moments) -> KeptMoments:
-        """Those of rows of which we know no more."""
+        """Keep the moments of rows that we have not seen."""
         d = len(moments.scale)
         return cls(moments, NullSpace(moments.origin, np.zeros(d), np.zeros((d + 1, 0)), 1.0))
 
@@ -85,7 +85,7 @@ class KeptMoments(Kept[Moments]):
         return KeptMoments(self.statistic + other.statistic, self.null_space & other.null_space)
 
     def without(self, rows: Rows) -> KeptMoments:
-        """What vanished on all rows vanishes on those that are left."""
+        """A combination that vanished on all rows vanishes on the remaining rows, so we keep it."""
         if not rows.total_weight:
             return self
         less = Moments.of_rows(rows, precise=True).times(rows.unit)
@@ -134,7 +134,7 @@ class KeptMoments(Kept[Moments]):
         moments, fit_intercept = self.statistic, request.fit_intercept
         factor, frame, vectors, resolved = self._columns(about_mean=fit_intercept)
         condition = factor.condition_number if resolved else np.inf
-        if not resolved:  # what the moments take for dependent, and say so
+        if not resolved:  # take the moments' word, and say so by an infinite condition number
             vectors = combinations(factor, frame.n_parameters)
         loss, precise = MomentLoss(moments, frame), precision_in_doubles
         if moments.low is not None:
@@ -155,7 +155,7 @@ class KeptMoments(Kept[Moments]):
         )
 
     def _columns(self, *, about_mean: bool) -> Columns:
-        """The columns about their means, or about zero."""
+        """The columns about their means, or about zero for a model without intercept."""
         factor = Factor.of(self.statistic, about_mean=about_mean, suspect=SUSPECT)
         frame = Frame.of(self.statistic, factor.scale, about_mean)
         vectors = self.null_space.in_frame(frame, factor.constant_columns)
@@ -163,10 +163,11 @@ class KeptMoments(Kept[Moments]):
         return Columns(factor, frame, vectors, resolved)
 
     def _unknown(self, factor: Factor) -> float:
-        """The relative error of the coefficients that the moments leave.
+        """The relative error of the coefficients that is in the moments themselves.
 
-        Rows are rounded as those of a QR factorisation, products of them once or twice; what
-        rounding was in rows that have been removed is left behind.
+        Rounding in products of the columns counts times the squared condition number. Rounding in
+        the columns counts times the condition number, as in a QR factorisation. Rows that we
+        subtracted leave their rounding behind, so `lost` compares them with the rows that remain.
         """
         moments, condition = self.statistic, factor.condition_number
         if moments.held is None:
@@ -174,14 +175,14 @@ class KeptMoments(Kept[Moments]):
             return min(rounding * condition**2 + EPS * condition, 1.0)
         now = np.concatenate([moments.xx.diagonal(), moments.yy])
         held = np.where(moments.held > 0, moments.held, 1e-300)
-        with np.errstate(over="ignore"):  # more than all of it is lost
+        with np.errstate(over="ignore"):  # infinite: no digit remains
             lost = held / np.maximum(now, 1e-300)
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
         lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
         return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
 
     def _reasoned(self, result: Result) -> Result:
-        """With the reason why digits of the coefficients are lost, where they are."""
+        """Add the reason for lost digits to the result of an ill-conditioned fit."""
         if result.status is not Status.ILL_CONDITIONED:
             return result
         forgotten = self.has_forgotten and result.condition_number != np.inf
@@ -191,7 +192,7 @@ class KeptMoments(Kept[Moments]):
 def _spectrum(
     moments: Moments, factor: Factor, step: ConstantStep, start: Start, fit_intercept: bool
 ) -> Spectrum:
-    """The textbooks' iterates in closed form."""
+    """The textbooks' iterates in closed form, from the moments."""
     if moments.low is not None:
         factor = refined(factor, moments)
     matrix, responses, rest = triangle_of_moments(moments, factor, fit_intercept)
@@ -203,10 +204,10 @@ def _spectrum(
 
 
 def refined(factor: Factor, moments: Moments) -> Factor:
-    """R'R as right as moments in twice the working precision are, not to the root of it.
+    """A factor R whose R'R has the digits of moments M in twice the working precision.
 
-    A step of Newton's method for the factor: R + upper(R^-T (M - R'R) R^-1) R, with half of the
-    diagonal.
+    Cholesky's method leaves an error of eps in R'R. One step of Newton's method for R'R = M takes
+    it away: R + upper(R^-T (M - R'R) R^-1) R, where `upper` halves the diagonal.
     """
     if not factor.in_order:
         return factor

@@ -1,4 +1,4 @@
-"""Streams that keep R of a QR factorisation: it has all digits, and cannot forget rows."""
+"""Streams that keep R of a QR factorisation: R has all digits, but cannot forget rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gd_regressor.textbook.follow import follow_textbook
 
 @dataclass(frozen=True)
 class KeptRoot(Kept[Root]):
-    """R of all rows, which also knows the columns that depend on others."""
+    """R of all rows. It also shows which columns depend on others."""
 
     statistic: Root
 
@@ -37,7 +37,7 @@ class KeptRoot(Kept[Root]):
 
     @classmethod
     def about(cls, rows: Table, moments: Moments, scale: np.ndarray) -> KeptRoot:
-        """That of columns about the means of their `moments`, in units of `scale` (d,)."""
+        """Keep R of the columns about the means of their `moments`, in units of `scale` (d,)."""
         return cls(Root.of(rows, moments.column_means, scale, moments.target_means))
 
     @property
@@ -76,7 +76,8 @@ class KeptRoot(Kept[Root]):
             check_mean_square(((rows.y + target_centre) ** 2).mean(axis=0))
         start = w, b - target_centre + centre @ w
         result = follow_auto(rows, start, request, observers)
-        with np.errstate(over="ignore", invalid="ignore"):  # coefficients as they will be kept
+        with np.errstate(over="ignore", invalid="ignore"):
+            # The intercept belongs to the coefficients as the estimator will store them
             kept = result.coef.astype(precision).astype(np.float64)
             intercept = result.intercept + target_centre - kept @ centre
         error = max(result.coef_error, self.statistic.noise * (result.condition_number or np.inf))
@@ -98,19 +99,19 @@ class KeptRoot(Kept[Root]):
 def equivalent_rows(
     root: Root, precision: np.dtype | None = None, *, raw: bool
 ) -> tuple[Rows, np.ndarray, np.ndarray]:
-    """A small table with the same least-squares problem, and what its columns and targets lack.
+    """A small table with the same least-squares problem, and the centres subtracted from it.
 
-    That is nothing in `raw` columns, where their distance from zero belongs to the problem; it
-    costs the digits that it has.
+    In `raw` columns the distance from zero belongs to the problem. We then add the centres back,
+    which costs as many digits as the distance has, and the returned centres are zero.
 
-    The rows of R, turned so that they all have the same share in the column of ones: QR of any
-    table whose first column is constant could have begun with this one. Columns that depend on
-    others up to the rounding of R do so exactly here.
+    The small table is Q R with an orthogonal Q. We choose Q so that the column of ones becomes
+    constant again. Columns that depend on others up to the rounding of R depend on them exactly in
+    the small table.
     """
     matrix = root.mean_square
     m, d = len(matrix), len(root.centre)
-    # The reflection that exchanges the first unit vector and the vector of ones; R's first row is
-    # the only one with a share in the ones
+    # Q is the reflection that exchanges the first unit vector and the vector of ones, because only
+    # the first row of R has a share in the ones
     normal = np.full(m, 1 / np.sqrt(m))
     normal[0] -= np.sign(matrix[0, 0])
     size = normal @ normal

@@ -1,4 +1,4 @@
-"""Columns that depend on each other, as the rows of a stream show it while they come."""
+"""Dependent columns of a stream: the rows show them when they come, the moments cannot later."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
 
-# Two null spaces share what is the same to this
+# Two null spaces share a direction if it is the same in both up to this
 SAME = 1e-12
 
 
@@ -24,18 +24,18 @@ SAME = 1e-12
 class NullSpace:
     """Combinations of columns that were constant in all rows so far: v'(x - centre)/scale + c = 0.
 
-    Moments cannot tell them from combinations that vary by 1e-8 of what their columns do. Rows can,
-    when they come: each chunk leaves those combinations that it vanishes on too.
+    Moments cannot tell such a combination from one that varies by 1e-8 of its columns. Rows can:
+    after each chunk we keep the combinations that are constant on this chunk too.
     """
 
     centre: np.ndarray  # (d,)
     spread: np.ndarray  # (d,): the largest root mean square of x - centre in any chunk
     vectors: np.ndarray  # (d + 1, r): orthonormal; the last row is c
-    slack: float  # how many times more than rounding the vectors of the first chunk are wrong by
+    slack: float  # error of the vectors of the first chunk, in units of rounding
 
     @classmethod
     def of(cls, rows: Rows, moments: Moments) -> NullSpace:
-        """Those of the first chunk, with its moments."""
+        """The combinations that are constant in the first chunk, which has these moments."""
         factor = Factor.of(moments)
         frame = Frame.of(moments, factor.scale, fit_intercept=True)
         vectors, _ = vanishing(factor, DataLoss(rows, frame), frame)
@@ -46,11 +46,11 @@ class NullSpace:
 
     @property
     def scale(self) -> np.ndarray:
-        """(d,): powers of two near the spread, 1 for columns that were constant so far."""
+        """(d,): powers of two near the spread; 1 for columns that were constant so far."""
         return power_of_two_above(self.spread)
 
     def within(self, rows: Rows) -> NullSpace:
-        """What these rows leave of it."""
+        """Keep the combinations that are constant on these rows too."""
         if not self.vectors.shape[1]:
             return self
         centre = self.centre
@@ -78,7 +78,7 @@ class NullSpace:
         return replace(wider, vectors=vectors @ combinations[varied:].T)
 
     def _in(self, spread: np.ndarray, centre: np.ndarray | None = None) -> NullSpace:
-        """The same about another centre, in columns of another spread."""
+        """The same combinations about another centre, in columns of another spread."""
         centre = self.centre if centre is None else centre
         other = NullSpace(centre, spread, self.vectors, self.slack)
         raw = self.vectors[:-1] / self.scale[:, None]
@@ -90,7 +90,7 @@ class NullSpace:
         """The combinations in both."""
         spread = np.maximum(self.spread, other.spread)
         mine, theirs = self._in(spread), other._in(spread, self.centre)
-        # What is in both is in the first, and loses nothing by projection on the second
+        # A vector of the first space is in both if its projection on the second loses nothing
         rest = mine.vectors - theirs.vectors @ (theirs.vectors.T @ mine.vectors)
         _, values, combinations = np.linalg.svd(rest, full_matrices=True)
         slack = max(self.slack, other.slack)
@@ -98,9 +98,9 @@ class NullSpace:
         return replace(mine, vectors=mine.vectors @ combinations[apart:].T, slack=slack)
 
     def in_frame(self, frame: Frame, constant: np.ndarray) -> np.ndarray:
-        """(p, r): the same in the coordinates of `frame`, and the columns known to be `constant`.
+        """(p, r): the combinations in the coordinates of `frame`, with the columns in `constant`.
 
-        For a frame without intercept those combinations that are zero, not only constant.
+        Without an intercept we keep only combinations that are zero: a constant does not vanish.
         """
         wider = self._in(np.maximum(self.spread, frame.scale))
         d, vectors, scale = len(self.spread), wider.vectors, wider.scale

@@ -1,4 +1,4 @@
-"""Streams: rows that come in chunks, counted and checked to be alike, and what is kept of them."""
+"""Streams: they check and count chunks of rows, and hand each chunk to what they keep."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from gd_regressor.streams.kept_moments import KeptMoments
 from gd_regressor.streams.kept_root import KeptRoot
 from gd_regressor.textbook.triangle import MOMENTS_ARE_EXACT
 
-MOST_COLUMNS = 20_000  # 3 GB for one matrix
+# One matrix of so many columns takes 3 GB
+MOST_COLUMNS = 20_000
 KINDS: dict[str, type[Kept]] = {kind.name: kind for kind in (KeptMoments, KeptRoot)}
 
 
 @dataclass(frozen=True)
 class Stream:
-    """What is known of the rows of a stream: as much after a billion of them as after the first."""
+    """All that we know of the rows of a stream. Its size does not depend on their number."""
 
     kept: Kept
     precision: np.dtype  # of the columns
@@ -35,7 +36,7 @@ class Stream:
 
     @classmethod
     def of(cls, rows: Rows, y_ndim: int, *, keep: str) -> Stream:
-        """That of a first chunk; `keep` is "moments" or "qr"."""
+        """Begin with a first chunk; `keep` is "moments" or "qr"."""
         if rows.n_columns > MOST_COLUMNS:
             raise ValueError(
                 f"X has {rows.n_columns} columns: a stream keeps matrices with a row and a column "
@@ -45,13 +46,13 @@ class Stream:
 
     @classmethod
     def of_moments(cls, moments: Moments) -> Stream:
-        """That of rows of which no more is known than their moments."""
+        """Begin with the moments of rows that we have not seen."""
         kept = KeptMoments.of_moments(moments)
         return cls(kept, np.dtype(np.float64), 1 if kept.n_targets == 1 else 2)
 
     @classmethod
     def of_table(cls, rows: Table, y_ndim: int) -> Stream:
-        """What the textbooks' iterates need of a table that is elsewhere."""
+        """Keep what the textbooks' iterates need of a table on a cluster."""
         moments = Moments.of_rows(rows)
         factor = Factor.of(moments)
         if factor.dropped.size == 0 and factor.condition_number <= MOMENTS_ARE_EXACT:
@@ -65,12 +66,12 @@ class Stream:
 
     @property
     def keeps(self) -> str:
-        """The estimator's `stream` that began it."""
+        """The value of the estimator's parameter `stream` that began this stream."""
         return self.kept.name
 
     @property
     def has_forgotten(self) -> bool:
-        """Whether rows were ever taken out."""
+        """Whether rows were ever subtracted."""
         return self.kept.has_forgotten
 
     @property
@@ -83,11 +84,11 @@ class Stream:
 
     @property
     def size(self) -> int:
-        """Entries of what is kept."""
+        """The number of entries in one matrix of the statistic."""
         return self.n_columns**2
 
     def check_like(self, more: Any, name: str, y_ndim: int | None = None) -> None:
-        """Refuse rows, or another stream, that have not the same columns and targets."""
+        """Refuse rows, or another stream, with other columns or targets."""
         y_ndim = more.y_ndim if y_ndim is None else y_ndim
         mine = self.n_columns, self.n_targets, self.y_ndim
         if (more.n_columns, more.n_targets, y_ndim) != mine:
@@ -98,7 +99,7 @@ class Stream:
             )
 
     def followed_by(self, rows: Rows) -> Stream:
-        """With one more chunk. One without weight adds nothing, but is counted: it has come."""
+        """Add one more chunk. We count a chunk without weight too, but it adds nothing."""
         if not rows.total_weight:
             return replace(self, n_batches=self.n_batches + 1)
         return replace(
@@ -109,7 +110,7 @@ class Stream:
         )
 
     def __add__(self, other: Stream) -> Stream:
-        """With the rows of another one, that keeps the same of rows of the same columns."""
+        """Join the rows of both. Both must keep the same kind of statistic."""
         if other.keeps != self.keeps:
             raise ValueError(
                 f"other keeps {other.keeps!r}, this stream {self.keeps!r}: what they keep does not "
@@ -123,7 +124,7 @@ class Stream:
         )
 
     def without(self, rows: Rows) -> Stream:
-        """With a chunk taken out, which still counts as one that has come."""
+        """Subtract a chunk. It still counts in `n_batches`."""
         kept = self.kept.without(rows)
         return self if kept is self.kept else replace(self, kept=kept)
 
@@ -140,5 +141,5 @@ class Stream:
         request: Request,
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Descend with a constant step: the iterates of all rows."""
+        """Descend with a constant step on all rows."""
         return self.kept.textbook(step, start, request, self.precision, observers)

@@ -1,1 +1,1 @@
-"""A number as learning_rate: the textbooks' iterates."""
+"""learning_rate as a number: the iterates of the textbooks."""

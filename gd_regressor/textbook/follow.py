@@ -1,4 +1,4 @@
-"""The textbooks' descent: a constant step on the raw columns, in closed form or by walking."""
+"""The textbooks' descent: a constant step on the raw columns, in closed form or by a walk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def textbook_path(
 ) -> tuple[Path, Curvature]:
     """The path of `step` on the raw columns, and its steepest direction.
 
-    In closed form where that is the cheaper way to `n_updates` updates, else by walking.
+    The path is a closed form where this is the cheaper way to `n_updates` updates, else a walk.
     """
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
@@ -40,16 +40,17 @@ def textbook_path(
         return spectrum, spectrum.curvature
     curvature = DataLoss(rows, frame).lipschitz()
     metric = Identity(curvature.largest)
-    if theta.any() and np.abs(residuals.y).max() < np.abs(rows.y).max():  # a good start
+    if theta.any() and np.abs(residuals.y).max() < np.abs(rows.y).max():
+        # A good start: residuals are smaller than y, so we descend on them, from zero
         there = Smooth(DataLoss(residuals, frame), metric)
         walk = Walk(there, np.zeros_like(theta), step)
         return Moved(walk, theta), curvature
     return Walk(Smooth(DataLoss(rows, frame), metric), theta, step), curvature
 
 
-@np.errstate(over="ignore", invalid="ignore")  # seen by the bound
+@np.errstate(over="ignore", invalid="ignore")  # divergence_bound refuses what overflows
 def _residuals(rows: Rows, start: Start) -> Rows:
-    """The rows with what is left of y at a start, refused where its squares overflow."""
+    """The rows with the residuals at `start` as targets; raises if their squares overflow."""
     left = residual_rows(rows, *start)
     squares = left.y**2
     if rows.weights is not None:
@@ -61,7 +62,7 @@ def _residuals(rows: Rows, start: Start) -> Rows:
 
 
 def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
-    """The rows, knowing their moments where these serve, and the moments of the targets."""
+    """The rows, with their moments if the closed form needs them, and moments of the targets."""
     if not closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         return rows, Moments.of_rows(rows.targets_only)
     moments = Moments.of_rows(rows)
@@ -69,10 +70,11 @@ def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
 
 
 def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
-    """Whether moments and an eigenbasis cost less than walking over the rows.
+    """Whether moments and an eigenbasis cost less than a walk over the rows.
 
-    In passes over X, as measured: a pass makes 4 n d operations at the speed of memory, the Jacobi
-    SVD 26 d^3 at that speed. Walking has to find the stability limit too, some thirty passes.
+    We count in passes over X. A pass makes 4 n d operations at the speed of memory. The Jacobi SVD
+    takes the time of 26 d^3 such operations (measured). A walk needs some thirty passes more, to
+    find the stability limit.
     """
     return moments_cost(d) + 6.5 * d * d / n < n_updates + 30
 

@@ -1,12 +1,13 @@
 """The path of a constant step in closed form.
 
 On a quadratic, k updates are a polynomial of degree k in the Hessian. Along an eigenvector with
-eigenvalue lambda the error after k updates is p_k(h) times that at the start, h = rate * lambda:
+eigenvalue lambda the error after k updates is p_k(h) times the error at the start, where
+h = rate * lambda and mu is the momentum:
 
     p_0 = 1,  p_1 = 1 - h,  p_{k+1} = (1 + mu - h) p_k - mu p_{k-1},
 
-so p_k = (1 - h)^k without momentum. What is computed here is never p_k - 1 or a difference of
-losses but the sums and products below, which lose nothing to cancellation:
+so p_k = (1 - h)^k without momentum. The differences 1 - p_k and F_{k-1} - F_k would lose digits to
+cancellation. So we compute the sums and products below, which lose none:
 
     D_k = (r1^k - r2^k) / (r1 - r2)         r1, r2 the roots of r^2 - (1 + mu - h) r + mu
     p_{k-1} - p_k = h D_k                   one update
@@ -26,7 +27,8 @@ from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.textbook.triangle import Triangle, squares
 
 LARGEST_SINGULAR = 1e150
-ENTRIES_AT_ONCE = 1 << 16  # of the arrays over updates and eigenvectors: they stay in cache
+# Entries of the arrays over updates and eigenvectors: so many stay in the cache
+ENTRIES_AT_ONCE = 1 << 16
 
 
 def polynomials(h: np.ndarray, momentum: float, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,23 +52,23 @@ def totals(h: np.ndarray, momentum: float, k: np.ndarray) -> np.ndarray:
 
 
 def _plain_root(h):
-    # log1p keeps k h to an eps where the power of a rounded 1 - h has k eps
+    # k log1p(-h) has an error of eps. The k-th power of 1 - h, which is rounded, has k eps
     with np.errstate(divide="ignore"):
         log = np.where(h < 1, np.log1p(-np.minimum(h, 1)), np.log(np.abs(h - 1)))
     return np.where(h > 1, -1.0, 1.0), log
 
 
 def _heavy_ball(h, mu, k):
-    # The roots are r = 1 - t, with t^2 - s t + h = 0 and r1 r2 = mu. The discriminant as a
-    # product: at the textbooks' optimal momentum one of its factors is exactly zero.
+    # The roots are r = 1 - t, with t^2 - s t + h = 0 and r1 r2 = mu. We write the discriminant as a
+    # product, because one of its factors is exactly zero at the textbooks' optimal momentum
     s, above = 1 - mu + h, 1 + np.sqrt(mu)
     below = (1 - mu) / above  # 1 - sqrt(mu)
     half_width = np.sqrt(np.abs(below**2 - h)) * np.sqrt(np.abs(above**2 - h)) + 0j
     half_width *= np.where((below**2 < h) & (h < above**2), 1j, 1)
     larger = (s + half_width) / 2
     smaller = np.where(half_width.imag != 0, larger.conj(), h / np.where(larger == 0, 1, larger))
-    # t belongs to the root of larger modulus. Beyond the middle both lie to the left of zero:
-    # r^k = (-1)^k (-r)^k, and -r is near 1.
+    # t belongs to the root of larger modulus. For s > 2 both roots lie to the left of zero. Then we
+    # write r^k = (-1)^k (-r)^k, because -r is near 1
     left = s > 2
     sign, t = np.where(left, -1.0, 1.0), np.where(left, larger, smaller)
     log = _log_of_root(t, sign, mu)
@@ -77,7 +79,7 @@ def _heavy_ball(h, mu, k):
     d = (_power(sign, log, k - 1) * ratio).real
     other = mu / (1 - t)  # r2
     p = (_power(sign, log, k) + t * other * d).real
-    # Where h = 0 nothing moves, and q is the sum of D_k = (1 - mu^k) / (1 - mu)
+    # For h = 0 nothing moves, and q_k is the sum of D_j = (1 - mu^j) / (1 - mu)
     still = k / (1 - mu) + mu * np.expm1(k * np.log(mu)) / (1 - mu) ** 2
     moving = np.where(h == 0, 1, h)
     slow = (-np.expm1(np.where(left, 0, k * log)) - t * other * d).real / moving
@@ -85,7 +87,7 @@ def _heavy_ball(h, mu, k):
 
 
 def _log_of_root(t, sign, mu):
-    # Near 1 the modulus needs log1p; elsewhere it would cancel (t near 1) or overflow
+    # The modulus |1 - t| near 1 needs log1p. Elsewhere log1p would cancel (t near 1) or overflow
     distance = np.abs(t - 1)
     near = np.where((t.imag == 0) & (distance > 0.5) & (distance < 2), t.real, 0)
     size = np.where(
@@ -107,20 +109,22 @@ def _power(sign, log, k):
 class Spectrum(Path):
     """Descent with a constant step, in the coordinates V'theta of the singular vectors.
 
-    With A the columns (and a column of ones) divided by the root of the weight, A = U S V', the
-    response z = U'y and the residual's response r = U'(y - A theta_0), after k updates
+    A = U S V' are the columns (and a column of ones) divided by the root of the weight. z = U'y is
+    the response, and r = U'(y - A theta_0) the response of the residuals at the start. With
+    h = 2 rate S^2 we have after k updates
 
-        V'theta = p_k(h) V'theta_0 + 2 rate S q_k(h) z,   F = F_min + sum_i (r_i p_k(h_i))^2,
+        V'theta = p_k(h) V'theta_0 + 2 rate S q_k(h) z,   F = F_min + sum_i (r_i p_k(h_i))^2.
 
-    where h = 2 rate S^2: a sum of squares, never negative. A good start shows in r, a far one
-    fades with p_k; neither leaves its rounding in what is small.
+    F - F_min is a sum of squares, so it is never negative. A good start makes r small, and a far
+    start fades with p_k: neither leaves its rounding in small numbers.
     """
 
     step: ConstantStep
+    # Of m directions: those where r is not zero for every target
     singular: np.ndarray  # (m,): S
     vectors: np.ndarray  # (p, m): V
     response: np.ndarray  # (m, t): z
-    residual: np.ndarray  # (m, t): r, without the directions where it is zero for every target
+    residual: np.ndarray  # (m, t): r
     start: np.ndarray  # (m, t): V'theta_0
     still: np.ndarray  # (p, t): the part of theta_0 that no update moves
     minimum: np.ndarray  # (t,): F_min
@@ -132,7 +136,7 @@ class Spectrum(Path):
     def of(cls, triangle: Triangle, step: ConstantStep, start: np.ndarray) -> Spectrum:
         """The path of `step` from `start` (p, t).
 
-        The triangle's targets are y, followed by the residuals at the start where it is not zero.
+        The triangle's targets are y. If `start` is not zero, the residuals at `start` follow.
         """
         matrix, responses, rest = triangle
         left, singular, vectors = _graded_svd(matrix)
@@ -140,7 +144,7 @@ class Spectrum(Path):
         outside = responses - left @ z
         minima, t = rest + squares(outside), start.shape[1]
         z, r = z[:, :t], z[:, -t:]
-        # The minimum is that of y and that of the residuals, known best from the smaller of them
+        # y and the residuals have the same minimum. The smaller of the two has less rounding
         minimum = np.where(squares(r) < squares(z), minima[-t:], minima[:t])
         begin = vectors.T @ start
         steepest = int(np.argmax(singular))
@@ -170,7 +174,7 @@ class Spectrum(Path):
         return self.still + self.vectors @ moved, self.minimum + p**2 @ self.residual**2
 
     def records(self, first: int, last: int) -> Records:
-        with np.errstate(over="ignore", invalid="ignore"):  # where the path diverges, and ends
+        with np.errstate(over="ignore", invalid="ignore"):  # Diverged ends the run there
             p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
             squares = self.residual**2
             gaps = p**2 @ squares
@@ -186,7 +190,7 @@ class Spectrum(Path):
 def _graded_svd(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """U, S, V by one-sided Jacobi, which keeps the small singular values of badly scaled columns.
 
-    (Drmac and Veselic 2008.) The usual drivers are accurate to eps times the largest only.
+    (Drmac and Veselic 2008.) Other drivers have an error of eps times the largest singular value.
     """
     wide = matrix.shape[0] < matrix.shape[1]
     tall = matrix.T if wide else matrix

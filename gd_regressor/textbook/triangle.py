@@ -1,4 +1,4 @@
-"""The triangular factor of the raw columns and the ones, from which the spectrum follows."""
+"""The triangular factor of the raw columns and the ones. The spectrum follows from it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
 from gd_regressor.metric.factor import Factor
 
-# The textbooks' iterates from moments have ten digits up to here
+# Up to this condition number the textbooks' iterates from moments have ten digits
 MOMENTS_ARE_EXACT = 300.0
-# R (m, p) and Q'y (m, t) for the columns A = Q R (and one of ones) divided by the root of the
-# weight, and the mean square (t,) of what Q leaves of y
+# R (m, p), Q'y (m, t), and the sum of squares (t,) of y - QQ'y. Here A = QR are the columns and a
+# column of ones; A and y are divided by the root of the weight
 Triangle = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def triangle_of(rows: Rows, fit_intercept: bool) -> Triangle:
-    """That of the moments; of the rows where it costs little, or where the moments lose digits."""
+    """From the moments; from the rows if they are few, or if moments would lose digits."""
     moments = Moments.of_rows(rows)
     factor = Factor.of(moments)
     dependent = factor.dropped.size > 0
@@ -30,15 +30,15 @@ def triangle_of(rows: Rows, fit_intercept: bool) -> Triangle:
 def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -> Triangle:
     """From the factor of the moments about the means.
 
-    The first row is the means' (and the intercept's), the others the factor of what is centred:
-    the products of uncentred columns are never formed.
+    The first row holds the means (and 1 for the intercept). The rows below are the factor of the
+    centred columns. So we never form products of uncentred columns, which would lose digits.
     """
     weight, means = moments.weight, moments.target_means
     centred = factor.root * factor.scale
     products = moments.xy * (moments.scale / factor.scale / weight)[:, None]
     response = factor.solve(products[factor.pivots], transposed=True)
     total, explained = moments.yy / weight, squares(response)
-    excess = explained > total  # by rounding
+    excess = explained > total  # rounding can do this
     response[:, excess] *= np.sqrt(total[excess] / explained[excess])
     matrix = np.vstack([moments.column_means, centred])
     if fit_intercept:
@@ -47,7 +47,7 @@ def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -
 
 
 def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
-    """From R of the rows: right to eps times the condition number, not times its square."""
+    """From R of the rows. The error is eps times the condition number, not times its square."""
     means, d = root.mean_square, len(root.centre)
     ones = means[:, :1]
     matrix = means[:, 1 : d + 1] * root.scale + ones * root.centre
@@ -58,5 +58,5 @@ def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
 
 
 def squares(a: np.ndarray) -> np.ndarray:
-    """(t,): of each column."""
+    """(t,): the sum of squares of each column."""
     return np.einsum("ij,ij->j", a, a)
