@@ -1,37 +1,39 @@
-"""BLAS at one thread while fits hold it, and at what it had when the last of them is done.
+"""BLAS at one thread while fits hold it, and at its former number after the last of them.
 
-BLAS's threads gain nothing on tall blocks and spin at barriers when another process holds a core,
-while our own threads over blocks do not. The limit belongs to the process wherever BLAS gives
-threads no limit of their own, so it must survive interrupts, forks and other people's limits:
+On tall blocks BLAS's threads gain nothing, and they spin at barriers when another process holds a
+core. Our own threads over blocks do not. Where BLAS gives threads no limit of their own, the limit
+belongs to the process. So it must survive interrupts, forks and the limits of other people:
 
-* **Nothing here takes a lock.** A KeyboardInterrupt may come between any two lines, and a fork at
-  any moment: either would leave the lock taken for good. Each change of shared state is one atomic
-  operation on a set or a list, a change of a limit is noted before it is made, and `Hold.end` may
-  be called any number of times: the second call completes what an interrupted one left.
-* **Where BLAS has one thread already, nothing is changed,** so nothing is restored: somebody else
-  may hold that limit, and end it when they please.
-* **Only a limit of one is taken back.** If somebody has set another number since, theirs stays.
-* **A limit that another thread set during the fit, and that outlives the fit,** will restore our
-  one when it ends. threadpoolctl (3.8 and newer) ignores what we set until then; `_watch` waits for
-  that moment.
+* **We take no lock.** A KeyboardInterrupt may come between any two lines, and a fork at any moment.
+  Either would leave a lock taken for good. So each change of shared state is one atomic operation
+  on a set or a list, and we note a change of a limit before we make it. Every `Hold.end` after the
+  first completes what an interrupted one left.
+* **Where BLAS has one thread already, we change nothing,** so we restore nothing: somebody else may
+  hold that limit, and end it when they please.
+* **We take back only a limit of one.** If somebody has set another number since, theirs stays.
+* **Another thread may set a limit during the fit, and end it after the fit.** It then restores the
+  limit of one that it found. threadpoolctl (3.8 and newer) ignores what we set until then, so
+  `_watch` waits for that moment.
 
 What holds for each kind of BLAS:
 
-* *OpenBLAS with threads of its own* (wheels of numpy and scipy, one copy in each): one number for
-  the process. `openblas_set_num_threads_local` is there, and sets the number of the process too.
-  Before threadpoolctl 3.8 nobody can see that another thread's limit overlaps the fit: if that
-  limit begins during the fit and ends after it, the process is left at one thread.
-* *OpenBLAS on OpenMP, MKL*: each thread has a number of its own. A fit changes and restores that of
-  its thread, our helpers have one for ever, and no order of events touches another thread.
-* *BLIS, FlexiBLAS*: treated as one number for the process.
-* *Accelerate*, and whatever threadpoolctl does not know: nothing is set, and we use no helpers.
+* *OpenBLAS with threads of its own* (wheels of numpy and scipy, one copy in each) has one number
+  for the process. `openblas_set_num_threads_local` exists, but sets the number of the process too.
+  Before threadpoolctl 3.8 nobody can see that another thread's limit overlaps the fit. If such a
+  limit begins during the fit and ends after it, the process stays at one thread.
+* *OpenBLAS on OpenMP, MKL* give each thread a number of its own. A fit changes and restores the
+  number of its thread, our helpers keep one for ever, and no order of events touches other threads.
+* *BLIS, FlexiBLAS*: we treat them as one number for the process.
+* *Accelerate*, and any BLAS that threadpoolctl does not know: we set nothing and use no helpers.
 
-Two orders remain, where threadpoolctl gives no sign by which to tell them from others:
+In two orders of events the process ends with a wrong limit, because threadpoolctl gives no sign by
+which to tell them from others:
 
-* Another thread calls `threadpool_limits(1)` during the fit and means it to stay: when that thread
-  is done, we restore what the fit found.
-* The fit itself runs within `with threadpool_limits(..)`, another thread's limit begins during
-  the fit and outlives both: it restores our one. (Without the fit, that of the first limit.)
+* Another thread calls `threadpool_limits(1)` during the fit and means it to stay. When that thread
+  is done, we restore the number that the fit found.
+* The fit itself runs within `with threadpool_limits(..)`, and another thread's limit begins during
+  the fit and outlives both. At its end it restores our limit of one. (Without the fit it would
+  restore the number of the first limit.)
 """
 
 from __future__ import annotations
@@ -48,11 +50,11 @@ import threadpoolctl
 from threadpoolctl import LibController, ThreadpoolController
 
 PROCESSORS = os.cpu_count() or 1
-# Seconds between two looks whether another thread's limit has ended
+# Seconds between two looks at whether another thread's limit has ended
 EVERY = 0.005
 
-# Since 3.8: the thread that set OpenBLAS's number last keeps all others from setting it, until it
-# lets go; where it is inside `with threadpool_limits`, at the end of that.
+# Since threadpoolctl 3.8 the thread that set OpenBLAS's number last keeps all others from setting
+# it until it lets go. Inside `with threadpool_limits` it lets go at the end of the block
 _let_go = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", lambda: None)
 _limits_around = getattr(threadpoolctl, "CONTROLLING_THREAD_OWNERSHIP", None)
 
@@ -63,12 +65,12 @@ class _Change:
 
     library: LibController
     before: int
-    thread: int | None  # whose limit it is, None for the process's
+    thread: int | None  # the thread whose limit it is; None for a limit of the process
 
 
 _holds: set[Hold] = set()
 _changes: list[_Change] = []
-_watching = threading.Lock()  # only ever taken by the thread that watches
+_watching = threading.Lock()  # only the watching thread takes it
 
 
 class Hold:
@@ -78,7 +80,7 @@ class Hold:
         self.thread = _thread.get_ident()
 
     def begin(self) -> int:
-        """The number of threads that BLAS had; 1 where another thread keeps us from limiting it."""
+        """The number of threads that BLAS had; 1 if another thread keeps us from limiting BLAS."""
         _holds.add(self)
         refused = False
         for library in _libraries():
@@ -94,17 +96,18 @@ class Hold:
         return 1 if refused else min(max(ours, default=1), PROCESSORS)
 
     def end(self) -> None:
-        """Restore what this thread may, unless others still hold it. Any number of times."""
+        """Restore the limits that no fit holds any more. May be called any number of times."""
         _holds.discard(self)
         if _settle():
-            # Within a thread of C, because `start` waits: an interrupt there would stop the watch
+            # `start` waits for its thread, and an interrupt would cut the wait. So a thread of C,
+            # which no interrupt reaches, calls it
             watch = threading.Thread(target=_watch, name="BLAS limits", daemon=True)
-            with suppress(RuntimeError):  # the interpreter is shutting down
+            with suppress(RuntimeError):  # raised while the interpreter shuts down
                 _thread.start_new_thread(watch.start, ())
 
 
 def limit_this_thread() -> None:
-    """Keep BLAS at one thread in the calling thread for good, where each has its own number."""
+    """Set BLAS to one thread in the calling thread for good, if each thread has a number."""
     for library in filter(_is_per_thread, _libraries()):
         library.set_num_threads(1)
 
@@ -125,7 +128,7 @@ def _set(library: LibController, number: int) -> None:
 
 
 def _settle() -> bool:
-    """Restore what nobody holds any more; whether something of the process's has to wait."""
+    """Restore the limits that no fit holds. True if a limit of the process has to wait."""
     here, waits = _thread.get_ident(), False
     for change in tuple(_changes):
         holders = [h for h in tuple(_holds) if change.thread in (None, h.thread)]
@@ -139,12 +142,12 @@ def _settle() -> bool:
 
 
 def _is_restored(change: _Change) -> bool:
-    """Restore a limit, unless another has been set since; False while a thread refuses that."""
+    """Restore a limit, unless somebody set another since. False while another thread refuses."""
     library, now = change.library, change.library.num_threads
     if now == 1:
         _set(library, change.before)
         return library.num_threads > 1
-    # The other's number may be the last, or end with their limit: try whether they hold it
+    # Somebody has set another number. It may stay, or end with their limit: try if they hold it
     _set(library, 1)
     is_held = library.num_threads == now
     _set(library, now)
@@ -152,25 +155,26 @@ def _is_restored(change: _Change) -> bool:
 
 
 def _forget(change: _Change) -> None:
-    with suppress(ValueError):  # another thread has restored it at the same time
+    with suppress(ValueError):  # another thread has removed it at the same time
         _changes.remove(change)
 
 
 def _watch() -> None:
-    """Restore the limits as soon as the other thread's have ended."""
+    """Restore the limits as soon as those of other threads have ended."""
     while _watching.acquire(blocking=False):
         try:
             while not _holds and _settle():
                 time.sleep(EVERY)
         finally:
             _watching.release()
-        # What was left to wait for meanwhile, found this thread still watching
+        # Since the last look a fit may have left a limit and started no watch, because this thread
+        # was still watching: look again
         if _holds or all(change.thread is not None for change in tuple(_changes)):
             return
 
 
 def _in_child() -> None:
-    """After a fork: only the calling thread is left, and nobody to restore what others changed."""
+    """After a fork, restore the limits of threads of the parent: they do not run in the child."""
     global _watching
     here, _watching = _thread.get_ident(), threading.Lock()
     for hold in tuple(_holds):
@@ -180,5 +184,5 @@ def _in_child() -> None:
     _settle()
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
+if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_in_child)

@@ -1,11 +1,11 @@
-"""The threads that share work on rows.
+"""Threads that share the work on rows. No interrupt and no fork makes a later fit hang.
 
-A KeyboardInterrupt may come between any two lines of the main thread, and leaves behind it
-whatever lock these lines had taken: `threading.Condition`, `Event` and `concurrent.futures` are
-written in Python and can be cut in two like that. So the main thread only ever waits on queues and
-locks written in C, which it enters as a whole or not at all, and no thread waits for a lock that
-the main thread may have taken. A thread that an interrupt or a fork takes out of the work leaves
-behind only what belongs to the one sum, which ends with it.
+A KeyboardInterrupt may come between any two lines of the main thread. If these lines have taken a
+lock, the lock stays taken. `threading.Condition`, `Event` and `concurrent.futures` are written in
+Python, so an interrupt can cut them in two like that. So the main thread waits only on queues and
+locks written in C, which it enters as a whole or not at all. And no thread waits for a lock that
+the main thread may have taken. If an interrupt or a fork takes a thread out of its work, the thread
+leaves behind only state of one sum, which ends with the thread.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ import numpy as np
 
 from gd_regressor.arithmetic.limits import Hold, limit_this_thread
 
-# So many results wait for one before them
+# So many parts may be begun ahead of the first one that is not yet added
 AHEAD = 4
 
 Found = TypeVar("Found")
 
 
 def summed(parts: Iterable, work: Callable[[Any], Any], add: Callable[[Any, Any], Any]) -> Any:
-    """The sum of `work(part)` over parts, by `add`, in their order; None counts nothing.
+    """Sum `work(part)` over parts by `add`, in the order of the parts. None adds nothing.
 
-    The calling thread works too: woken up for each result, it would take the time of those that
-    work. Where parts raise, it is the error of the first of them; before it, an interrupt, and an
-    error of `parts` itself. Nobody reads the parts any more when this returns or raises.
+    The order makes the bits the same, however many threads there are. The calling thread works too:
+    if it only waited for results, each wake-up would take time from the working threads. If several
+    parts raise, we raise the error of the first one. An interrupt comes before all of these. When
+    `summed` returns or raises, no thread reads the parts any more.
     """
     shared = _Shared(parts, work, add)
     limited(shared.run_beside)
@@ -41,18 +42,19 @@ def summed(parts: Iterable, work: Callable[[Any], Any], add: Callable[[Any, Any]
 
 
 def product(a, b):
-    """The product of arrays or sparse columns, during which other threads go on.
+    """The product of arrays or sparse columns, which lets other threads run meanwhile.
 
-    For results of up to 500 numbers `@` of arrays does not let go of the interpreter; `np.dot`
-    does (numpy 2.4).
+    `@` of arrays holds the interpreter's lock for results of up to 500 numbers (numpy 2.4).
+    `np.dot` releases it.
     """
     return np.dot(a, b) if type(a) is np.ndarray else a @ b
 
 
 def limited(work: Callable[[_Pool | None], Found]) -> Found:
-    """`work(pool)` with BLAS at one thread; an interrupt at any line leaves no limit behind.
+    """`work(pool)` with BLAS at one thread. An interrupt at any line leaves no limit behind.
 
-    `with one_blas_thread()` alone would: one that comes before the first line of `__exit__`.
+    `with one_blas_thread()` alone could leave one: an interrupt may come just before the first line
+    of `__exit__`.
     """
     limit = one_blas_thread()
     try:
@@ -63,7 +65,7 @@ def limited(work: Callable[[_Pool | None], Found]) -> Found:
 
 
 class one_blas_thread:
-    """Hold BLAS at one thread; gives threads of our own to use instead, None where there is one."""
+    """Hold BLAS at one thread. Gives a pool of our own threads, or None if BLAS had one thread."""
 
     def __init__(self) -> None:
         self._hold = Hold()
@@ -80,23 +82,23 @@ class one_blas_thread:
 
 
 class _Shared:
-    """Parts that threads take one after the other, and the sum of what became of them."""
+    """Parts that threads take one after the other, and the sum of the results so far."""
 
     def __init__(self, parts, work, add) -> None:
         self._parts, self._work, self._add = list(parts), work, add
         self._due, self._early, self._total = 0, {}, None
         self._errors: dict[int, BaseException] = {}
-        self._is_cut = False  # by an interrupt: its caller is told otherwise
-        self._adding = threading.Lock()  # nobody waits for it
-        # Numbers of parts that may be begun, at most AHEAD before the one that is due; None: no
-        # more. Who takes a None puts it back for the next.
+        self._is_cut = False  # whether an interrupt has ended the sum
+        self._adding = threading.Lock()  # held by the thread that adds; no thread waits for it
+        # Numbers of parts that a thread may begin, up to AHEAD beyond the one that is due. None
+        # ends a thread, which first puts it back for the next thread
         self._tickets: SimpleQueue[int | None] = SimpleQueue()
         for number in range(AHEAD + 1):
             self._allow(number)
 
     def run_beside(self, pool: _Pool | None) -> None:
-        """Work here and on the threads of the pool, until all is done or one has failed."""
-        # Locks that a thread may take again: an interrupted wait is repeated
+        """Work here and on the threads of the pool, until all parts are done or one has failed."""
+        # RLocks, because `_end` may run twice after an interrupt and take them again
         turns = [threading.RLock() for _ in range(pool.size)] if pool else []
         try:
             try:
@@ -110,12 +112,13 @@ class _Shared:
             self._end(turns)
 
     def result(self) -> Any:
-        if self._errors:  # parts before a wrong one were taken before it: all of them are known
+        # Threads take parts in their order, so the errors of all earlier parts are known
+        if self._errors:
             raise self._errors[min(self._errors)]
         return self._total
 
     def _help(self, turn) -> None:
-        if turn.acquire(blocking=False):  # else the sum has ended without this helper
+        if turn.acquire(blocking=False):  # fails if the sum has ended without this helper
             try:
                 self._run()
             finally:
@@ -126,7 +129,7 @@ class _Shared:
         self._is_cut = self._due < len(self._parts) and not self._errors
         self._tickets.put(None)
         for turn in turns:
-            turn.acquire()  # and keep it from helpers that come later
+            turn.acquire()  # we keep it, so that helpers which come later find the sum ended
 
     def _run(self) -> None:
         number = -1
@@ -135,16 +138,17 @@ class _Shared:
                 number = taken
                 self._put(number, self._work(self._parts[number]))
                 number = -1
-        except BaseException as error:  # whatever it is, the others must not wait for this part
+        except BaseException as error:  # any kind, because the others must not wait for this part
+            # -2 puts an interrupt before the errors of all parts
             self._errors[number if isinstance(error, Exception) else -2] = error
         self._tickets.put(None)
 
     def _is_wanted(self, number: int) -> bool:
-        """Whether a part comes before all that have failed: then its error is the one to raise."""
+        """Whether a part comes before all parts that have failed: its error would come first."""
         return not self._is_cut and number < min(tuple(self._errors), default=len(self._parts))
 
     def _put(self, number: int, result: Any) -> None:
-        """Add what is due; if another thread is adding, it looks again when it has done so."""
+        """Add all results that are due. If another thread is adding, we leave them to it."""
         self._early[number] = result
         while self._due in self._early and self._adding.acquire(blocking=False):
             try:
@@ -166,25 +170,25 @@ class _Shared:
 
 
 class _Team:
-    """Threads beside the calling ones. They begin when they are first needed, and stay."""
+    """Helper threads of the process. They begin when they are first needed, and stay."""
 
     def __init__(self) -> None:
         self.begin_anew()
 
     def begin_anew(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._seats: list[Any] = []  # locks, each taken by its thread while that lives
+        self._seats: list[Any] = []  # one lock for each thread, which holds it while it lives
 
     def submit(self, job: Callable[[], None], size: int) -> None:
-        """Have `job` done by one of `size` threads, when one of them is free."""
+        """Queue `job` for the first of `size` threads that is free."""
         while len(self._seats) < size:
             self._seats.append(threading.Lock())
         for seat in self._seats[:size]:
             if not seat.locked():
-                # Not `Thread.start`: it waits for a sign of life, which an interrupt can cut in two
+                # Not `Thread.start`, which waits for the thread: an interrupt can cut the wait
                 try:
                     _thread.start_new_thread(self._serve, (seat, self._jobs))
-                except RuntimeError:  # no more threads: the calling one does it alone
+                except RuntimeError:  # the system has no more threads: the caller works alone
                     return
         self._jobs.put(job)
 
@@ -193,16 +197,18 @@ class _Team:
         if seat.acquire(blocking=False):
             limit_this_thread()
             while True:
-                jobs.get()()  # no name for the job: it would keep its rows until the next one
+                # We give the job no name, because a name would keep its rows until the next job
+                jobs.get()()
 
 
 _team = _Team()
-if hasattr(os, "register_at_fork"):  # not on Windows. The threads of the parent are not in a child
+# A child process has none of the threads of its parent. Windows has no fork
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_team.begin_anew)
 
 
 class _Pool:
-    """So many threads of the team."""
+    """`size` threads of the team."""
 
     def __init__(self, size: int) -> None:
         self.size = size

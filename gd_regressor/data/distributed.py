@@ -1,4 +1,4 @@
-"""Dask: the blocks of arrays and data frames on a cluster as the parts of one table."""
+"""Dask: the blocks of an array or a data frame on a cluster are the parts of one table."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from gd_regressor.data.table import Rows, Table, is_small
 
 
 def is_dask(data) -> bool:
-    """Whether `data` is one of Dask's collections, of which nothing need be imported to tell."""
+    """Whether `data` is a collection of Dask. The name of its module tells, without an import."""
     return type(data).__module__.split(".")[0] in ("dask", "dask_expr")
 
 
 @final
 @dataclass(frozen=True)
 class DaskRows(Table[Moments]):
-    """A table whose parts are Dask's blocks: work goes to where they are, sums come back."""
+    """A table whose parts are blocks of Dask. We send work to the blocks, and sums come back."""
 
-    delayed: tuple  # blocks: X, y, weights or None
+    delayed: tuple  # for each block: X, y, and weights or None
     rows_of_block: Callable[..., Rows | None]
     shape: tuple[int, int]  # columns and targets
-    kept: np.dtype  # the precision of what is learnt
-    counted: tuple[int, float] = (0, 0.0)  # rows that have weight, and it: from the first pass
+    kept: np.dtype  # the precision of coefficients
+    counted: tuple[int, float] = (0, 0.0)  # rows with weight, total weight; the first pass counts
     dtype: Any = np.float64
     known: Moments | None = None
-    changes: tuple[Callable[[Rows], Rows], ...] = ()  # what makes this table's blocks of Dask's
+    changes: tuple[Callable[[Rows], Rows], ...] = ()  # applied to the rows of each block, in order
 
     @property
     def n_rows(self) -> int:
@@ -64,7 +64,7 @@ class DaskRows(Table[Moments]):
 
     @property
     def is_sparse(self) -> bool:
-        return False  # blocks may be; the table is not
+        return False  # blocks may be sparse, but no rung for sparse columns reads from a cluster
 
     @property
     def full_columns(self) -> np.ndarray:
@@ -91,7 +91,7 @@ class DaskRows(Table[Moments]):
         return self._changed(attrgetter("targets_only"), shape=(0, self.n_targets))
 
     def with_targets(self, make: Callable[[Rows], np.ndarray]) -> DaskRows:
-        # A table without rows shows how many targets will be made
+        # We try `make` on a table without rows, to learn the number of targets
         no_rows = Rows(np.zeros((0, self.n_columns)), np.zeros((0, self.n_targets)))
         count = make(no_rows).shape[1]
         return self._changed(methodcaller("with_targets", make), shape=(self.n_columns, count))
@@ -105,10 +105,11 @@ class DaskRows(Table[Moments]):
     def total(
         self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
     ) -> Any:
-        # In a tree, whose shape no worker changes
+        # We add in a tree that depends only on the number of blocks, so every cluster gives the
+        # same bits
         import dask
 
-        # Both are public, and not declared so
+        # Both are public, but dask does not declare them so
         delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
         compute = dask.compute  # pyright: ignore[reportPrivateImportUsage]
 
@@ -128,11 +129,11 @@ class DaskRows(Table[Moments]):
             raise RuntimeError(
                 f"The cluster could not finish a pass over the {len(self.delayed)} blocks "
                 f"({type(error).__name__}: {error}). Blocks that lived only on a worker that is "
-                "gone cannot be made again; load them from files, or write them to some."
+                "gone cannot be made again; write X and y to files and load them from there."
             ) from error
 
     def after_first_pass(self) -> DaskRows:
-        """With the moments of all blocks, whose values have been looked at then."""
+        """Sum the moments of all blocks, which also checks their values."""
         known = self.total(sums_of)
         if known is None:
             raise ValueError("X has no row in any of its blocks, or none of a weight above zero.")
@@ -159,7 +160,7 @@ def _added(add, a, b) -> Any:
 
 
 def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) -> DaskRows:
-    """The table of Dask arrays or data frames; `rows_of_block` makes rows of their blocks."""
+    """The table of Dask arrays or data frames; `rows_of_block` turns a block into `Rows`."""
     check_columns(X)
     columns = _blocks(X, "X")
     others = [("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])
@@ -188,7 +189,7 @@ def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) ->
 
 
 def check_columns(X) -> None:
-    """Refuse what has not two dimensions, in the words for data in memory."""
+    """Refuse data that is not two-dimensional, with the message for data in memory."""
     kind = type(X).__module__.split(".")
     if not {"array", "dataframe", "dask_expr"} & set(kind):
         raise ValueError(f"X must be a Dask array or data frame, got {type(X).__name__}.")
@@ -211,7 +212,7 @@ def _blocks(data, name: str) -> list:
 def _same_rows(X, data) -> bool:
     mine, others = (getattr(a, "chunks", None) for a in (X, data))
     if mine is None or others is None:
-        return True  # data frames: partitions are compared by their number
+        return True  # data frames do not know their rows, so we can only compare numbers of blocks
     return mine[0] == others[0] or any(np.isnan(c[0]).any() for c in (mine, others))
 
 
@@ -225,7 +226,7 @@ def _rechunked(data, X, name: str):
 
 
 def predicted(X, predict: Callable, n_targets: int, y_ndim: int):
-    """Predictions for a Dask collection, block by block, when they are asked for."""
+    """Predictions for a Dask collection: Dask makes them block by block when it computes."""
     check_columns(X)
     if hasattr(X, "map_partitions") and not hasattr(X, "chunks"):
         import pandas

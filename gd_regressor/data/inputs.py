@@ -1,4 +1,4 @@
-"""The one place that knows kinds of input: it turns them into rows and weights."""
+"""Kinds of input: only this room knows them, and turns each kind into rows and weights."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gd_regressor.data.table import Rows
 
 @dataclass(frozen=True)
 class Batch:
-    """A chunk of rows as it came, the names of its columns where they are known."""
+    """A chunk of rows as the user gave it, with the names of its columns if it has any."""
 
     X: Any
     y: Any
@@ -35,7 +35,7 @@ class Batch:
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Say in an error which batch it was."""
+        """Begin the message of an error with the number of this batch."""
         try:
             yield
         except (TypeError, ValueError) as error:
@@ -43,7 +43,7 @@ class Batch:
 
 
 def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
-    """Number the batches of an iterable of tuples or, with a target's name, of tables."""
+    """The numbered batches of an iterable of tuples or, with a `target`, of tables."""
     if target is None and sample_weight is not None:
         raise ValueError(
             "sample_weight names a column of a table; write target too, or give (X, y, "
@@ -75,7 +75,7 @@ def batches_of(batches, target, sample_weight=None) -> Iterator[Batch]:
 
 
 def _checked_names(target, sample_weight) -> str | list[str] | None:
-    """The target's name or names; refuses what cannot name columns of a table."""
+    """The name or names of the target; raises if they cannot name columns of a table."""
     if not (sample_weight is None or isinstance(sample_weight, str)):
         raise ValueError(
             "sample_weight must be the name of a column of the table, got type "
@@ -93,7 +93,7 @@ def _checked_names(target, sample_weight) -> str | list[str] | None:
 
 
 def _pairs_of(source) -> Iterator:
-    """What there is to iterate over, where that is no table."""
+    """An iterator over the batches; raises if `source` is a table or no iterable."""
     try:
         if _is_table(source):
             raise TypeError
@@ -106,7 +106,7 @@ def _pairs_of(source) -> Iterator:
 
 
 def _tables_of(source) -> Iterator:
-    """The record batches of an Arrow stream, of a dataset, or of an iterable of such."""
+    """The record batches of an Arrow stream, a dataset, or an iterable of these."""
     if _is_table(source):
         yield from _record_batches(source)
         return
@@ -131,7 +131,7 @@ def _is_table(source) -> bool:
 def _record_batches(table) -> Iterator:
     import pyarrow
 
-    if hasattr(table, "reset_index"):  # of pandas, whose index is no column
+    if hasattr(table, "reset_index"):  # a frame of pandas would pass its index on as a column
         table = table.reset_index(drop=True)
     if hasattr(table, "__arrow_c_stream__"):
         parts = pyarrow.RecordBatchReader.from_stream(table)
@@ -141,7 +141,7 @@ def _record_batches(table) -> Iterator:
 
 
 def _of_table(table, number: int, target, sample_weight) -> Batch:
-    """The columns of an Arrow record batch by their names."""
+    """A batch from the columns of an Arrow record batch, by their names."""
     targets = [target] if isinstance(target, str) else list(target)
     given = table.schema.names
     for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
@@ -199,13 +199,13 @@ def rows_of(
     may_vanish: bool = False,
     on_disk: bool = False,
 ) -> Rows:
-    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights of any kind.
+    """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights.
 
-    The moments of all rows look at the targets too: where they are `seen` there, not here. All
-    weights `may_vanish` in a chunk that is added to others.
+    `seen` says that moments of all rows will check the targets, so we do not check them here. All
+    weights `may_vanish` in a chunk that joins other chunks.
     """
     weights, unit = checked_weights(sample_weight, len(y), may_vanish=may_vanish)
-    if issparse(X):  # of weights that vanish no column has its share
+    if issparse(X):  # weights that are all zero would make every column a full one
         X = SparseColumns.of(X, weights if weights is None or weights.any() else None)
     if not seen:
         check_targets(y, weights)
@@ -213,7 +213,7 @@ def rows_of(
 
 
 def rows_of_block(X, y, sample_weight) -> Rows | None:
-    """The table of one of Dask's blocks; None where it is empty, or all its weights are zero."""
+    """The table of one block of Dask; None if the block is empty or all its weights are zero."""
     X, y = _numbers_of_block(X, "X"), _numbers_of_block(y, "y")
     if issparse(y):
         raise ValueError("y must be dense, got a sparse array; write y.toarray().")
@@ -223,7 +223,8 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
         return None
     weights = None if sample_weight is None else weights_of_rows(sample_weight, len(y))
     hidden = weights is not None and not weights.all()
-    if issparse(X) or hidden:  # rows without weight are in no sum, which would show a NaN
+    # Moments show a NaN in any other row, but rows without weight are in no sum
+    if issparse(X) or hidden:
         check_finite(X, "X")
     if hidden:
         check_finite(y, "y")
@@ -236,13 +237,13 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
 
 
 def _numbers_of_block(block, name: str):
-    """One of Dask's blocks as an array of numbers, as a whole table in memory would become one."""
+    """One block of Dask as an array of numbers, by the same rules as a table in memory."""
     if issparse(block):
         return block
     array = np.asarray(block)
-    if array.dtype.kind in "fiub":  # of other widths too: they are converted where they are used
-        # A block that came over the network may lie at an odd address. Products of it would be
-        # added in another order, and have other last bits than where it was made.
+    if array.dtype.kind in "fiub":  # `Rows` converts other widths block by block
+        # A block that came over the network may lie at an odd address. Then BLAS adds in another
+        # order, and products have other last bits than on the machine that made the block
         return np.require(array, requirements=["ALIGNED"])
     with real_numbers(block, name):
         return check_array(

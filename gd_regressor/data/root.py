@@ -1,4 +1,4 @@
-"""R of a QR factorisation of rows: it knows directions down to eps, where moments know its root."""
+"""Root: R of a QR factorisation. R shows directions down to eps, moments down to its root."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from gd_regressor.data.table import WIDE, Table
 class Root:
     """R of a QR factorisation of [1, (columns - centre) / scale, targets - target_centre].
 
-    Rows are multiplied by the roots of their weights. The ones come first: they take the rounding
-    of the means out of the columns, so that what is below the first row of R is centred. Roots of
-    disjoint rows add up.
+    Each row is multiplied by the root of its weight. The column of ones comes first. It takes the
+    rounding of the means out of the other columns, so R is centred below its first row. Roots of
+    disjoint rows add up by `+`.
     """
 
     weight: float
     centre: np.ndarray  # (d,)
     scale: np.ndarray  # (d,): powers of two
     target_centre: np.ndarray  # (t,)
-    matrix: np.ndarray  # (m, 1 + d + t), m at most its width
+    matrix: np.ndarray  # (m, 1 + d + t): R, with m <= 1 + d + t
     n_rows: int
-    merges: int  # factorisations that it took
+    merges: int  # number of factorisations behind R
 
     @classmethod
     def of(cls, rows: Table, centre, scale, target_centre) -> Root:
-        """That of `rows`, block by block."""
+        """Factor `rows`, block by block."""
         width = 1 + rows.n_columns + rows.n_targets
 
         def of_part(part):
@@ -46,7 +46,8 @@ class Root:
         def add(a, b):
             return merged(a[0], b[0]), a[1] + b[1] + 1
 
-        # LAPACK's copies of a block under R are several times as large as R
+        # LAPACK copies a block under R, which takes several times the memory of R. So wide tables
+        # have one stretch of rows
         matrix, merges = rows.total(of_part, add, stretches=1 if rows.n_columns > WIDE else 0)
         weight = rows.total_weight
         return cls(weight, centre, scale, target_centre, matrix, rows.n_rows, merges)
@@ -54,7 +55,7 @@ class Root:
     def __add__(self, other: Root) -> Root:
         moved, d = other.matrix.copy(), len(self.centre)
         ones = moved[:, :1]
-        # Powers of two, and differences of like numbers: nothing is lost
+        # Factors are powers of two, and the centres are nearly equal: neither loses digits
         moved[:, 1 : d + 1] *= other.scale / self.scale
         moved[:, 1 : d + 1] += ones * ((other.centre - self.centre) / self.scale)
         moved[:, d + 1 :] += ones * (other.target_centre - self.target_centre)
@@ -68,7 +69,7 @@ class Root:
         )
 
     def times(self, factor: float) -> Root:
-        """That of the same rows with weights so many times as large."""
+        """The root of the same rows with all weights times `factor`."""
         return replace(self, weight=self.weight * factor, matrix=self.matrix * np.sqrt(factor))
 
     @property
@@ -78,9 +79,9 @@ class Root:
 
     @property
     def dependences(self) -> list[tuple[int, np.ndarray, np.ndarray]]:
-        """Columns that depend on others up to that: which, on which, and the combination of them.
+        """Centred columns that depend on others up to `noise`.
 
-        Of the columns about their means, which is what is below the first row.
+        Each item is a column, the columns on which it depends, and their coefficients.
         """
         d = len(self.scale)
         centred = self.mean_square[1:, 1 : d + 1]
@@ -107,5 +108,5 @@ class Root:
 
 
 def merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """R of the rows of two of them."""
+    """R of the rows of two factors R."""
     return np.asarray(np.linalg.qr(np.vstack([a, b]), mode="r"))

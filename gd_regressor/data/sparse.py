@@ -1,4 +1,4 @@
-"""Sparse columns: products that touch what is stored, and never a dense copy."""
+"""Sparse columns: products that touch only stored entries, and make no dense copy of the table."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from scipy.sparse import csr_array
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.data.kinds import Columns
 
-# A column stored in at least this share of the rows is kept dense: it can then be centred entry by
-# entry. In any other the square of the mean is at most 9 variances, and centring the products
-# instead costs a digit.
+# We keep a column dense if it has stored entries in at least this share of the rows, because we can
+# centre a dense column entry by entry. In any other column the square of the mean is at most 9
+# variances. So we centre its products instead, which costs one digit
 FULL = 0.9
 
 
 @dataclass(frozen=True)
 class SparseColumns:
-    """A matrix (n, d): some columns dense, the others sparse.
+    """A matrix (n, d) with some dense and some sparse columns.
 
-    In it `sparse` has the shape of all, with nothing stored in the columns `where`; those are
-    `dense` (n, k).
+    `sparse` is (n, d) and stores nothing in the columns `where`. `dense` (n, k) has these columns.
     """
 
     sparse: csr_array
@@ -30,7 +29,7 @@ class SparseColumns:
 
     @classmethod
     def of(cls, X, weights: np.ndarray | None = None) -> SparseColumns:
-        """Any of scipy's sparse matrices; without a copy where it is CSR and has no full column."""
+        """From any sparse matrix of scipy. We do not copy CSR without full columns."""
         X = csr_array(X)
         if not X.has_canonical_format:
             X = csr_array(X, copy=True)
@@ -64,7 +63,7 @@ class SparseColumns:
 
     @property
     def stored(self) -> int:
-        """Entries stored, of both kinds."""
+        """The number of stored entries, sparse and dense."""
         return len(self.sparse.data) + self.dense.size
 
     def __len__(self) -> int:
@@ -73,14 +72,14 @@ class SparseColumns:
     def __getitem__(self, rows) -> SparseColumns:
         if not isinstance(rows, slice):
             return SparseColumns(self.sparse[rows], self.dense[rows], self.where)
-        # Of consecutive rows, without a copy
+        # Consecutive rows need no copy
         first, last, _ = rows.indices(len(self))
         if last - first == len(self):
             return self
         sparse, indptr = self.sparse, self.sparse.indptr[first : last + 1]
         span = slice(indptr[0], indptr[-1])
         part = csr_array((last - first, sparse.shape[1]), dtype=sparse.dtype)
-        # The constructor would copy what is part of something larger
+        # The constructor would copy an array that is part of a larger one, so we set its fields
         part.data, part.indices = sparse.data[span], sparse.indices[span]
         part.indptr = indptr - indptr[0]
         return SparseColumns(part, self.dense[rows], self.where)
@@ -91,13 +90,13 @@ class SparseColumns:
         return SparseColumns(self.sparse.astype(dtype), self.dense.astype(dtype), self.where)
 
     def toarray(self) -> np.ndarray:
-        """A dense copy: of blocks that are small."""
+        """A dense copy, for small blocks."""
         array = self.sparse.toarray()
         array[:, self.where] = self.dense
         return array
 
     def moved(self, shift: np.ndarray) -> Columns:
-        """Without `shift` (d,); dense, where that is not zero in sparse columns."""
+        """Subtract `shift` (d,). The result is dense if a sparse column has a shift."""
         if shift.any() and np.delete(shift, self.where).any():
             return self.toarray() - shift
         return SparseColumns(self.sparse, self.dense - shift[self.where], self.where)
@@ -112,15 +111,15 @@ class SparseColumns:
 
     @cached_property
     def turned(self):
-        """The transpose of the sparse ones, in scipy's terms."""
+        """The transpose of the sparse columns, as scipy makes it."""
         return self.sparse.T
 
     def column_sums(self, r: np.ndarray) -> np.ndarray:
-        """(d,): of the columns' squares, row by row times `r` (m,)."""
+        """(d,): sums of the squares of each column, with row i times `r[i]`."""
         weights = self.sparse.data**2
         if (r != 1).any():
             weights *= np.repeat(r, np.diff(self.sparse.indptr))
-        sums = np.zeros(self.shape[1])  # of nothing, bincount makes integers
+        sums = np.zeros(self.shape[1])  # bincount makes integers if nothing is stored
         sums += np.bincount(self.sparse.indices, weights, minlength=self.shape[1])
         sums[self.where] = r @ self.dense**2
         return sums
@@ -135,7 +134,7 @@ class SparseColumns:
 
 @dataclass(frozen=True)
 class Transposed:
-    """The transpose, for products."""
+    """The transpose of sparse columns, for products."""
 
     columns: SparseColumns
 
@@ -147,5 +146,5 @@ class Transposed:
 
 
 def _product(matrix, right: np.ndarray) -> np.ndarray:
-    # scipy's product with a vector is twice as fast as that with a matrix of one column
+    # scipy multiplies by a vector twice as fast as by a matrix of one column
     return (matrix @ right[:, 0])[:, None] if right.shape[1] == 1 else matrix @ right

@@ -1,4 +1,4 @@
-"""The nouns of a descent: what each of them promises, whoever keeps the promise."""
+"""The nouns of a descent, as abstract classes: what each of them promises."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import Point
 from gd_regressor.descent.records import Iterate, Records, Status
 
-# The next point, its loss and gradient, and the state of the step
+# The next point, its loss, its gradient, and the next state of the step
 Next = tuple[Point, np.ndarray, np.ndarray, Any]
 
 
 class Loss(ABC):
-    """F, one value for each of t targets, at points of p parameters."""
+    """F: one value for each of t targets, at a point (p, t) of p parameters for each target."""
 
-    doubled: bool  # whether its points are those of twice the working precision
-    sharp: bool = False  # whether gradients at points of working precision show their rounding
+    doubled: bool  # whether its points are in twice the working precision
+    # Whether its gradients are so exact that they show the rounding of points in working precision
+    sharp: bool = False
 
     @abstractmethod
     def lift(self, theta: np.ndarray) -> Point:
-        """The point (p, t) in the precision that this loss is evaluated in."""
+        """Convert the point (p, t) to the precision of this loss."""
 
     @abstractmethod
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -31,7 +32,7 @@ class Loss(ABC):
 
 
 class Quadratic(Loss):
-    """A loss with a constant Hessian. Conjugate steps and closed forms take no other."""
+    """A loss with a constant Hessian. Conjugate steps and closed forms need one."""
 
     @abstractmethod
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
@@ -41,8 +42,8 @@ class Quadratic(Loss):
 class Metric(ABC):
     """P, the symmetric matrix that turns a gradient into a direction."""
 
-    source: str  # what it was made from: the estimator's `metric_`
-    steepness: float  # the largest eigenvalue of P H, as far as it is known
+    source: str  # what P was made from: the value of the estimator's `metric_`
+    steepness: float  # the largest eigenvalue of P H, up to what P rounds
 
     @abstractmethod
     def apply(self, gradient: np.ndarray) -> np.ndarray:
@@ -50,11 +51,11 @@ class Metric(ABC):
 
     @abstractmethod
     def admissible(self, theta: np.ndarray) -> np.ndarray:
-        """The point (p, t) that a descent from `theta` may set out from."""
+        """The point (p, t) nearest to `theta` from which a descent finds the right minimiser."""
 
 
 class Problem(ABC):
-    """What is minimised, and the directions in which: chosen once, before the loop."""
+    """The loss and the directions of a descent: we choose both once, before the loop."""
 
     @abstractmethod
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +63,7 @@ class Problem(ABC):
 
     @abstractmethod
     def direction(self, gradient: np.ndarray) -> np.ndarray:
-        """The direction (p, t) for a gradient (p, t)."""
+        """The direction (p, t) for a gradient (p, t); a step subtracts a multiple of it."""
 
     @abstractmethod
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
@@ -70,11 +71,11 @@ class Problem(ABC):
 
     @abstractmethod
     def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): how far F is above its minimum, at least."""
+        """(t,): a lower bound of the distance between F and its minimum."""
 
 
 class Step(ABC):
-    """How a direction becomes the next point. A step never changes; its state is a value."""
+    """How a direction becomes the next point. A step is immutable: the loop carries its state."""
 
     @abstractmethod
     def start(self, theta: Point) -> Any:
@@ -82,7 +83,7 @@ class Step(ABC):
 
     @abstractmethod
     def next(self, state: Any, here: Iterate, problem: Problem) -> Next:
-        """The point after `here`, what the problem is there, and the state after this update."""
+        """The point after `here`, its loss and gradient, and the state after this update."""
 
 
 class Rule(ABC):
@@ -92,43 +93,43 @@ class Rule(ABC):
 
     @abstractmethod
     def start(self, records: Records) -> Any:
-        """The state before the first update, from the record of the start."""
+        """The state before the first update, from the record of the starting point."""
 
     @abstractmethod
     def look(self, records: Records, state: Any) -> tuple[np.ndarray, Any]:
-        """Which of these updates (m,) end the run, and the state after the last of them."""
+        """(m,): whether each of these updates ends the run; and the state after the last one."""
 
     def kept(self, k: int, state: Any) -> int:
-        """The update to keep, of a run that this rule ends at update `k`: that one."""
+        """The update whose iterate we keep if this rule ends the run at update `k`."""
         return k
 
 
 class Observer(ABC):
-    """Whoever watches a run: it sees the updates that were made, and may end it."""
+    """A watcher of a run: it sees the updates, and may end the run."""
 
-    stride: int  # how many updates may pass before it has to see them
+    stride: int  # the most updates that it lets pass between two calls of `see`
 
     @abstractmethod
     def see(self, k: int, records: Records, point: Callable[[], Point]) -> bool:
         """Look at the updates from the `k`-th on; True ends the run at the last of them.
 
-        `point` gives the parameters there, for the price of asking.
+        `point()` computes the parameters after the last of them, which can cost a pass.
         """
 
 
 class Path(ABC):
-    """All iterates of one descent, made by walking or known in closed form."""
+    """All iterates of one descent, by a walk or in closed form."""
 
-    gap_is_exact: bool = False  # whether the gaps are the distances from the minimum, or below them
+    gap_is_exact: bool = False  # whether gaps are distances from the minimum, not lower bounds
 
     @property
     def stride(self) -> int:
-        """How many updates a run may look at in one go."""
+        """The most updates that a run looks at in one go."""
         return 1
 
     @abstractmethod
     def at(self, k: int) -> Point:
-        """The (p, t) parameters after `k` updates."""
+        """The parameters (p, t) after `k` updates."""
 
     @abstractmethod
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -136,8 +137,8 @@ class Path(ABC):
 
     @abstractmethod
     def records(self, first: int, last: int) -> Records:
-        """What is known of the iterates `first` to `last`, both included."""
+        """The records of iterates `first` to `last`, both included."""
 
     def losses(self, first: int, last: int) -> np.ndarray:
-        """F after `first` to `last` updates (both included), one column per target."""
+        """(m, t): F after `first` to `last` updates, both included."""
         return self.records(first, last).losses

@@ -1,4 +1,4 @@
-"""The records that every room above speaks in: status, iterate, path, result."""
+"""The records that the rooms above pass to each other: status, iterate, request, result."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
 
 class Status(str, Enum):
-    """How a fit ended; the value is a sentence of advice that begins with the member's name.
+    """How a fit ended. The value is a sentence of advice, which begins with the member's name.
 
-    A member is a string, and prints as that sentence; compare it with the members.
+    A member is a string and prints as its sentence. Compare members, not sentences, which change.
 
     Examples
     --------
@@ -28,7 +28,7 @@ class Status(str, Enum):
     """
 
     CONVERGED = "converged: the loss has settled to within tol"
-    # What is right for "auto" too comes first: a member does not know the mode
+    # A member does not know the mode, so advice that fits both modes comes first
     MAX_ITER = (
         "max_iter: max_iter ended the fit, as tol=None asks, or else too early: then raise it or "
         "scale the columns (StandardScaler); where learning_rate is a number, it must be below "
@@ -47,7 +47,7 @@ class Status(str, Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Status | None:
-        # A saved model may hold the sentence of another version: its first word is the member
+        # A saved model may hold the sentence of another version, whose first word is the member
         return cls.__members__.get(str(value).partition(":")[0].upper())
 
     def __str__(self) -> str:
@@ -55,7 +55,7 @@ class Status(str, Enum):
 
 
 class Reason(Enum):
-    """Why a status is what it is, where the status does not tell."""
+    """The cause of a status, where one status has several causes."""
 
     DEPENDENCE_UNKNOWN = "too few steps to find out how the columns depend on each other"
     FORGOTTEN = "what a stream has forgotten was much larger than what is left"
@@ -64,30 +64,30 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Iterate:
-    """One point of a descent, in the coordinates of its loss."""
+    """One point of a descent, in the coordinates of the loss."""
 
     k: int  # updates made so far
-    theta: Point  # (p, t): one column per target, the intercept last where there is one
+    theta: Point  # (p, t): one column per target; the intercept, if any, is the last row
     loss: np.ndarray  # (t,): F at theta
     gradient: np.ndarray  # (p, t): of F at theta
     direction: np.ndarray  # (p, t): P times the gradient
 
     @property
     def slope(self) -> np.ndarray:
-        """(t,): <g, Pg>, what a step along the direction lowers F by at first."""
+        """(t,): <g, Pg>, the rate at which F falls along the direction at first."""
         return column_products(self.gradient, self.direction)
 
 
 @dataclass(frozen=True)
 class Records:
-    """What stopping rules, plots and warnings may know of consecutive iterates first..last."""
+    """What stopping rules, plots and warnings see of m consecutive iterates."""
 
     losses: np.ndarray  # (m, t): F_k
     decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
-    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or the path's estimate of it
+    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or a lower bound
 
     def until(self, count: int) -> Records:
-        """The first `count` of them."""
+        """The records of the first `count` iterates."""
         if count == len(self.losses):
             return self
         return Records(self.losses[:count], self.decreases[:count], self.gaps[:count])
@@ -98,15 +98,15 @@ class Curvature:
     """The steepest direction of a loss."""
 
     largest: float  # L, the largest eigenvalue of the Hessian of F
-    direction: np.ndarray  # (p,): its eigenvector
+    direction: np.ndarray  # (p,): the eigenvector of L
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a descent, whatever the data."""
+    """What the user asks of a descent, whatever the data."""
 
     fit_intercept: bool
-    max_iter: int  # updates at most
+    max_iter: int  # the largest number of updates
     tol: float | None  # in units of V; None asks for max_iter updates exactly
 
 
@@ -114,45 +114,47 @@ class Request:
 class Scales:
     """The units of the losses, one for each target."""
 
-    variance: np.ndarray  # (t,): V, the unit of the loss; 1 where that is 0
-    square: np.ndarray  # (t,): the mean square of y, the unit of the loss's rounding
+    variance: np.ndarray  # (t,): V, the unit of the loss; 1 for a constant y
+    square: np.ndarray  # (t,): the mean square of y, the unit of rounding in the loss
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a descent found: in the raw coordinates of the data, the same shape for every option."""
+    """What a descent found, in raw coordinates. The shapes depend on no option."""
 
     coef: np.ndarray  # (t, d)
     intercept: np.ndarray  # (t,), zeros without an intercept
     n_iter: int
-    loss_curve: np.ndarray  # (n_iter + 1,): mean over targets of F after k updates
-    gaps: np.ndarray  # (t,): how far the losses still are above their minima
+    loss_curve: np.ndarray  # (n_iter + 1,): F after k updates, the mean over targets
+    gaps: np.ndarray  # (t,): distances of the losses from their minima
     variance: np.ndarray  # (t,): V, the unit of losses
     status: Status
-    reason: Reason | None = None  # beyond the status
-    curvature: Curvature | None = None  # of the raw loss; None with "auto", which needs none
-    max_learning_rate: float | None = None  # the stability limit, likewise
-    condition_number: float | None = None  # of the scaled columns; None where it played no part
+    reason: Reason | None = None  # the cause of the status
+    # The next two belong to a number as learning_rate; None with "auto"
+    curvature: Curvature | None = None  # of the raw loss
+    max_learning_rate: float | None = None  # the stability limit
+    # The rest belongs to "auto"; None where a rung does not find it out
+    condition_number: float | None = None  # of the scaled columns
     coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
-    rank: int | None = None  # of the centred columns, likewise
-    metric: str | None = None  # where the metric came from, likewise
-    gap_is_exact: bool = False  # else gaps are lower bounds
+    rank: int | None = None  # of the centred columns
+    metric: str | None = None  # the source of the metric
+    gap_is_exact: bool = False  # whether `gaps` are distances, not lower bounds
 
     @property
     def gap(self) -> float:
-        """How far the mean loss still is above its minimum."""
+        """The distance of the mean loss from its minimum."""
         return float(self.gaps.mean())
 
     @property
     def relative_gap(self) -> float:
-        """The same in units of V, for the target where it is largest."""
+        """The largest distance of a target's loss from its minimum, in units of V."""
         return float((self.gaps / self.variance).max())
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a run ends."""
+    """The end of a run."""
 
     k: int  # updates made
     status: Status
-    losses: np.ndarray  # (k + 1, t): of all iterates up to there
+    losses: np.ndarray  # (k + 1, t): F after 0, 1, ..., k updates

@@ -15,10 +15,10 @@ from gd_regressor.descent.records import End, Records, Result, Status
 def run(
     path: Path, rules: Sequence[Rule], max_iter: int, observers: Sequence[Observer] = ()
 ) -> End:
-    """The end of the path: the first update that satisfies a rule, or the `max_iter`-th.
+    """Follow the path to the first update that satisfies a rule, or to the `max_iter`-th.
 
-    Where one update satisfies several rules, the first of them ends the run. An observer that ends
-    it, or an interrupt, keeps the last update that was made.
+    If one update satisfies several rules, the first of the rules ends the run. If an observer or an
+    interrupt ends the run, we keep the last update that was made.
     """
     records = path.records(0, 0)
     states = [rule.start(records) for rule in rules]
@@ -28,7 +28,7 @@ def run(
         if _ended_by(observers, 0, records, path):
             status = Status.INTERRUPTED
         while status is None:
-            # Looking ahead doubles, so a path that ends early costs little
+            # We look at twice as many updates each time, so a path that ends early costs little
             last = min(k + min(max(k, 1), stride), max_iter)
             records = path.records(k + 1, last)
             first, (k, status) = k + 1, _looked_at(rules, states, records, k, last)
@@ -40,7 +40,7 @@ def run(
                 status = status or Status.MAX_ITER
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
-    # An interrupt may have come before `k` was put forward, or after: the losses decide
+    # An interrupt may have come before the assignment to `k` or after it, so we count the losses
     losses = np.concatenate(known)
     return End(len(losses) - 1, status, losses)
 
@@ -48,9 +48,9 @@ def run(
 def _looked_at(
     rules: Sequence[Rule], states: list[Any], records: Records, k: int, last: int
 ) -> tuple[int, Status | None]:
-    """The update to keep of those up to `last`, and the status of a run that ends with it.
+    """The update to keep, with the status if a rule ends the run; else `last` and None.
 
-    Puts the `states` of the rules forward.
+    This changes the `states` of the rules in place.
     """
     hit, by = last + 1, None
     for i, rule in enumerate(rules):
@@ -64,7 +64,7 @@ def _looked_at(
 
 
 def _ended_by(observers: Sequence[Observer], k: int, records: Records, path: Path) -> bool:
-    """Show the updates from the `k`-th on; whether one of the observers ends the run."""
+    """Show the updates from the `k`-th on to all observers. True if one of them ends the run."""
     last = k + len(records.losses) - 1
     return any([observer.see(k, records, partial(path.at, last)) for observer in observers])
 
@@ -72,7 +72,7 @@ def _ended_by(observers: Sequence[Observer], k: int, records: Records, path: Pat
 def result_of(
     path: Path, end: End, w: np.ndarray, b: np.ndarray, variance: np.ndarray, **known: Any
 ) -> Result:
-    """The record of a descent that ended with coefficients `w` (d, t) and intercepts `b` (t,)."""
+    """The result of a descent that ended at coefficients `w` (d, t) and intercepts `b` (t,)."""
     return Result(
         coef=w.T,
         intercept=b,

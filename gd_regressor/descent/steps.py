@@ -1,4 +1,4 @@
-"""Learning-rate rules and momentum: how a direction becomes a step."""
+"""Steps: a direction becomes the next point, by a constant rate or conjugate directions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from gd_regressor.arithmetic.doubled import EPS, Point, column_products
 from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate
 
-# A slope below this share of that of the last gradient from the rows asks for another one
+# A gradient is worn when its slope is below this share of the slope of the last gradient from the
+# rows. Then we compute the next gradient from the rows
 WORN = 1e-12
 
 
@@ -18,8 +19,8 @@ WORN = 1e-12
 class ConstantStep(Step):
     """theta_{k+1} = theta_k - rate * direction_k + momentum * (theta_k - theta_{k-1}).
 
-    The heavy ball of Polyak (1964); plain gradient descent with momentum 0. The state is the last
-    step taken.
+    This is the heavy ball of Polyak (1964); with momentum 0 it is plain gradient descent. The state
+    is the last step.
     """
 
     rate: float
@@ -34,42 +35,40 @@ class ConstantStep(Step):
         return theta, *problem.value_and_gradient(theta), step
 
     def stability_limit(self, largest_curvature: float) -> float:
-        """The rate from which some direction no longer shrinks: 2 (1 + momentum) / L."""
-        if largest_curvature == 0:  # all columns are zero: nothing moves at any rate
+        """2 (1 + momentum) / L: from this rate on, the error along some direction never shrinks."""
+        if largest_curvature == 0:  # all columns are zero, so nothing moves at any rate
             return np.inf
         return float(2 * (1 + self.momentum) / largest_curvature)
 
 
 @dataclass(frozen=True)
 class Conjugate:
-    """What conjugate steps remember, at a point that they have come to."""
+    """The state of conjugate steps at a point."""
 
-    direction: np.ndarray  # (p, t): of the update before
-    slope: np.ndarray  # (t,): <g, Pg> where that update set out; infinite forgets its direction
-    worn: np.ndarray  # (t,): below this slope the gradient is computed from the rows again
-    loss: np.ndarray  # (t,): F where the gradient was last computed from the rows
-    is_fresh: bool = (
-        False  # whether it was computed at this point: `worn` and `loss` are stale then
-    )
+    direction: np.ndarray  # (p, t): of the last update
+    slope: np.ndarray  # (t,): <g, Pg> before the last update; infinite forgets `direction`
+    worn: np.ndarray  # (t,): below this slope we compute the gradient from the rows again
+    loss: np.ndarray  # (t,): F where we last computed the gradient from the rows
+    # Whether the gradient at this point comes from the rows; `worn` and `loss` are not yet updated
+    is_fresh: bool = False
 
 
 @dataclass(frozen=True)
 class ConjugateStep(Step):
-    """A leap to `first`, then the exact steps along conjugate directions.
+    """A leap to `first`, then exact steps along conjugate directions.
 
-    The method of Hestenes and Stiefel (1952): where the eigenvalues of P H lie between a and b,
-    two steps lower the distance from the minimum at least by ((sqrt(b) - sqrt(a)) / (sqrt(b) +
-    sqrt(a)))^4. On a quadratic the loss and gradient of the next point follow from the Hessian's
-    product with the direction, so that a step costs one pass too.
+    This is the method of Hestenes and Stiefel (1952). If the eigenvalues of P H lie between a and
+    b, k steps multiply the distance of F from its minimum by at most 4 q^(2k), where
+    q = (sqrt(b) - sqrt(a)) / (sqrt(b) + sqrt(a)). On a quadratic the next loss and gradient follow
+    from the Hessian's product with the direction. So a step costs one pass, like plain descent.
 
-    Losses and gradients updated by recurrence keep the rounding error of the point where the
-    recurrence started. So it starts where residuals are of the size of y, wherever the descent is
-    started, and anew where the slope is worn (van der Vorst and Ye 2000). The descent stays where
-    it is when nothing but rounding is left of a gradient: that may lead where the loss has no
-    curvature.
+    A recurrence for losses and gradients keeps the rounding error of the point where it started. So
+    we start the recurrence where residuals are as small as y, wherever the user's start is. We
+    start it again where the slope is worn (van der Vorst and Ye 2000). When only rounding is left
+    of a gradient, we stay: rounding may point where the loss has no curvature.
     """
 
-    first: np.ndarray | None = None  # (p, t); None is zero
+    first: np.ndarray | None = None  # (p, t); None stands for zero
 
     def start(self, theta: Point) -> Conjugate | None:
         return None
@@ -88,16 +87,16 @@ class ConjugateStep(Step):
             return _stepped(state, here, moving, problem)
         if not (state.worn > 0).any():
             return here.theta, here.loss, here.gradient, state
-        # Not before a last gradient from the rows has been seen
+        # We end only after a last gradient from the rows
         value, gradient = problem.value_and_gradient(here.theta)
         forget = np.full_like(here.slope, np.inf)
         return here.theta, value, gradient, replace(state, slope=forget, worn=0 * value, loss=value)
 
 
 def _begun(state: Conjugate, here: Iterate) -> Conjugate:
-    """The state where the gradient was computed from the rows: the recurrence starts here."""
-    # A slope that has grown is rounding: forget the direction, and ask for no other gradient,
-    # which would show the rounding again
+    """The state at a point whose gradient comes from the rows: the recurrence starts here."""
+    # A slope that has grown is rounding. We forget the direction, and ask for no other gradient,
+    # because it would show the same rounding
     shows = here.slope > state.slope
     slope = np.where(shows, np.inf, state.slope)
     worn = np.where(shows, 0.0, WORN * here.slope)
@@ -105,7 +104,7 @@ def _begun(state: Conjugate, here: Iterate) -> Conjugate:
 
 
 def _stepped(state: Conjugate, here: Iterate, moving: np.ndarray, problem: Problem) -> Next:
-    """The exact step along the next conjugate direction, for the targets that are `moving`."""
+    """The exact step along the next conjugate direction, for targets that are `moving`."""
     slope = here.slope
     direction = here.direction + quotient(slope, state.slope) * state.direction
     product = problem.hessian_product(direction)
@@ -119,5 +118,5 @@ def _stepped(state: Conjugate, here: Iterate, moving: np.ndarray, problem: Probl
 
 
 def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The quotient, and 0 where nothing is left to divide by."""
+    """A / b, and 0 where b is not above 0."""
     return np.divide(a, b, out=np.zeros_like(a), where=b > 0)

@@ -1,4 +1,4 @@
-"""When to stop."""
+"""The rules that end a run: settled, at the floor, near the minimum, flattening, diverged."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import Records, Status
 
-LEAST_WINDOW = 4  # of updates, to extrapolate from
-# A loss has diverged when it is so many times the first one or the variance of y; above the second
-# number it belongs to predictions that nearly overflow
+LEAST_WINDOW = 4  # updates, at least, from which we extrapolate
+# A loss has diverged above the first number times the first loss or the variance of y. Above the
+# second number it belongs to predictions that nearly overflow
 LARGEST_LOSS = {np.dtype(np.float64): (1e100, 1e290), np.dtype(np.float32): (1e20, 1e37)}
 
 
 @dataclass(frozen=True)
 class Settled(Rule):
-    """The loss has settled: an update lowered it by at most tol times the variance of y.
+    """The loss has settled: an update lowered the loss by at most tol times the variance of y.
 
-    With momentum the loss need not fall steadily: then none of the last 1 / (1 - momentum)
-    updates, rounded up, moved it by more. A rising loss is never convergence. Every target has
-    to have settled once.
+    With momentum the loss need not fall steadily, so none of the last 1 / (1 - momentum) updates,
+    rounded up, may have changed it by more. A rising loss has not settled. The run ends when every
+    target has settled once.
     """
 
     threshold: np.ndarray  # (t,): tol times the variance of y
@@ -35,7 +35,7 @@ class Settled(Rule):
 
     @property
     def window(self) -> int:
-        # Less an ulp: 1 / (1 - 0.9) is 10.000000000000002
+        # We subtract some ulps, because 1 / (1 - 0.9) is 10.000000000000002 in floats
         return math.ceil((1 - 4 * EPS) / (1 - self.momentum))
 
     def start(self, records: Records) -> tuple[np.ndarray, np.ndarray]:
@@ -43,10 +43,9 @@ class Settled(Rule):
         return np.zeros(t, dtype=int), np.zeros(t, dtype=bool)
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
-        """Which of these updates (m,) end the run, and the state after the last of them."""
-        streak, settled = state  # calm updates in a row so far; whether a target has settled
-        # An update below the floor changes predictions by an eps of themselves at most: that is
-        # what tol=0 means, and what a walk cannot tell from zero
+        streak, settled = state  # (t,) calm updates in a row so far; (t,) whether settled
+        # An update below the floor changes predictions by at most an eps of their size. tol=0 stops
+        # there, because a walk cannot tell a smaller update from none
         floor = EPS**2 * self.square
         calm = np.abs(records.decreases) <= np.where(self.threshold > 0, self.threshold, floor)
         if self.momentum == 0:
@@ -60,10 +59,10 @@ class Settled(Rule):
 
 @dataclass(frozen=True)
 class AtFloor(Rule):
-    """The distance from the minimum is rounding: nothing to gain, or no longer halved."""
+    """The distance from the minimum is rounding: below the floor, or no longer halved."""
 
-    floor: np.ndarray  # (t,): a distance that is not worth an update
-    ceiling: np.ndarray  # (t,): one that is too large to be rounding
+    floor: np.ndarray  # (t,): a smaller distance is not worth an update
+    ceiling: np.ndarray  # (t,): a larger distance is no rounding
 
     status = Status.CONVERGED
 
@@ -81,9 +80,9 @@ class AtFloor(Rule):
 
 @dataclass(frozen=True)
 class NearMinimum(Rule):
-    """The estimated distance from the minimum is at most the threshold, once for every target.
+    """Every target's estimated distance from the minimum was at most the threshold once.
 
-    Or two updates have moved nothing: what is left is rounding.
+    Two updates in a row that changed nothing count too: then the distance is rounding.
     """
 
     threshold: np.ndarray  # (t,)
@@ -105,11 +104,11 @@ class NearMinimum(Rule):
 
 @dataclass(frozen=True)
 class Flattening(Rule):
-    """What updates still lower the loss by, extrapolated, is at most the threshold.
+    """The extrapolated sum of all further decreases is at most the threshold.
 
-    For descents of which no eigenvalue is known: of conjugate steps, the decreases from here on are
-    the distance from the minimum (Hestenes and Stiefel 1952). They are taken to go on falling as
-    from the last quarter of the updates but one to the last.
+    This is for descents without a known eigenvalue. With conjugate steps, the sum of the decreases
+    from here on is the distance from the minimum (Hestenes and Stiefel 1952). We assume that
+    decreases go on falling by the ratio between the last quarter of updates and the quarter before.
     """
 
     threshold: np.ndarray  # (t,)
@@ -120,7 +119,7 @@ class Flattening(Rule):
         return records.decreases[:0]
 
     def look(self, records: Records, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        decreases = np.concatenate([state, records.decreases])  # the state: those before
+        decreases = np.concatenate([state, records.decreases])  # the state holds the earlier ones
         ends = [self._flat(decreases[: k + 1]) for k in range(len(state), len(decreases))]
         return np.array(ends), decreases
 
@@ -131,14 +130,14 @@ class Flattening(Rule):
             return False
         last = decreases[k - window :].sum(axis=0)
         ratio = last / np.maximum(decreases[k - 2 * window : k - window].sum(axis=0), 1e-300)
-        # Not less than the last two, for a descent that is about to slow down
+        # At least the last two decreases, in case the descent is about to slow down
         left = np.maximum(last * ratio / np.maximum(1 - ratio, EPS), decreases[k - 2 :].sum(axis=0))
         return bool(((left <= self.threshold) & (last >= 0) | (last == 0)).all())
 
 
 @dataclass(frozen=True)
 class Diverged(Rule):
-    """The loss is beyond any use: see `divergence_bound`."""
+    """The loss has exceeded `divergence_bound`."""
 
     variance: np.ndarray  # (t,): of y, the unit of losses
     precision: np.dtype  # of the data
@@ -150,7 +149,7 @@ class Diverged(Rule):
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         bound, _ = state
-        # ~(<=) rather than >, so that a loss that is not a number has diverged too
+        # ~(<=) rather than >, so that NaN counts as diverged
         ends = ~(records.losses <= bound).all(axis=1)
         hit = ends.argmax()
         if not ends[hit]:
@@ -159,13 +158,13 @@ class Diverged(Rule):
         return ends, (bound, bool((records.losses[hit] <= ceiling).all()))
 
     def kept(self, k: int, state) -> int:
-        """If one update jumps beyond the range of floats, the iterate before it."""
+        """The last iterate whose predictions do not overflow."""
         _, in_range = state
         return k if in_range else k - 1
 
 
 def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:
-    """(t,) the loss above which a run from one with the loss `first` (t,) has diverged."""
+    """(t,): the loss above which a run that began with the loss `first` (t,) has diverged."""
     factor, ceiling = LARGEST_LOSS[np.dtype(precision)]
     if not first.max() <= ceiling:
         cure = "" if np.dtype(precision) == np.float64 else ", divide y, or pass X as float64"

@@ -1,4 +1,4 @@
-"""The one loop: a generator of iterates, and the path that records it."""
+"""The one loop: a generator of iterates, and the path that records them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Smooth(Problem):
         return self.loss.hessian_product(direction)
 
     def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): what one step of 1 / steepness is sure to lower F by (the descent lemma)."""
+        """(t,): one step of 1 / steepness lowers F by at least this much (the descent lemma)."""
         return np.maximum(here.slope, 0.0) / (2 * self.metric.steepness)
 
 
 def iterates(problem: Problem, start: Point, step: Step) -> Iterator[Iterate]:
-    """Descend from `start`, for ever: w <- w - eta P grad F(w), with the step's momentum."""
+    """Descend from `start` without end: w <- w - eta P grad F(w), with the momentum of `step`."""
     k, theta, state = 0, start, step.start(start)
     value, gradient = problem.value_and_gradient(theta)
     while True:
@@ -45,16 +45,17 @@ def iterates(problem: Problem, start: Point, step: Step) -> Iterator[Iterate]:
 
 
 class Walk(Path):
-    """A path known as far as it was walked: losses of all iterates, parameters of the last.
+    """A path that we walk as far as asked. It keeps all losses, and the last iterate as `here`.
 
-    `here` is that last iterate. Asking for the parameters of an earlier one starts again.
+    Parameters of an earlier iterate cost a walk from the start, because all of them would fill the
+    memory.
     """
 
     def __init__(self, problem: Problem, start: Point, step: Step) -> None:
         self._problem, self._start, self._step = problem, start, step
         self._set_out()
 
-    @np.errstate(over="ignore", invalid="ignore")  # seen by the bounds of divergence
+    @np.errstate(over="ignore", invalid="ignore")  # Diverged ends the run there
     def _set_out(self) -> None:
         self._iterates = iterates(self._problem, self._start, self._step)
         self.here = next(self._iterates)
@@ -67,7 +68,8 @@ class Walk(Path):
     def _advance(self, k: int) -> None:
         while self.here.k < k:
             before, here = self.here, next(self._iterates)
-            # The trapezium rule is exact on a quadratic, and free of the rounding of F
+            # F_{k-1} - F_k by the trapezium rule, which is exact on a quadratic. The difference of
+            # the losses would have their rounding
             slopes = before.gradient + here.gradient
             moved = plain(before.theta - here.theta)
             decrease = column_products(slopes, moved) / 2
@@ -99,9 +101,10 @@ class Walk(Path):
 
 
 class Moved(Path):
-    """A path that begins at `start`: one from zero on the residuals there, moved.
+    """A path from `start`, made of a path from zero on the residuals at `start`.
 
-    For a good start, beside whose residuals the rounding of y - X w at each iterate would show.
+    With a good start the residuals are small. A walk on y itself would round y - X w at each
+    iterate, and this rounding would show beside them.
     """
 
     def __init__(self, path: Path, start: np.ndarray) -> None:

@@ -26,8 +26,8 @@ SUSPECT = 1e-9
 REMOVED = 64
 # If all pivots are above this share, the columns need no order by pivots
 CLEAR = 1e-3
-# If the smallest eigenvalue of R'R is above this share of the largest, it has ten digits. Eigenvalues
-# take half the time of singular values
+# If the smallest eigenvalue of R'R is above this share of the largest, it has ten digits. We prefer
+# eigenvalues then, because they take half the time of singular values
 CERTAIN = 1e-6
 # Above FEW columns we estimate the condition number, in POWERS iterations
 FEW, POWERS = 128, 8
@@ -38,8 +38,8 @@ class Factor(Metric):
     """R, where R'R are the correlations of the columns; as a metric, (2 R'R)^-1.
 
     The columns of `root` are in the order of the data. The r `pivots` are columns that do not
-    depend on each other. Columns in `dropped` depend on the pivots, or may do so: the rows decide
-    (see `vanishing` in metric/dependence.py). Columns in `constant` have no scatter, so no direction
+    depend on each other. Columns in `dropped` depend on the pivots, or may do so: the rows decide,
+    in `vanishing` of metric/dependence.py. Columns in `constant` have no scatter, so no direction
     moves their coefficients.
     """
 
