@@ -1,1 +1,1 @@
-"""learning_rate="auto": which loss, which metric and which steps suit the table."""
+"""learning_rate="auto": choose the loss, the metric and the steps that suit the table."""

@@ -1,4 +1,4 @@
-"""Newton's steps in the metric of an exact factor: the plan of three rungs, and of streams."""
+"""Newton: steps of 1 in the metric of an exact factor. Three rungs and the streams plan so."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gd_regressor.descent.stopping import AtFloor
 from gd_regressor.descent.walk import Walk
 from gd_regressor.metric.dependence import Dependence
 
-# Above MILD the coefficients are worth more than the predictions they make
+# Above this condition number the coefficients need more digits than the predictions
 MILD = 10.0
-# Of V: a distance from the minimum that rounding leaves
+# Rounding leaves a loss this far from its minimum, as a share of V
 SLACK = 1e-15
 STEP = ConstantStep(1.0)
 
@@ -29,23 +29,23 @@ def precision_in_doubles(condition_number: float) -> float:
 
 
 def doubled_precision(condition_number: float) -> float:
-    """The `precision` of a descent in twice of it: a coefficient's share may be as small."""
+    """The `precision` of a descent in twice the working precision."""
     return EPS / (4 * condition_number**2)
 
 
 def sharp_precision(condition_number: float) -> float:
-    """The `precision` of a descent in working precision whose last step is in twice of it.
+    """The `precision` of a descent in working precision, with a last step in twice of that.
 
-    That step takes away what is left but for some eps times the square of the condition number.
+    The last step leaves an error of some eps times the square of the condition number.
     """
     return 64 * EPS * condition_number
 
 
 def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
-    """Down to the rounding floor, whatever `tol` asks; no rule where it asks for all updates.
+    """Rules that descend to the rounding floor, whatever `tol` is. tol=None has no rules.
 
-    `precision` is a prediction error, in units of y, too small to justify an update. The error of
-    the coefficients is up to condition_number times larger.
+    A prediction error of `precision`, in units of y, is too small to justify an update. The error
+    of the coefficients is up to condition_number times larger.
     """
     if plan.request.tol is None:
         return ()
@@ -53,15 +53,15 @@ def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
 
 
 def floor_of(plan: Plan, precision: float) -> np.ndarray:
-    """(t,): a distance of the loss from its minimum that is not worth an update."""
+    """(t,): the distance of the loss from its minimum below which an update is not worth making."""
     loss, variance, square = plan.problem.loss, plan.scales.variance, plan.scales.square
-    # With such gradients the rounding of y's mean does not show
+    # The rounding of y's mean does not show in such gradients, so V is the unit
     unit = np.minimum(variance, square) if loss.doubled or loss.sharp else square
     return precision**2 * unit
 
 
 def last_point(plan: Plan, walk: Walk, end: End, precision: float) -> Point:
-    """That of a run, at the floor without its own rounding where the gradient shows it."""
+    """The last point of a run. At the floor a sharp gradient takes its rounding away."""
     theta = walk.at(end.k)
     if not plan.problem.loss.sharp:
         return theta
@@ -70,7 +70,7 @@ def last_point(plan: Plan, walk: Walk, end: End, precision: float) -> Point:
 
 
 def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
-    """That of a run under `floor_rules`: at `max_iter` the floor may be yet to come."""
+    """The status of a run under `floor_rules`. At `max_iter`, being within `tol` is enough."""
     tol = plan.request.tol
     if end.status is Status.MAX_ITER and tol is not None:
         near = walk.records(end.k, end.k).gaps[0] <= tol * plan.scales.variance
@@ -79,9 +79,9 @@ def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
 
 
 def error_left(plan: Plan, walk: Walk) -> float:
-    """Relative error of the coefficients: the next step, which rounding makes too.
+    """Estimated relative error of the coefficients: the size of the next step, which is rounding.
 
-    In units of the coefficients, or of y's deviation where they are smaller.
+    The unit is the norm of the coefficients, or y's deviation if the norm is smaller.
     """
     d = len(plan.frame.scale)
     step, w = walk.here.direction[:d], plain(walk.here.theta)[:d]
@@ -90,7 +90,7 @@ def error_left(plan: Plan, walk: Walk) -> float:
 
 
 def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
-    """The minimiser beside a point that differs from one by rounding, and if it is one (t,)."""
+    """The minimiser near a point that differs from it by rounding; (t,) whether we found it."""
     least = SLACK * plan.scales.variance
     loss = plan.problem.loss
     return brought_back(plan.problem, theta, least, to_the_bit=loss.doubled or loss.sharp)
@@ -98,7 +98,7 @@ def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
 
 @dataclass(frozen=True, kw_only=True)
 class Newton(Plan):
-    """A step of 1 would arrive at once; the gradients put right what the factor rounds away."""
+    """One step of 1 would arrive, but for the rounding of the factor. More steps mend that."""
 
     dependence: Dependence
     precision: float  # see `floor_rules`

@@ -1,4 +1,4 @@
-"""The noun of "auto": what to descend on, when to end, and what to make of the end."""
+"""Plan, the noun of "auto": what to descend on, when to end, and how to judge the end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.objective.frame import AtZero, Frame
 from gd_regressor.objective.on_moments import KnownAtZero
 
-# A relative error of the coefficients above this is said
+# A fit with a larger relative error of the coefficients is ill-conditioned, and warns
 WORTH_SAYING = 1e-6
 
 
 class Arrival(NamedTuple):
-    """Where a descent has come to, judged."""
+    """The end of a descent, judged."""
 
     theta: Point  # (p, t)
     status: Status
@@ -30,7 +30,7 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(ABC):
-    """The problem to descend on and the step to descend by. Each kind judges its own end."""
+    """The problem to descend on, and the step to descend by. Each plan judges its own end."""
 
     problem: Smooth
     frame: Frame
@@ -38,19 +38,19 @@ class Plan(ABC):
     scales: Scales
     request: Request
     step: Step
-    condition_number: float | None  # of the scaled columns; None where it is not known
-    rank: int | None  # of the centred columns, likewise
+    condition_number: float | None  # of the scaled columns; None if not known
+    rank: int | None  # of the centred columns; None if not known
 
     @abstractmethod
     def rules(self) -> tuple[Rule, ...]:
-        """When to end, beside divergence; nothing where all updates are asked for."""
+        """The rules that end the run, beside divergence. tol=None has no rules."""
 
     @abstractmethod
     def settle(self, walk: Walk, end: End) -> Arrival:
-        """The minimiser of least raw |w|, the status, and the error that is left."""
+        """The minimiser of least raw |w|, the status, and the estimated error."""
 
     def set_out(self, start: Start) -> Walk:
-        """The descent from a start, which passes over no row where all coefficients are zero."""
+        """The descent from a start. At zero coefficients F is known, which spares a pass."""
         loss, metric = self.problem.loss, self.problem.metric
         theta = loss.lift(metric.admissible(self.frame.from_raw(*start)))
         known = KnownAtZero(loss, self.frame, self.at_zero, loss.doubled)
@@ -58,7 +58,7 @@ class Plan(ABC):
 
 
 def judged(status: Status, error: float) -> Status:
-    """The status of a descent that leaves this relative `error` in the coefficients."""
+    """The status of a descent that leaves a relative `error` in the coefficients."""
     lost = status is Status.CONVERGED and error > WORTH_SAYING
     return Status.ILL_CONDITIONED if lost else status
 
@@ -66,13 +66,13 @@ def judged(status: Status, error: float) -> Status:
 def brought_back(
     problem: Smooth, theta: Point, least: np.ndarray, *, to_the_bit: bool = False
 ) -> tuple[Point, np.ndarray]:
-    """The minimiser beside a point that differs from one by rounding, and if it is one (t,).
+    """The minimiser near a point that differs from it by rounding; (t,) whether we found it.
 
-    The way there can be so long that the rounding of a null vector shows in the loss, and in
-    doubled precision it shows in any case. An update or two takes that back, unless the columns'
-    units are too far apart; `least` (t,) is a distance from the minimum not worth one. With
-    `to_the_bit` an update is made also where it changes a coefficient by a few eps. (The loss
-    itself is a worse measure, on moments: its rounding is that of the coefficients' squares.)
+    A move to the least norm can be so long that the rounding of a null vector shows in the loss. In
+    doubled precision it always shows. An update or two mends this, unless the units of the columns
+    are too far apart. A distance from the minimum below `least` (t,) is not worth an update. With
+    `to_the_bit` we also make an update that changes a coefficient by a few eps. (On moments the
+    loss is a worse measure than the gradient, because it has the rounding of squared coefficients.)
     """
     near = np.zeros(len(least), dtype=bool)
     for _ in range(3):

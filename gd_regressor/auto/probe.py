@@ -1,4 +1,4 @@
-"""What random combinations of columns tell about columns whose products are never made."""
+"""Probe: a random combination of columns shows dependences without any product of columns."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from gd_regressor.descent.walk import Smooth, iterates
 from gd_regressor.metric.diagonal import Diagonal
 from gd_regressor.objective.on_rows import DataLoss
 
-# The square that a random vector has along a given direction is chi-squared: below this in one case
+# The square of a random vector along a given direction is chi-squared. It is below this in one case
 # of a hundred thousand
 FAINT = 1e-10
-# Combinations that vary by no more than this, relative to their columns, vanish
+# A combination vanishes if it varies by at most this, relative to its columns
 VANISHED = 4e-13
-# From slopes below this on, rounding makes up eigenvalues in the wake of those that are zero
+# Below this slope rounding makes false eigenvalues, in the wake of eigenvalues that are zero
 WAKE = 1e-14
-# The square of a norm is right to this many times the tolerance of the loss, at best to
-# LEAST_EXCESS
+# |w|^2 may exceed its minimum by this many times the tolerance of the loss, and by LEAST_EXCESS in
+# any case
 NORM_EXCESS, LEAST_EXCESS = 100.0, 1e-14
-# Steps in that space that are tried before the way in raw coordinates, and after it
+# Steps in the null space that we try before the way in raw coordinates, and after it
 FIRST_PROJECTIONS, MOST_PROJECTIONS = 4, 40
-# How many times max_iter the steps of all projections may be
+# All projections together may take this many times max_iter steps
 LENGTH = 4
-# What a step's length may be wrong by, which the next one puts right
+# The length of a step may have this relative error, which the next step mends
 ROUGHLY = 1e-3
-# A random combination of this size or less in a column is one without it
+# A random combination does not involve a column if its share in it is at most this
 ABSENT = 1e-9
 
 
 @dataclass(frozen=True)
 class Variation(Quadratic):
-    """v'Hv / 2, what combinations v (p, m) of columns vary by on the rows, as a loss."""
+    """v'Hv / 2 as a loss: how much combinations v (p, m) of columns vary on the rows."""
 
     loss: DataLoss
 
@@ -47,21 +47,21 @@ class Variation(Quadratic):
         return theta
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """It (m,) and its gradient (p, m)."""
+        """The loss v'Hv / 2 (m,) and its gradient (p, m)."""
         if not theta.any():
             return np.zeros(theta.shape[1]), np.zeros_like(theta)
         product = self.hessian_product(theta)
         return column_products(theta, product) / 2, product
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """As that of the loss."""
+        """H times each column of `direction` (p, m)."""
         return self.loss.hessian_product(direction)
 
     def lowered(self, vectors: np.ndarray, metric: Diagonal) -> Iterator[Iterate]:
-        """Conjugate steps from `vectors` down to the part of them that does not vary."""
+        """Conjugate steps from `vectors` down to their part that does not vary."""
         problem, step = Smooth(self, metric), ConjugateStep(first=vectors)
         steps = iterates(problem, np.zeros_like(vectors), step)
-        next(steps)  # zero, where all steps set out from
+        next(steps)  # skip zero, from which ConjugateStep leaps to `first`
         return steps
 
 
@@ -69,20 +69,20 @@ class Variation(Quadratic):
 class Vanishing:
     """The combinations of columns that vanish on the rows, and the eigenvalues of P H elsewhere.
 
-    What conjugate steps leave of a vector v while they lower v'Hv is, in the end, its part in that
-    space, the orthogonal one in the metric; on the way it is its part along all eigenvectors with
-    eigenvalues below a bound that falls. Of a random v with a variance of 1 along each of them the
-    square counts them, and where it has become FAINT there are none left.
+    Conjugate steps lower v'Hv. In the end they leave the part of v that vanishes, which is the
+    projection of v on the null space, orthogonal in the metric. On the way they leave the part of v
+    along eigenvectors whose eigenvalues are below a falling bound. A random v has variance 1 along
+    each eigenvector, so the square of this part counts them. When it is FAINT, none is left.
     """
 
     variation: Variation
     metric: Diagonal
-    smallest: float  # of the eigenvalues that are not zero, about
-    largest: float
+    smallest: float  # estimate of the smallest eigenvalue that is not zero
+    largest: float  # estimate of the largest eigenvalue
     known: bool  # whether the steps were enough to tell
-    any: bool  # whether there are such combinations
-    involved: np.ndarray  # (d,): in which columns
-    max_iter: int  # steps down at most
+    any: bool  # whether any combination vanishes
+    involved: np.ndarray  # (d,): whether a column takes part in one
+    max_iter: int  # the largest number of steps
 
     @classmethod
     def of(cls, loss: DataLoss, metric: Diagonal, max_iter: int) -> Vanishing:
@@ -106,7 +106,7 @@ class Vanishing:
                 break
             before = here
         values, any_ = ritz.values, bool(left <= noise)
-        if ended and not any_:  # at rounding, and what is left varies
+        if ended and not any_:  # the steps ended at rounding, but the rest still varies
             least = 0.0
         smallest = max(min(least, values[values > 100 * WAKE].min(initial=1.0)), EPS**2)
         known = faint or ended or any_
@@ -121,7 +121,7 @@ class Vanishing:
 
     @property
     def condition_number(self) -> float:
-        """Of the columns scaled to deviation 1, without those that depend on others; estimated."""
+        """Estimate for the independent columns, each scaled to deviation 1."""
         return float(np.sqrt(self.largest / self.smallest))
 
     def part_of(
@@ -132,10 +132,11 @@ class Vanishing:
         worth: float | np.ndarray = 0.0,
         metric: Diagonal | None = None,
     ) -> np.ndarray | None:
-        """The part of each of the `vectors` (p, m) that vanishes, the orthogonal one in `metric`.
+        """Project each of the `vectors` (p, m) on the null space, orthogonally in `metric`.
 
-        With a relative `error`, or zero where its square is below what is `worth` anything. None
-        where that takes more than `max_iter` steps or the `budget`, or rounding leads astray.
+        The relative error is at most `error`; a projection may be zero if its square is below
+        `worth`. None if this takes more than `max_iter` steps or the `budget`, or if rounding leads
+        astray.
         """
         metric, before = metric or self.metric, None
         worth = np.maximum(worth, EPS**2 * self.metric.square(vectors))
@@ -149,7 +150,7 @@ class Vanishing:
                 return None
             if (there | (size <= worth)).all():
                 return here.theta
-            if here.gradient is before:  # at rounding
+            if here.gradient is before:  # the steps ended at rounding
                 return here.theta if metric is self.metric else None
             before = here.gradient
         return None
@@ -157,24 +158,25 @@ class Vanishing:
 
 @dataclass(frozen=True)
 class LeastNorm:
-    """Of all points that differ by what vanishes, the one of least raw |w|.
+    """Find the point of least raw |w| among those that differ by vanishing combinations.
 
-    Where A is `ratio`, |w|^2 is theta'A theta in the product of the metric, and is least where the
-    projection of A theta vanishes; a projection r shows an excess of up to r^2 / min A.
+    With the diagonal A = `ratio`, |w|^2 is theta'A theta in the product of the metric. It is least
+    where the projection of A theta on the null space is zero. A projection r shows an excess of at
+    most r^2 / min A.
     """
 
     vanishing: Vanishing
-    raw: Diagonal  # raw coordinates, of the columns that take part
+    raw: Diagonal  # the metric of raw coordinates, for involved columns
     ratio: np.ndarray  # (p, 1)
-    excess: float  # share of |w|^2 that is worth nothing
-    worth: float  # of the loss, that is worth nothing
-    budget: Iterator  # one item for each step that may be made
+    excess: float  # a smaller relative excess of |w|^2 is not worth a step
+    worth: float  # a smaller excess of the loss is not worth a step
+    budget: Iterator  # one item for each step that we may make
 
     @classmethod
     def of(cls, vanishing: Vanishing, tol: float, worth: float) -> LeastNorm:
-        """For |w|^2 to be right to NORM_EXCESS times `tol`."""
+        """Allow |w|^2 an excess of NORM_EXCESS times `tol`."""
         metric, part = vanishing.metric, vanishing.involved
-        # In units of the smallest scale
+        # In units of the smallest scale, so that no square overflows
         weight = np.where(part, (metric.scale[part].min() / metric.scale) ** 2, 0.0)
         ratio = np.zeros((vanishing.variation.loss.frame.n_parameters, 1))
         ratio[: len(part), 0] = weight / np.where(part, metric.curvature, 1.0)
@@ -186,7 +188,7 @@ class LeastNorm:
         return cls(vanishing, raw, ratio, excess, worth, budget)
 
     def __call__(self, theta: np.ndarray) -> np.ndarray | None:
-        """The point for `theta` (p, t); None where it is not found in LENGTH x `max_iter` steps."""
+        """The point beside `theta` (p, t); None if LENGTH * `max_iter` steps do not find it."""
         ways = (
             lambda theta: self._by_steps(theta, FIRST_PROJECTIONS),
             self._in_raw_coordinates,
@@ -202,7 +204,7 @@ class LeastNorm:
         return float(ratios.min()), float(ratios.max())
 
     def _by_steps(self, theta: np.ndarray, projections: int) -> np.ndarray | None:
-        """By conjugate steps along vectors that vanish."""
+        """Find it by conjugate steps along vanishing combinations."""
         metric, (low, high) = self.vanishing.metric, self._bounds
         error = max(np.sqrt(self.excess) * low / high, 64 * EPS)
         last, last_square, start = np.zeros_like(theta), np.full(theta.shape[1], np.inf), theta
@@ -223,7 +225,7 @@ class LeastNorm:
         return None
 
     def _in_raw_coordinates(self, theta: np.ndarray) -> np.ndarray | None:
-        """By projecting it there: as many steps as a descent without a metric."""
+        """Find it by one projection in raw coordinates: as slow as a descent without a metric."""
         metric, coefficients = self.vanishing.metric, theta * (self.ratio > 0)
         square = self.vanishing.largest * metric.square(coefficients)
         error = np.sqrt(self.worth / np.where(square > 0, square, 1.0))
@@ -234,7 +236,7 @@ class LeastNorm:
         return self._by_steps(theta - moved, 1)
 
     def _enough(self, theta: np.ndarray) -> np.ndarray:
-        """(t,): the square of a projection that shows the norm to be least."""
+        """(t,): if the square of a projection is at most this, the norm is least."""
         return self.excess * self._bounds[0] * self.raw.square(theta)
 
     def _vanishes(self, vectors: np.ndarray) -> bool:
@@ -244,7 +246,7 @@ class LeastNorm:
 
 
 class Ritz:
-    """Eigenvalues of P H as conjugate steps show them (Lanczos)."""
+    """Estimates of the eigenvalues of P H from conjugate steps (Lanczos)."""
 
     def __init__(self) -> None:
         self._before, self._rates, self._slopes = None, [], []
@@ -262,7 +264,7 @@ class Ritz:
 
     @property
     def values(self) -> np.ndarray:
-        """They are the squares of the singular values of a matrix with two diagonals."""
+        """The eigenvalues: half the squared singular values of a bidiagonal matrix."""
         rates, slopes = np.array(self._rates), np.array(self._slopes)
         if not rates.size:
             return np.ones(1)
@@ -272,7 +274,7 @@ class Ritz:
 
 
 def _steepness(before: Iterate, here: Iterate, metric: Diagonal) -> float:
-    """What a step took from v'Hv / 2 for what it took from the square of v, if that was much."""
+    """The fall of v'Hv / 2 per fall of the square of v in one step; infinite if v hardly fell."""
     step = before.theta - here.theta
     weight = metric.product(step, before.theta + here.theta)[0]
     if weight <= FAINT:

@@ -1,4 +1,4 @@
-"""A sketch of the rows: moments good enough for a metric, at a fraction of their price."""
+"""A sketch of the rows: its moments are good enough for a metric, and cheap."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.moments import HUGE, TINY, Moments, origin_of
 from gd_regressor.data.table import Rows, add_each
 
-# Stretches of rows are sketched apart, as many as leave each sketch this many times as high as the
-# columns: should all that matters lie in one stretch, its own sketch still spans the columns
+# We sketch stretches of rows apart, and each sketch has LEAST_HEIGHT times as many rows as columns,
+# or more. So if all information lies in one stretch, the sketch of it still spans the columns
 MOST_STRETCHES, LEAST_HEIGHT = 8, 3
-# Columns further from zero than their range are centred. Where it turns out that the square of a
-# mean is OFF variances or more, another rung is for the table.
+# We centre columns that are further from zero than FAR times their range. If the square of a mean
+# turns out to be OFF variances or more, we leave the table to another rung
 FAR, OFF = 1.0, 1e2
-# Errors of this share of a column's range do not change what a metric is good for
+# A metric is as good with errors of this share of a column's range
 UNSEEN = 2.0**-18
-# Sums of squares in single precision between these have neither overflown nor vanished
+# Sums of squares in single precision between these neither overflowed nor vanished
 SINGLE = 1e-30, 1e35
 
 
 def sketched_moments(rows: Rows, height: int) -> Moments | None:
     """Moments whose products with columns come from a sketch S[1, X, y] of about `height` rows.
 
-    Each row is added, with a random sign, to one row of the sketch drawn at random (a sparse sign
-    embedding: Clarkson and Woodruff 2013). (SX)'(SX) has the expectation X'X, and its relative
-    errors are about sqrt(d / height) in all directions at once. No row is left out: a single one
-    that matters is there, and so are rare categories. The weight, and what concerns the targets
-    alone, are exact. A metric needs few digits: X'X is multiplied in single precision, in columns
-    of range 1. None where these have lost too many, or squares leave the range of floats.
+    S adds each row, with a random sign, to one random row of the sketch (a sparse sign embedding:
+    Clarkson and Woodruff 2013). (SX)'(SX) has the expectation X'X. Its relative errors are about
+    sqrt(d / height) in all directions at once. S leaves no row out, so a single row that matters
+    counts, and rare categories do too. The weight and the moments of the targets alone are exact.
+
+    A metric needs few digits, so we multiply X'X in single precision, in columns of range 1. The
+    result is None if this loses too many digits, or squares leave the range of floats.
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.n_columns), 2), MOST_STRETCHES)
     exact, (origin, unit, near) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
     origins = origin.astype(rows.precision), exact.target_means
 
     def stretch(part):
-        with np.errstate(over="ignore", invalid="ignore"):  # seen by _in_range
+        with np.errstate(over="ignore", invalid="ignore"):  # _in_range looks
             return _products(_embedded(part, origins, height // stretches, near), unit)
 
     with np.errstate(over="ignore", invalid="ignore"):
@@ -58,9 +59,10 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
 
 @np.errstate(over="ignore", invalid="ignore")
 def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
-    """(d,) near the means, if that is far from zero in some column; (d,) powers of two: ranges.
+    """Origins (d,), units (d,), and whether we can subtract the origins from the sketch.
 
-    And whether these origins are so near to zero that they can be taken out of the sketch.
+    Origins are near the means, or zero if no column is far from zero. Units are powers of two near
+    the ranges. If origins are near zero, to subtract them from SX costs no digit that matters.
     """
     some = slice(None, None, -(-rows.n_rows // 256))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
@@ -68,22 +70,22 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     s = s if s is not None and s.any() else None
     spread = np.abs(x - x[0]).max(axis=0)
     origin = origin_of(x, y, s, FAR)[: x.shape[1]]
-    # Of a constant column only the difference from its origin is exactly zero
+    # A constant column has spread 0 and is never near: subtracted from rows it is exactly zero
     near = bool((np.abs(origin) * np.finfo(rows.precision).eps <= UNSEEN * spread).all())
     spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
     return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023)), near
 
 
 def _embedded(rows: Rows, origins, height: int, near: bool) -> list[np.ndarray]:
-    """S1 (height,), SX (height, d) and Sy (height, t) for a random S, without the origins."""
-    random = np.random.default_rng(rows.first)  # the same bits every time
+    """S1 (height,), SX (height, d) and Sy (height, t) for a random S, origins subtracted."""
+    random = np.random.default_rng(rows.first)  # each stretch has the same S every time
     ready = rows.X.flags.c_contiguous and rows.X.dtype == rows.precision
-    if ready and near:  # at once, without a copy of the rows: S(X - 1 origin') = SX - S1 origin'
+    if ready and near:  # S(X - 1 origin') = SX - S1 origin' needs no copy of the rows
         everything, nothing = slice(0, rows.n_rows), np.zeros_like(origins[0])
         drawn = _drawn(rows.n_rows, height, random)
         ones, x, y = _added(rows, everything, (nothing, origins[1]), *drawn)
         if origins[0].any():
-            for first in range(0, len(x), rows.block_rows):  # less memory than all at once
+            for first in range(0, len(x), rows.block_rows):  # one block at a time takes less memory
                 block = slice(first, first + rows.block_rows)
                 x[block] -= np.multiply.outer(ones[block].astype(x.dtype), origins[0])
         return [ones, x, y]
@@ -98,12 +100,12 @@ def _embedded(rows: Rows, origins, height: int, near: bool) -> list[np.ndarray]:
 
 
 def _drawn(n: int, height: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """For n rows, the row of the sketch that each is added to, and the sign."""
+    """For each of n rows the row of the sketch to add it to, and the sign."""
     return random.integers(0, height, n, dtype=np.int32), random.integers(0, 2, n) * 2.0 - 1
 
 
 def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
-    """The sums of ones, columns and targets of some rows by the place that each is added to."""
+    """Add ones, columns and targets of the rows in `span`, each row to its place."""
     x = np.ascontiguousarray(rows.X[span], dtype=rows.precision)
     x = x - origins[0] if origins[0].any() else x
     y = (rows.y[span] - origins[1]).astype(x.dtype)
@@ -115,9 +117,9 @@ def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
 
 
 def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
-    """Those that moments are made of, of columns with columns in their units. Empties `sketch`."""
+    """The products that moments need, of columns in their units. This empties `sketch`."""
     ones, x, y = sketch
-    sketch.clear()  # the largest arrays of a fit: no copy is kept longer than it is needed
+    sketch.clear()  # it holds the largest arrays of a fit, so we drop them early
     x1, xy = product(x.T, ones.astype(x.dtype)), product(x.T, y)
     x = np.divide(x, unit, out=np.empty(x.shape, np.float32), casting="same_kind")
     parts = ones @ ones, x1, y.T @ ones, product(x.T, x), xy
@@ -125,6 +127,6 @@ def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
 
 
 def _in_range(scatter: np.ndarray, x1: np.ndarray, tiny: float, huge: float) -> bool:
-    """Whether squares have neither overflown nor vanished, but those of constant columns."""
+    """Whether no square overflowed or vanished. Squares of constant columns may vanish."""
     constant = (scatter == 0) & (x1 == 0)
     return bool((((scatter > tiny) & (scatter < huge)) | constant).all())

@@ -1,1 +1,1 @@
-"""What stands between the estimator's public verbs and a descent."""
+"""From the public verbs of the estimator to a descent, and back with one warning."""

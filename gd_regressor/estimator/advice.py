@@ -1,4 +1,4 @@
-"""What is said about a fit, in words."""
+"""Advice: the one warning that a fit may give, in words."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 
 class DivergenceWarning(ConvergenceWarning):
-    """The learning rate is at or above the stability limit, where the loss need not fall.
+    """The learning rate is at or above the stability limit, so the loss need not fall.
 
     Examples
     --------
     >>> import warnings
     >>> from gd_regressor import DivergenceWarning, GDLinearRegressor
     >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore", DivergenceWarning)  # the climb is what is wanted
+    ...     warnings.simplefilter("ignore", DivergenceWarning)  # we want to see the climb
     ...     model = GDLinearRegressor(learning_rate=3.0, max_iter=2).fit([[0.0], [1.0]], [0.0, 1.0])
     >>> print(model.status_.name, model.loss_curve_)
     MAX_ITER [5.000e-01 1.700e+01 7.985e+02]
@@ -32,7 +32,7 @@ class DivergenceWarning(ConvergenceWarning):
 def divergence_advice(
     learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
 ) -> str:
-    """What is wrong with a learning rate at or above `limit`, which column sets it, the cure."""
+    """Text for a learning rate at or above `limit`: which column sets the limit, what to write."""
     share = np.abs(curvature.direction) ** 2
     column = int(np.argmax(share))
     who = "the intercept"
@@ -40,7 +40,7 @@ def divergence_advice(
         who = f"column {columns[column]!r}"
         if isinstance(columns, range):
             who += " (counting from 0)"
-    # On columns of like scale the steepest direction is their common one
+    # If columns have like scales, no single one sets the limit: the steepest direction is shared
     sets = "sets" if share[column] > 0.5 else "and those correlated with it set"
     return (
         f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
@@ -50,7 +50,7 @@ def divergence_advice(
 
 
 def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
-    """One warning at most, here and nowhere else, for the caller of the caller."""
+    """Give at most one warning, and nowhere else. `stacklevel` points at the call of `fit`."""
     limit, steepest, step = result.max_learning_rate, result.curvature, asked.step
     if step and steepest and limit is not None and step.rate >= limit:
         advice = divergence_advice(step.rate, limit, steepest, columns)
@@ -61,7 +61,7 @@ def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
 
 
 def _advice(result: Result, asked: Asked) -> str | None:
-    """What there is to say of a fit whose learning rate was stable; None for nothing."""
+    """The text of the warning after a fit with a stable learning rate; None for no warning."""
     tol = asked.request.tol
     if result.status is Status.ILL_CONDITIONED:
         return _lost_digits(result)

@@ -1,4 +1,4 @@
-"""What a user passes becomes a table; names and shapes stay with the estimator."""
+"""Arrays become a table. The estimator keeps the names and the number of columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gd_regressor.textbook.follow import closed_form_pays
 
 
 def table_of(model: Any, X, y, sample_weight, asked: Asked) -> tuple[Table, int]:
-    """The rows to fit, and the dimensions of y."""
+    """The rows to fit, and the number of dimensions of y."""
     if is_dask(X):
         rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
         model.n_features_in_ = rows.n_columns
@@ -30,29 +30,29 @@ def table_of(model: Any, X, y, sample_weight, asked: Asked) -> tuple[Table, int]
     seen = sample_weight is None and _passes_over_all(asked, *X.shape)
     if issparse(X) or not seen:
         check_finite(X, "X")
-    # "auto" has moments of the targets in any case
+    # "auto" makes moments of the targets in any case, which look at the values
     seen = seen or (sample_weight is None and asked.step is None)
     return rows_of(X, y, sample_weight, seen=seen, on_disk=on_disk), y.ndim
 
 
 def _passes_over_all(asked: Asked, n: int, d: int) -> bool:
-    """Whether a table is first passed over in full, by what looks at the values too."""
+    """Whether the first pass over the table makes moments, which look at all values."""
     if asked.step is None:
         return n > d
     return n > d and not is_small(n * d) and closed_form_pays(n, d, asked.request.max_iter)
 
 
 def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:
-    """X and y as arrays, not yet known to be finite."""
+    """X and y as arrays, not yet checked to be finite."""
     if _is_ready(X, (2,)) and y is not None and reset:
-        # What validate_data would do, which takes a tenth of a small fit to find it out
+        # validate_data would do the same, but takes a tenth of the time of a small fit
         model.n_features_in_ = X.shape[1]
         vars(model).pop("feature_names_in_", None)
     else:
         table = as_table(X, estimator=model)
         validate_data(model, X, y, reset=reset, skip_check_array=True)
         X = table
-    X = X if issparse(X) else np.asarray(X)  # of a memory map, whose own slices are slow
+    X = X if issparse(X) else np.asarray(X)  # slices of np.memmap are slow
     if not _is_ready(y, (1, 2)):
         y = as_targets(y, estimator=model)
     if X.shape[0] != len(y):
@@ -61,7 +61,7 @@ def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any
 
 
 def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
-    """The rows of a chunk, and the dimensions of its y."""
+    """The rows of a chunk, and the number of dimensions of its y."""
     begun = "stream_" in vars(model)
     if batch.names is not None and begun:
         _check_names(model, batch.names)
@@ -84,9 +84,9 @@ def _check_names(model: Any, names: list[str]) -> None:
 
 
 def _is_ready(value: Any, ndims: tuple[int, ...]) -> TypeGuard[np.ndarray]:
-    """Whether nothing needs conversion, which check_array takes as long as a small fit to find.
+    """Whether a value needs no conversion. check_array would take as long as a small fit to tell.
 
-    Numbers of other kinds on disk are converted block by block, never all at once.
+    We convert other kinds of numbers on disk block by block, never all at once.
     """
     is_array = type(value) is np.ndarray and value.dtype in (np.float64, np.float32)
     on_disk = isinstance(value, np.memmap) and np.dtype(value.dtype).kind in "fiub"

@@ -1,4 +1,4 @@
-"""The one dispatch: the learning rate and the kind of data decide who descends."""
+"""The one dispatch: the learning rate and the kind of data decide which wing descends."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import follow_textbook
 
-# "auto" makes no product that BLAS shares among its threads of TINY entries, in more rows than
-# columns or in up to FEW columns
+# BLAS shares no product of "auto" among its threads if a table has at most TINY entries, and more
+# rows than columns or at most FEW columns
 TINY, FEW = 1 << 12, 25
 
 
@@ -30,14 +30,14 @@ def fit_table(table: Table, start: Start, asked: Asked) -> Result:
         if table.is_elsewhere:
             kept = Stream.of_table(table, 2)
             return kept.follow_textbook(step, start, request, observers)
-        # What is not elsewhere is in memory, or mapped into it
+        # A table that is not elsewhere is in memory, or mapped into memory: it is Rows
         return follow_textbook(cast(Rows, table), step, start, request, observers)
 
     return _with_limit(follow, table, asked)
 
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
-    """Descend on what is kept of rows that came once."""
+    """Descend on what a stream keeps of its rows."""
     request, step, observers = asked.request, asked.step, asked.observers
 
     def follow() -> Result:
@@ -49,8 +49,11 @@ def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
 
 
 def _with_limit(follow: Callable[[], Result], data: Table | Stream, asked: Asked) -> Result:
-    """With BLAS at one thread, where a fit makes products that BLAS would share among several."""
-    # A number as learning_rate: the singular values, and thousands of updates at once
+    """Call `follow`, with BLAS at one thread if BLAS would share products among its threads.
+
+    A limit takes time, so tiny fits have none.
+    """
+    # With a number as learning_rate the SVD, and products over thousands of updates, are shared
     shared = asked.step is not None or data.size > TINY
     shared = shared or (data.n_columns > FEW and data.size <= data.n_columns**2)
     with np.errstate(under="ignore"):

@@ -1,4 +1,4 @@
-"""What each parameter may be, which of them go together, and what they ask of a descent."""
+"""Parameters: what each may be, which go together, and what they ask of a descent."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gd_regressor.descent.records import Request
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.estimator.verbose import Verbose
 
-LARGEST_RATE = 1e300  # twice of it times a column must be finite
-LARGEST_TOL = 1e15  # times the largest variance of y it must be finite
+LARGEST_RATE = 1e300  # twice of it times a value of X must not overflow
+LARGEST_TOL = 1e15  # times the largest variance of y it must not overflow
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The parameters of an estimator, as values."""
+    """The parameters of an estimator, checked, as the values that a descent takes."""
 
     request: Request
     step: ConstantStep | None  # None leaves the step to "auto"
@@ -29,7 +29,7 @@ class Asked:
 
 
 def asked_of(model: Any) -> Asked:
-    """What an estimator's parameters ask for; refuses those that cannot be used."""
+    """Read the parameters of an estimator. Raises if one of them cannot be used."""
     _check(model)
     tol = None if model.tol is None else float(model.tol)
     step = None
@@ -55,12 +55,12 @@ def _check(model: Any) -> None:
     check_word("stream", model.stream, ("moments", "qr"))
     check_bool("fit_intercept", model.fit_intercept)
     check_bool("warm_start", model.warm_start)
-    if model.random_state is not None:  # the default costs a small fit no look
+    if model.random_state is not None:  # spare a small fit the check of the default
         check_seed(model.random_state)
 
 
 def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
-    """Refuse what is neither a finite number > 0 nor one of `words`."""
+    """Refuse a value that is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
     if not (_is_real(value) and 0 < _float(value) <= LARGEST_RATE):
@@ -72,35 +72,35 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
 
 
 def check_momentum(value) -> None:
-    """Refuse what is not a number in [0, 1)."""
+    """Refuse a value that is not a number in [0, 1)."""
     if not (_is_real(value) and 0 <= _float(value) < 1):
         raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
 
 
 def check_tol(value) -> None:
-    """Refuse what is neither None nor a number that can be multiplied by a variance."""
+    """Refuse a value that is neither None nor a number from 0 to LARGEST_TOL."""
     if not (value is None or (_is_real(value) and 0 <= _float(value) <= LARGEST_TOL)):
         raise ValueError(
-            f"tol must be a finite number >= 0 or None, got {value!r}. The largest that it can be "
-            f"is {LARGEST_TOL:g}."
+            f"tol must be a finite number >= 0 or None, got {value!r}. The largest tol is "
+            f"{LARGEST_TOL:g}."
         )
 
 
 def check_word(name: str, value, words: tuple[str, ...]) -> None:
-    """Refuse what is none of `words`."""
+    """Refuse a value that is not one of `words`."""
     if not (isinstance(value, str) and value in words):
         choices = " or ".join(f'"{word}"' for word in words)
         raise ValueError(f"{name} must be {choices}, got {value!r}.")
 
 
 def check_integer(name: str, value, least: int) -> None:
-    """Refuse what is no integer >= `least`."""
+    """Refuse a value that is not an integer >= `least`."""
     if not (_is_real(value) and isinstance(value, (int, numbers.Integral)) and int(value) >= least):
         raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
 
 
 def check_seed(value) -> None:
-    """Refuse what numpy cannot make a generator of."""
+    """Refuse a value from which numpy cannot make a RandomState."""
     try:
         check_random_state(value)
     except (TypeError, ValueError) as error:
@@ -111,13 +111,13 @@ def check_seed(value) -> None:
 
 
 def check_bool(name: str, value) -> None:
-    """Refuse what is neither True nor False."""
+    """Refuse a value that is neither True nor False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
 
 
 def _float(value) -> float:
-    """A real number in the precision that it is used in."""
+    """A real number as a float; infinite if it is too large."""
     try:
         return float(value)
     except OverflowError:
@@ -125,7 +125,7 @@ def _float(value) -> float:
 
 
 def _is_real(value) -> bool:
-    """Whether a value is a real number; True, False and spans of time are not."""
-    # Asking an abstract class takes as long as a product of small matrices
+    """Whether a value is a real number. True, False and np.timedelta64 are not."""
+    # We ask for float and int first: numbers.Real takes as long as a product of small matrices
     known = isinstance(value, (float, int, numbers.Real))
     return known and not isinstance(value, (bool, np.bool_, np.timedelta64))

@@ -1,4 +1,4 @@
-"""Where a descent starts."""
+"""Start: the coefficients and intercepts from which a descent sets out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gd_regressor.streams.stream import Stream
 
 
 def start_of(model: Any, data: Table | Stream, coef_init=None, intercept_init=None) -> Start:
-    """Coefficients (d, t) and intercepts (t,): given, of the fit before, drawn, or zeros."""
+    """Coefficients (d, t), intercepts (t,): from the user, the fit before, a draw, or zeros."""
     if model.warm_start and hasattr(model, "coef_"):
         _check_like(model.coef_, data)
         coef_init = model.coef_ if coef_init is None else coef_init
@@ -44,7 +44,7 @@ def _check_like(coef: np.ndarray, data: Table | Stream) -> None:
 def checked_start(
     coef_init, intercept_init, data: Table | Stream, fit_intercept: bool
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Coefficients (d, t) and intercepts (t,) to start from; None for what was not given."""
+    """Coefficients (d, t) and intercepts (t,) from the user; None if the user gave none."""
     d, t = data.n_columns, data.n_targets
     w = b = None
     if coef_init is not None:
@@ -70,7 +70,7 @@ def checked_start(
 
 
 def zeros_for_missing(start, data: Table | Stream) -> Start:
-    """The start (d, t), (t,) with zeros for what is None."""
+    """The start (d, t), (t,) with zeros in place of None."""
     w, b = start
     d, t = data.n_columns, data.n_targets
     return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b

@@ -1,4 +1,4 @@
-"""The one place of the library that writes: `verbose`."""
+"""verbose: an observer that prints losses. Nothing else in the library prints."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gd_regressor.descent.records import Records
 
 @dataclass(frozen=True)
 class Verbose(Observer):
-    """Writes the loss of each `every`-th update to the standard output."""
+    """Prints the loss of each `every`-th update to the standard output."""
 
     every: int
 
-    stride = sys.maxsize  # it can write of many updates at once
+    stride = sys.maxsize  # it can print any number of updates at once
 
     def see(self, k: int, records: Records, point: Callable[[], Point]) -> bool:
         for i in range(-k % self.every, len(records.losses), self.every):
