@@ -416,7 +416,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         asked = asked_of(self)
         if not isinstance(moments, Moments):
-            raise ValueError(f"moments must be Moments, got {type(moments).__name__}.")
+            raise ValueError(
+                f"moments must be Moments, got {type(moments).__name__}; write Moments.of(X, y)."
+            )
         if not 1 / MOST_WEIGHT**2 < moments.weight < MOST_WEIGHT**2:
             raise ValueError(
                 f"moments must have a weight from {1 / MOST_WEIGHT**2:g} to {MOST_WEIGHT**2:g}, "
@@ -455,7 +457,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 raise ValueError(f"{who} holds no stream; call partial_fit or fit_batches on it.")
         mine, theirs = (getattr(m, "feature_names_in_", None) for m in (self, other))
         if mine is not None and theirs is not None and list(mine) != list(theirs):
-            raise ValueError(f"other has other columns: {list(theirs)}, not {list(mine)}.")
+            raise ValueError(
+                f"other must have the columns {list(mine)}, got {list(theirs)}; merge streams of "
+                "the same columns."
+            )
         self.stream_.check_like(other.stream_, "other")
         with _unchanged_on_error(self):
             result = self._learn(self.stream_ + other.stream_, asked)
@@ -488,7 +493,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         asked = asked_of(self)
         if not hasattr(self, "stream_"):
-            raise ValueError("There is no stream to forget from; call partial_fit first.")
+            raise ValueError(
+                "This estimator holds no stream to forget from; call partial_fit first."
+            )
         with _unchanged_on_error(self):
             rows, y_ndim = chunk_of(self, Batch(X, y, sample_weight))
             self.stream_.check_like(rows, "y", y_ndim)

@@ -364,7 +364,7 @@ def test_skops_makes_nothing_of_types_that_are_not_trusted(run, tmp_path, cars, 
     skops = pytest.importorskip("skops.io")
     path = tmp_path / "m.skops"
     skops.dump(make_pipeline(FunctionTransformer(os.path.join), GDLinearRegressor()), path)
-    words = f"holds what is not trusted: {os.path.__name__}.join"
+    words = f"holds types that we do not trust: {os.path.__name__}.join"
     assert words in refusal(run, cars, "--predict", path)
 
     # A call of this package's own functions is no more trusted than of others'
@@ -387,7 +387,7 @@ def test_skops_makes_nothing_of_types_that_are_not_trusted(run, tmp_path, cars, 
             file.writestr("schema.json", json.dumps(schema))
         line = refusal(run, cars, "--predict", path)
         told = repr(f"{module}.{name}")[1:-1]
-        assert f"holds what is not trusted: {told}" in line
+        assert f"holds types that we do not trust: {told}" in line
         assert line[:-1].isprintable()
 
 

@@ -95,7 +95,7 @@ def _read_skops(path: str) -> Any:
     trusted = [f"{kind.__module__}.{kind.__name__}" for kind in TRUSTED]
     strange = sorted(set(skops.get_untrusted_types(file=path)) - set(trusted))
     if strange:
-        raise UserError(f"{path} holds what is not trusted: {', '.join(strange)}")
+        raise UserError(f"{path} holds types that we do not trust: {', '.join(strange)}")
     return skops.load(path, trusted=trusted)
 
 

@@ -136,7 +136,10 @@ class DaskRows(Table[Moments]):
         """Sum the moments of all blocks, which also checks their values."""
         known = self.total(sums_of)
         if known is None:
-            raise ValueError("X has no row in any of its blocks, or none of a weight above zero.")
+            raise ValueError(
+                "X has no row in any of its blocks, or no row with a sample_weight above zero; "
+                "pass rows with weights above zero."
+            )
         check_squares_in(known, self)
         return replace(self, counted=(known.n_rows, known.weight), known=known)
 
@@ -203,7 +206,10 @@ def _blocks(data, name: str) -> list:
     """The delayed blocks of rows."""
     if hasattr(data, "to_delayed") and hasattr(data, "chunks"):  # an array
         if data.ndim not in (1, 2):
-            raise ValueError(f"{name} has {data.ndim} dimensions; write {name}.reshape(...).")
+            raise ValueError(
+                f"{name} must have one or two dimensions, got {data.ndim}; write "
+                f"{name}.reshape(...)."
+            )
         whole = data.rechunk({1: -1}) if data.ndim == 2 and data.numblocks[1] > 1 else data
         return whole.to_delayed().ravel().tolist()
     return list(data.to_delayed())

@@ -112,8 +112,8 @@ def _tables_of(source) -> Iterator:
         return
     if isinstance(source, (str, bytes, dict, np.ndarray)) or not hasattr(source, "__iter__"):
         raise TypeError(
-            f"with target=, batches must be a table with named columns or an iterable of such, got "
-            f"{type(source).__name__}"
+            "with target=, batches must be a table with named columns or an iterable of such "
+            f"tables, got {type(source).__name__}; for tuples (X, y) leave target out"
         )
     for table in source:
         if not _is_table(table):
@@ -146,7 +146,10 @@ def _of_table(table, number: int, target, sample_weight) -> Batch:
     given = table.schema.names
     for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
         if given.count(name) != 1:
-            raise ValueError(f"batch {number}: no column {name!r} (or several) among {given}.")
+            raise ValueError(
+                f"batch {number}: the table must have one column {name!r}, got the columns "
+                f"{given}; write a name of one of these."
+            )
     names = [name for name in given if name not in targets and name != sample_weight]
     if not names:
         raise ValueError(f"batch {number}: there is no column beside the target {target!r}.")
@@ -218,7 +221,10 @@ def rows_of_block(X, y, sample_weight) -> Rows | None:
     if issparse(y):
         raise ValueError("y must be dense, got a sparse array; write y.toarray().")
     if y.shape[0] != X.shape[0]:
-        raise ValueError(f"X has {X.shape[0]} rows, y {y.shape[0]}.")
+        raise ValueError(
+            f"X and y must have the same number of rows, got {X.shape[0]} and {y.shape[0]}; give "
+            "both the same partitions."
+        )
     if not y.shape[0]:
         return None
     weights = None if sample_weight is None else weights_of_rows(sample_weight, len(y))

@@ -78,8 +78,8 @@ class Factor(Metric):
         scale = unit * moments.scale
         if scale.min() < SMALLEST_SCALE:
             raise ValueError(
-                f"X: the values of column {scale.argmin()} are {scale.min():.1g} apart, too little "
-                "to divide by; multiply the column."
+                f"X: the values of column {scale.argmin()} differ by {scale.min():.1g}, which is "
+                "too little to divide by; multiply the column by a large number."
             )
         constant = variance <= 0
         scatter /= unit

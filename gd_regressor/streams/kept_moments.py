@@ -93,14 +93,14 @@ class KeptMoments(Kept[Moments]):
         if less.weight >= weight * (1 - NOTHING):
             raise ValueError(
                 f"X has rows of weight {less.weight:g} to forget, and the stream holds {weight:g}: "
-                "none would be left."
+                "none would be left. Forget fewer rows, or begin another stream (fit_batches)."
             )
         rest = self.statistic - less
         scatter = rest.xx.diagonal()
         if (scatter < -NEGATIVE * rest.largest_held[: len(scatter)]).any():
             raise ValueError(
-                "X has rows to forget that were not learnt: what would be left of the squares is "
-                "below zero."
+                "X has rows to forget that were not learnt: without them a sum of squares would be "
+                "below zero. Forget only rows that the stream has learnt."
             )
         return replace(self, statistic=rest)
 

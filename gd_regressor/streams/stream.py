@@ -39,8 +39,8 @@ class Stream:
         """Begin with a first chunk; `keep` is "moments" or "qr"."""
         if rows.n_columns > MOST_COLUMNS:
             raise ValueError(
-                f"X has {rows.n_columns} columns: a stream keeps matrices with a row and a column "
-                f"for each, of up to {MOST_COLUMNS}; call fit, or hash to fewer columns."
+                f"X must have at most {MOST_COLUMNS} columns for a stream, which keeps square "
+                f"matrices of them, got {rows.n_columns}; call fit, or hash X to fewer columns."
             )
         return cls(KINDS[keep].of(rows), rows.precision, y_ndim)
 
@@ -113,8 +113,8 @@ class Stream:
         """Join the rows of both. Both must keep the same kind of statistic."""
         if other.keeps != self.keeps:
             raise ValueError(
-                f"other keeps {other.keeps!r}, this stream {self.keeps!r}: what they keep does not "
-                "add up; begin both with the same `stream`."
+                f"other keeps {other.keeps!r} and this stream {self.keeps!r}, which do not add up; "
+                "begin both with the same `stream`."
             )
         return replace(
             self,

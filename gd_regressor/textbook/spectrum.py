@@ -151,7 +151,7 @@ class Spectrum(Path):
         if not singular[steepest] < LARGEST_SINGULAR:
             raise ValueError(
                 f"X: the squares of column {np.argmax(np.abs(vectors[:, steepest]))} overflow; "
-                'divide it, or use learning_rate="auto".'
+                'divide the column by a large number, or write learning_rate="auto".'
             )
         curvature = Curvature(float(2 * singular[steepest] ** 2), vectors[:, steepest])
         moving = r.any(axis=1)
