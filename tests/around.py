@@ -1,9 +1,9 @@
-"""What happens around a fit: run in a process of its own, which may hang.
+"""Interrupts, forks and other limits around a fit. It runs in a process of its own, which may hang.
 
     python around.py everywhere|moments|forks|kmeans
 
-Each BLAS has two threads at first, however many processors there are; whatever happens, it must
-have them in the end, and the fits after it must end.
+At first each BLAS has two threads, however many processors there are. Whatever happens, each BLAS
+must have two threads in the end, and later fits must end.
 """
 
 import os
@@ -45,7 +45,7 @@ def fit(n=None):
 
 
 def check(when, patience=0.0):
-    """Limits are as they were; where another thread held one, soon after it has let go."""
+    """Exit with an error unless limits are as before the fit, after `patience` seconds at most."""
     deadline = time.monotonic() + patience
     while numbers() != BEFORE and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -73,7 +73,7 @@ class Interrupt:
 
 
 def interrupted(n, work):
-    """Where `work` was interrupted before the n-th bytecode; None where it has fewer."""
+    """Interrupt `work` before its n-th bytecode, and say where; None if it has fewer."""
     interrupt = Interrupt(n)
     try:
         sys.settrace(interrupt)

@@ -1,4 +1,4 @@
-"""What the tests of the command share: a table, and ways to run the command on it."""
+"""Helpers for tests of the command: a table, and ways to run the command on it."""
 
 import re
 
@@ -30,7 +30,7 @@ def write_csv(path, columns, delimiter=",", encoding="utf-8"):
 
 
 def fit(run, *args):
-    """Run a fit that must succeed without a word on stderr; give its report."""
+    """Run a fit that must succeed and leave stderr empty; return its report."""
     status, out, err = run(*args)
     assert (status, err) == (0, "")
     return out
@@ -44,7 +44,7 @@ def numbers(report, label):
 
 
 def refusal(run, *args):
-    """Run a command that must be refused in one line; give the line."""
+    """Run a command that must fail with one line on stderr; return the line."""
     status, out, err = run(*args)
     assert (status, out) == (2, "")
     assert err.startswith("python -m gd_regressor: error: ")

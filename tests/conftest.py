@@ -9,7 +9,7 @@ from gd_regressor.textbook import follow as follow_textbook
 
 @pytest.fixture(params=["closed form", "walk"])
 def route(request, monkeypatch):
-    """Run a test by both routes of the textbook descent, whatever their costs."""
+    """Run a test by both routes of the textbook descent, closed form and walk."""
     closed = request.param == "closed form"
     monkeypatch.setattr(follow_textbook, "closed_form_pays", lambda *sizes: closed)
     return request.param
@@ -22,7 +22,7 @@ def cars(tmp_path):
 
 @pytest.fixture
 def run(capsys):
-    """Run the command; give its exit status, stdout and stderr."""
+    """Run the command; return its exit status, stdout and stderr."""
 
     def run(*args):
         status = main([str(arg) for arg in args])

@@ -52,7 +52,7 @@ def reduced(M):
 
 
 def solved(M, v):
-    """One exact solution of M x = v, zero where it is free, and a basis of what M annuls."""
+    """One exact solution of M x = v, zero where it is free, and a basis of M's null space."""
     d = len(M[0])
     R, pivots = reduced([[*row, value] for row, value in zip(M, v, strict=True)])
     assert d not in pivots  # else there is no solution
@@ -96,7 +96,7 @@ def exact_predictions(X, w, b):
 
 
 def integers(values):
-    """Integers (n,), and how often all of them were doubled: float64 values without rounding."""
+    """float64 values without rounding: integers (n,), and how often we doubled them."""
     pairs = [float(v).as_integer_ratio() for v in values]
     shift = max(denominator.bit_length() - 1 for _, denominator in pairs)
     whole = [a << (shift - (b.bit_length() - 1)) for a, b in pairs]
@@ -104,9 +104,9 @@ def integers(values):
 
 
 def exact_coefficients(X, y, intercept=True, weights=None):
-    """As `exact_least_squares`, but of columns of full rank: (w; b) as Fractions, fast.
+    """As `exact_least_squares`, but fast, for columns of full rank: (w; b) as Fractions.
 
-    In integers, which Bareiss's (1968) elimination leaves integers.
+    Bareiss's (1968) elimination keeps integers integers, so no fraction has to be shortened.
     """
     columns = [integers(column) for column in np.asarray(X).T]
     columns += [(np.ones(len(X), dtype=int).astype(object), 0)] * intercept
@@ -126,7 +126,7 @@ def exact_coefficients(X, y, intercept=True, weights=None):
 
 
 def ulps(found, exact):
-    """How many last bits of the exact value each number found is away from it."""
+    """The error of each number in units of the last place of its exact value."""
     return np.array(
         [
             float(abs(Fraction(float(a)) - b) / Fraction(float(np.spacing(abs(float(b))))))

@@ -1,4 +1,4 @@
-"""The house as promises: layers of imports, size of functions, who may write, what is private."""
+"""The house as promises: layers of imports, size of functions, what may print, what is private."""
 
 import ast
 import doctest
@@ -52,7 +52,7 @@ SCREEN = 50  # lines
 
 
 def room_of(path):
-    """The dotted name of a file in the package; a wing's `__init__.py` goes by the wing's name."""
+    """The dotted name of a file in the package. A wing's `__init__.py` has the name of the wing."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
@@ -71,14 +71,14 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def runs_later(node):
-    """Whether an import passes over the node: bodies of functions, and what checkers alone read."""
+    """Whether an import of the room does not run the node: bodies of functions, TYPE_CHECKING."""
     if isinstance(node, ast.If):
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return isinstance(node, (*FUNCTIONS, ast.Lambda))
 
 
 def nodes(tree, *, inside_functions=True):
-    """All nodes below `tree`; on request only those that an import of the room runs."""
+    """All nodes below `tree`, or only the nodes that an import of the room runs."""
     for child in ast.iter_child_nodes(tree):
         if inside_functions or not runs_later(child):
             yield child
@@ -86,7 +86,7 @@ def nodes(tree, *, inside_functions=True):
 
 
 def imports(tree, **scope):
-    """Dotted names of all that is imported, `from a import b` as a.b; relative ones in full."""
+    """Dotted names of all imports: `from a import b` is a.b, and relative names are in full."""
     for node in nodes(tree, **scope):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -97,7 +97,7 @@ def imports(tree, **scope):
 
 
 def rooms_entered(tree, rooms=frozenset(TREES)):
-    """The rooms that a module imports; the front door, `__init__`, for a public name."""
+    """The rooms that a module imports. A public name comes from the front door, `__init__`."""
     for name in imports(tree):
         package, *rest = name.split(".")
         if package == "gd_regressor":
@@ -106,7 +106,7 @@ def rooms_entered(tree, rooms=frozenset(TREES)):
 
 
 def forbidden(room, tree, rooms=frozenset(TREES)):
-    """What a room imports and must not: those above it, and those of a neighbouring wing."""
+    """The imports of a room that break the rule: rooms above it, and rooms of a neighbour."""
     below = set(LAYERS[LAYERS.index(room) + 1 :])
     # The command is a user: it comes through the front door
     wing = room.split(".")[0]
@@ -138,7 +138,7 @@ def test_a_room_has_its_place_and_imports_only_those_below(room):
 
 @each_room
 def test_no_room_takes_locks_that_an_interrupt_or_a_fork_leaves_taken(room):
-    """A child forked while another thread holds one waits for ever; see `arithmetic.threads`."""
+    """If a process forks while a thread holds a lock, the child waits for it for ever."""
     locking = {"functools.cached_property", "threading.Condition", "threading.Event"}
     locking |= {"queue.Queue", "threading.Semaphore", "concurrent.futures.ThreadPoolExecutor"}
     tree = TREES[room]
@@ -185,7 +185,7 @@ def test_a_function_fits_on_a_screen(room):
 
 
 def classes():
-    """All classes of the package's rooms, imported."""
+    """All classes in the rooms of the package."""
     for room in TREES:
         if not room.startswith("__"):
             module = importlib.import_module(f"gd_regressor.{room}")
@@ -198,7 +198,7 @@ NOUNS = [c for c in classes() if inspect.isabstract(c)]
 
 @pytest.mark.parametrize("noun", NOUNS, ids=lambda noun: noun.__name__)
 def test_a_noun_is_abstract_or_final(noun):
-    """Below an abstract class there are abstract ones, and final ones with all that it promises."""
+    """Each class is abstract, or final with every method that its abstract class promises."""
     below = [c for c in classes() if noun in c.__mro__[1:]]
     assert below, "a noun without a class that keeps its promise is no noun yet"
     for made in below:
@@ -230,7 +230,7 @@ def test_auto_and_streams_do_not_ask_what_something_is(room):
 
 @pytest.mark.parametrize("room", STREAMS)
 def test_streams_compare_nothing_with_a_word(room):
-    """What a stream keeps is an object with verbs; a word for it is looked up where one begins."""
+    """What a stream keeps is an object with verbs, so no code may ask for its name."""
     compared = [
         (node.lineno, side.value)
         for node in nodes(TREES[room])
@@ -268,7 +268,7 @@ def test_a_status_is_given_where_a_run_ends_and_where_a_plan_settles(room):
 
 
 def writes(node):
-    """Whether a node is a call of print, or takes hold of a standard stream."""
+    """Whether a node calls print or uses a standard stream."""
     if isinstance(node, ast.Call):
         return isinstance(node.func, ast.Name) and node.func.id == "print"
     if isinstance(node, ast.Attribute):
@@ -306,7 +306,7 @@ def test_extras_are_imported_where_they_are_used(room):
 
 
 def entered(fit):
-    """The rooms of auto/ in the order of their calls, each with the room of auto/ that called."""
+    """The rooms of auto/ in the order of their calls, each with the room that called it."""
     folder, calls = str(PACKAGE / "auto"), []
 
     def room(frame):
@@ -371,7 +371,7 @@ def test_public_names_are_all_there_and_in_order():
 
 
 def section(docstring, title):
-    """The lines of a numpydoc section; empty where there is none."""
+    """The lines of a numpydoc section; empty if there is no such section."""
     pattern = rf"^{title}\n-{{{len(title)}}}\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)"
     found = re.search(pattern, docstring, re.MULTILINE | re.DOTALL)
     return found[1] if found else ""

@@ -27,7 +27,7 @@ LINNERUD = load_linnerud()
 
 
 def misfit(model, X, y, weights=None):
-    """The largest difference from the exact fit's predictions, in deviations of y."""
+    """The largest error of a prediction against the exact fit, in deviations of y."""
     w, b = exact_least_squares(X, y, model.fit_intercept, weights)
     exact = exact_predictions(X, w, b)
     scale = np.std(y) if model.fit_intercept else np.sqrt(np.mean(y**2))
@@ -35,7 +35,7 @@ def misfit(model, X, y, weights=None):
 
 
 def evaluation(X, w, y):
-    """What evaluating X w + b in float64 costs anybody, in deviations of y."""
+    """The rounding of X w + b itself in float64, in deviations of y: no fit can have less."""
     return 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(w)).max() / np.std(y)
 
 
@@ -103,7 +103,7 @@ def test_a_minimiser_that_is_not_unique_is_the_one_of_least_norm(name):
 
 
 def dependent_rows(name, n, random):
-    """Tables as they are, whose columns depend on each other exactly."""
+    """Tables from practice whose columns depend on each other exactly."""
     if name == "one-hot":
         return np.eye(30)[random.integers(0, 30, n)]
     if name == "shares of 100":
@@ -213,7 +213,7 @@ def test_weights(n_targets=2):
 
 
 def nearly_dependent(closeness):
-    """The whole target lies in a direction that the columns hardly span."""
+    """The whole target lies in a direction in which the columns hardly vary."""
     random = np.random.default_rng(5)
     columns = random.standard_normal((N, 4))
     columns[:, 3] = columns[:, 0] + columns[:, 1] + closeness * columns[:, 3]
@@ -267,7 +267,7 @@ def test_coefficients_have_fifteen_digits(name):
 @pytest.mark.parametrize("closeness", [1e-3, 1e-4, 1e-7, 1e-9, 1e-12])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 def test_large_tables_have_as_many_digits(closeness, fit_intercept, monkeypatch):
-    """From products in twice the working precision, or from the rows where these do not reach."""
+    """Products in twice the working precision give them, or the rows where products do not."""
     monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     model = GDLinearRegressor(fit_intercept=fit_intercept).fit(columns, y)
@@ -285,7 +285,7 @@ def test_large_tables_have_as_many_digits(closeness, fit_intercept, monkeypatch)
 
 @pytest.mark.parametrize("closeness", [1e-2, 1e-4, 1e-7])
 def test_weights_cost_large_tables_no_digits(closeness, monkeypatch):
-    """Their roots, which moments are made with, would."""
+    """Moments use the roots of weights, whose rounding would cost digits."""
     monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
     model = GDLinearRegressor().fit(columns, y, sample_weight=WEIGHTS)
@@ -297,7 +297,7 @@ def test_weights_cost_large_tables_no_digits(closeness, monkeypatch):
 @pytest.mark.parametrize("span", [0, 6, 12, 20])
 @pytest.mark.parametrize("closeness", [1e-2, 1e-5, 1e-11])
 def test_weights_against_the_sizes_of_rows(closeness, span):
-    """Rows as large as their weights are small: weighted least squares as it is most used."""
+    """Large rows have small weights, as in most uses of weighted least squares."""
     random = np.random.default_rng(span)
     weights = 10.0 ** random.uniform(-span, span, N)
     columns = random.standard_normal((N, 1)) + closeness * random.standard_normal((N, 3))
@@ -311,7 +311,7 @@ def test_weights_against_the_sizes_of_rows(closeness, span):
 
 @pytest.mark.parametrize("offset, closeness", [(1e5, 1e-11), (1e6, 1e-10), (1e8, 1e-9)])
 def test_near_dependence_far_from_zero(offset, closeness):
-    """Where the rounding of the means, times the condition number, is more than the deviations."""
+    """The rounding of the means times the condition number is more than the deviations."""
     random = np.random.default_rng(3)
     columns = random.standard_normal((20, 1)) + closeness * random.standard_normal((20, 3))
     columns = columns + offset * np.array([1, 0, 1 / 3])
@@ -323,7 +323,7 @@ def test_near_dependence_far_from_zero(offset, closeness):
 
 
 def test_a_small_share_of_the_prediction_has_all_digits():
-    """Of two coefficients that are alike one has a column 20,000 times as large."""
+    """Of two like coefficients, one has a column that is 20,000 times larger than the other's."""
     columns = np.random.default_rng(0).integers(-1024, 1024, (1000, 2)).astype(float)
     columns[:, 1] += 20_000 * columns[:, 0]
     model = GDLinearRegressor().fit(columns, columns @ [1.0, 2.0])
@@ -365,7 +365,7 @@ def test_nearly_equal_rows_of_wide_tables_cost_no_more_than_the_pseudoinverse(
 @pytest.mark.parametrize("closeness", [1.0, 1e-2, 1e-4, 1e-7])
 @pytest.mark.parametrize("units", [0, 15])
 def test_least_norm_beside_near_dependence(closeness, units, small, monkeypatch):
-    """Copies of columns in other units share their coefficient by the squares of these."""
+    """Copies of a column in several units share its coefficient by the squares of the units."""
     if not small:
         monkeypatch.setattr(data_table, "SMALL", 0)
     columns, y = nearly_dependent(closeness)
@@ -384,7 +384,7 @@ def test_least_norm_beside_near_dependence(closeness, units, small, monkeypatch)
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 1, 3]])
 def test_copies_in_small_units_keep_what_is_due_to_them(order, small, monkeypatch):
-    """A length in millimetres beside itself in kilometres has a millionth of its coefficient."""
+    """One length in millimetres and kilometres: one coefficient is a millionth of the other."""
     if not small:
         monkeypatch.setattr(data_table, "SMALL", 0)
     unit = 2.0**20
@@ -407,7 +407,7 @@ def test_max_iter_is_obeyed_and_tol_none_makes_them_all():
 
 
 def test_many_blocks_are_one_table():
-    """Rows enough for several blocks, stretches and threads, sorted so that no two are alike."""
+    """The rows fill several blocks, stretches and threads; they are sorted, so no two are alike."""
     n = 300_000
     Z = np.sort(np.random.default_rng(0).standard_normal((n, 3)), axis=0) * [1, 10, 100] + 1e5
     y = Z @ [1.0, 0.5, -0.25] + np.sin(np.arange(n))

@@ -1,4 +1,4 @@
-"""The command, as its user meets it: what it prints, writes and answers with."""
+"""The command as a user meets it: what it prints and writes, and its exit status."""
 
 import os
 import re
@@ -371,7 +371,7 @@ runpy.run_module("gd_regressor", run_name="__main__", alter_sys=True)
 
 
 def process(*args, program=("-m", "gd_regressor")):
-    """Start the command as a process of its own, on a terminal that knows ASCII only."""
+    """Start the command as a process of its own, with an output that takes only ASCII."""
     root = Path(gd_regressor.__file__).parents[1]
     return subprocess.Popen(
         [sys.executable, *program, *map(str, args)],

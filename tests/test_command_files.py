@@ -1,4 +1,4 @@
-"""What the command writes and reads again: plots, models, predictions; and files made to harm."""
+"""Files that the command writes and reads: plots, models, predictions, and hostile files."""
 
 import json
 import os
@@ -141,7 +141,7 @@ def test_predictions_of_a_diverged_model_are_warned_of(run, cars, tmp_path):
 
 @pytest.fixture
 def outputs(run, tmp_path, cars):
-    """By option, a call that writes the file named by it."""
+    """For each option the arguments of a command that writes the file."""
     saved = tmp_path / "made before.joblib"
     fit(run, cars, "--target", "price", "--no-compare", "--save", saved)
     return {

@@ -1,4 +1,4 @@
-"""Parquet in the command: folders of files, files larger than memory, files that lie."""
+"""Parquet in the command: folders, files larger than memory, files with false metadata."""
 
 import io
 import os
@@ -143,7 +143,7 @@ def numeric(n=300):
 
 
 def bomb(n=300):
-    """A small column that becomes a megabyte in each row."""
+    """A column that is small in the file, but a megabyte in each row when read."""
     codes = pa.array(np.zeros(n, dtype=np.int32))
     return pa.DictionaryArray.from_arrays(codes, ["ab" * 500_000])
 
@@ -190,7 +190,7 @@ def test_a_name_that_means_a_part_of_a_nested_column_too_is_left_out(run, tmp_pa
 
 
 def lying(path, number, claims):
-    """A file of 1,000 rows of which one number in its footer, by place, claims otherwise."""
+    """A file of 1,000 rows, with one false number in its footer, at a given place."""
     raw = write(path, numeric(1000)).read_bytes()
     start = len(raw) - 8 - int.from_bytes(raw[-8:-4], "little")
     parts = raw[start:].split(b"\x16\xd0\x0f")  # 1,000 in Thrift's compact form

@@ -1,4 +1,4 @@
-"""Dask: the same model, bit for bit, whoever works; a worker that dies costs time only."""
+"""Dask: the same bits from any number of workers. A worker that dies costs only time."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ EXACT = GDLinearRegressor(tol=0).fit(X, y)
 
 
 def arrays(*data, rows=450, columns=4):
-    """Of chunks that divide the columns too."""
+    """Dask arrays whose chunks divide the columns too."""
     return [da.from_array(a, chunks=(rows, columns)[: a.ndim]) for a in data]
 
 
@@ -185,7 +185,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_frame_gets_the_errors_of_pandas(name):
-    """Those of the block that is wrong, the second of two."""
+    """The error names the wrong block, here the second of two."""
     whole, words = WRONG[name]
     block = [data.iloc[3:] for data in whole]
     if not name.endswith("weights") and not name.startswith("a negative"):
@@ -233,7 +233,7 @@ def test_holes_in_sparse_blocks_are_named():
 
 
 def test_targets_of_a_block_may_be_of_any_size():
-    """What counts is the largest of all rows."""
+    """The largest target of all rows decides, not the largest of one block."""
     tiny = np.where(np.arange(N) < 450, 1e-150, 1.0) * y
     model = GDLinearRegressor().fit(*arrays(X, tiny))
     expected = GDLinearRegressor(tol=0).fit(X, tiny)
@@ -246,7 +246,7 @@ def test_targets_of_a_block_may_be_of_any_size():
 
 
 def test_a_task_holds_no_other_block(monkeypatch):
-    """What is sent to the workers is as large as the parameters, not as the data."""
+    """The work sent to a worker is as large as the parameters, whatever the size of the data."""
     import cloudpickle
 
     largest = []
@@ -304,7 +304,7 @@ def test_a_cluster_makes_the_same_bits(cluster):
 
 
 def test_a_block_at_an_odd_address_gives_the_same_bits():
-    """As blocks may lie that came from another worker."""
+    """A block that came from another worker may lie at an odd address."""
     few = random.standard_normal((500, D))  # columns near zero, of which no copy is made
     odd = np.frombuffer(b"-" + few.tobytes(), offset=1).reshape(few.shape)
     assert not odd.flags.aligned

@@ -1,4 +1,4 @@
-"""The textbook path, by both routes, against the naive loop with fifty digits."""
+"""The textbook path, by both routes, against a naive loop with fifty digits."""
 
 import math
 import warnings
@@ -62,7 +62,7 @@ def limit_of(X, weights=None, intercept=True, momentum=0.0):
 
 
 def errors(found, exact):
-    """Norm over the first axis of found - exact, and of exact, as floats."""
+    """Norms over the first axis of found - exact, and of exact, as floats."""
     norm = lambda a: np.linalg.norm(np.asarray(a, dtype=float), axis=0)  # noqa: E731
     return norm(extended(found) - exact), norm(exact)
 
@@ -131,7 +131,7 @@ def test_closed_form_follows_its_recurrence_also_at_double_roots(momentum):
 
 
 def first_settled(losses, threshold, window, strict):
-    """The stopping rule of the design, read aloud: losses (n + 1,), exact."""
+    """The stopping rule in plain words, for exact losses (n + 1,)."""
     falls = [a - b for a, b in pairwise(losses)]
     for k in range(window, len(falls) + 1):
         last = falls[k - window : k]
@@ -174,7 +174,7 @@ def test_a_constant_target_has_variance_one(constant, route):
 
 
 def test_late_iterates_are_those_of_the_eigenbasis():
-    """Nearly collinear columns after a million updates, from an eigenbasis with fifty digits."""
+    """Nearly collinear columns, a million updates; the truth is an eigenbasis with fifty digits."""
     X = np.column_stack([PLAIN, PLAIN[:, 0] + 1e-3 * PLAIN[:, 1] ** 2])
     y, k = NOISY, 10**6
     rate = 0.5 * limit_of(X)

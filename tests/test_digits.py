@@ -1,6 +1,6 @@
-"""Every coefficient is right to the last bits, or at least as right as pivoted QR makes it.
+"""Every coefficient is right to the last bits, or at least as right as with pivoted QR.
 
-Held against exact rational arithmetic, at condition numbers from 1 to 1e14.
+The truth is exact rational arithmetic, at condition numbers from 1 to 1e14.
 """
 
 import warnings
@@ -25,7 +25,7 @@ LEAST = 2.0  # ulps
 
 
 def columns_of(random, n, d, condition):
-    """Columns of length sqrt(n), of about this condition number."""
+    """Columns of length sqrt(n) with about this condition number."""
     left, _ = np.linalg.qr(random.standard_normal((n, d)))
     right, _ = np.linalg.qr(random.standard_normal((d, d)))
     columns = (left * np.geomspace(1, 1 / condition, d)) @ right
@@ -145,7 +145,7 @@ def test_each_coefficient_of_a_small_table_is_as_right_as_pivoted_qr(kind):
 @pytest.mark.parametrize("offset", [0, 3, 100])
 @pytest.mark.parametrize("n, d", [(5000, 2), (900, 12), (2500, 4)])
 def test_larger_small_tables(n, d, offset, order):
-    """Near zero their columns are not centred."""
+    """We do not centre columns that lie near zero."""
     random = np.random.default_rng([7, n, offset])
     Z = columns_of(random, n, d, 20)
     X = np.asarray(Z + offset * random.uniform(0.5, 1, d), order=order)
@@ -191,7 +191,7 @@ def test_shapes_of_low_condition_number_have_all_digits(shape):
 
 @pytest.mark.parametrize("intercept", [True, False])
 def test_columns_that_depend_have_the_digits_of_their_null_space(intercept):
-    """Of least norm, beside exact arithmetic; a null vector is known to some eps."""
+    """The minimiser of least norm, against exact arithmetic. A null vector is known to some eps."""
     for seed in range(6):
         random = np.random.default_rng([5, seed])
         Z = random.integers(-9, 10, (25, 3)).astype(float)
@@ -218,7 +218,7 @@ def test_starts_and_all_updates_lead_to_the_same_digits():
 
 
 def test_an_update_that_max_iter_forbids_is_not_made():
-    """A last step in twice the working precision takes rounding away, and nothing else."""
+    """The last step in twice the working precision takes only rounding away."""
     random = np.random.default_rng(6)
     X = columns_of(random, 50, 3, 30)
     y = X @ np.ones(3) + random.standard_normal(50)
@@ -250,7 +250,7 @@ def exact_gradient(rows, frame, theta):
 @pytest.mark.parametrize("order", "CF")
 @pytest.mark.parametrize("few", [True, False])
 def test_the_gradient_is_right_to_66_bits(few, order, offset, fit_intercept, weights, monkeypatch):
-    """At a minimum, where it nearly vanishes; in one block or in many."""
+    """At a minimum, where the gradient nearly vanishes, in one block and in many."""
     if not few:
         monkeypatch.setattr(on_rows_sliced, "FEW", 0)
         monkeypatch.setattr(on_rows_sliced, "ENTRIES", 200)
@@ -282,7 +282,7 @@ def test_the_gradient_is_right_to_66_bits(few, order, offset, fit_intercept, wei
 
 @pytest.mark.parametrize("condition", [20, 60, 90, 1e3, 1e6, 1e9, 1e12])
 def test_large_tables_have_the_digits_of_pivoted_qr(condition, monkeypatch):
-    """In the worst coefficient: the median over seeds, and the worst of them but for 0.3 digits."""
+    """The worst coefficient counts: its median over seeds; the worst seed may lack 0.3 digits."""
     monkeypatch.setattr(data_table, "SMALL", 0)
     digits = []
     for seed in range(20):

@@ -1,4 +1,4 @@
-"""The estimator at home in scikit-learn, and every input and parameter that it must refuse."""
+"""The estimator in scikit-learn, and each input and parameter that it must refuse."""
 
 import os
 import pickle
@@ -426,7 +426,7 @@ def test_nothing_is_written_or_said_without_need(model, capsys):
 
 
 def warnings_of(model, *data, **options):
-    """Fit, and give the warnings; each must point at this file."""
+    """Fit and return the warnings. Each warning must point at this file."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(*data, **options)
@@ -519,7 +519,7 @@ ADVICE_OF_A_NUMBER = "where learning_rate is a number"
 
 @pytest.mark.parametrize("status", list(Status))
 def test_a_status_is_right_in_either_mode(status):
-    """Which mode it was a member does not know: what holds for one only must say for which."""
+    """A member does not know the mode, so advice for one mode must name the mode."""
     words = str(status)
     assert words.startswith(status.name.lower())
     for_both, _, for_a_number = words.partition(ADVICE_OF_A_NUMBER)
@@ -557,7 +557,7 @@ def test_coefficients_beyond_the_range_of_floats_are_an_error_that_names_x(strea
 
 @pytest.mark.parametrize("room", ["estimator.fitting", "streams.kept_root"])
 def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
-    """Of rows, or a triangular factor of them, it is rounding that hides which columns depend."""
+    """With rows, or a triangular factor, the warning blames rounding and not the moments."""
 
     def rounded(*args, **options):
         found = follow_auto(*args, **options)
@@ -678,7 +678,7 @@ def test_what_floats_cannot_hold_is_refused_and_never_fitted_silently(name, mode
 
 
 def interrupt_at(monkeypatch, owner, name, call):
-    """Make the `call`-th call of a method a press of Ctrl-C."""
+    """Raise KeyboardInterrupt at the `call`-th call of a method."""
     method, calls = getattr(owner, name), []
 
     def interrupted(*args):
@@ -691,7 +691,7 @@ def interrupt_at(monkeypatch, owner, name, call):
 
 
 def assert_kept(model, n_iter):
-    """The model is that of `n_iter` updates, and says that it was interrupted."""
+    """The model has the coefficients of `n_iter` updates, and its status is INTERRUPTED."""
     assert model.status_ is Status.INTERRUPTED
     assert (model.n_iter_, len(model.loss_curve_)) == (n_iter, n_iter + 1)
     whole = clone(model).set_params(max_iter=n_iter, verbose=0).fit(X, y)
@@ -762,7 +762,7 @@ def test_the_package_imports_no_extra():
 
 @pytest.fixture
 def no_work(monkeypatch):
-    """Let a fit that reads the rows fail the test."""
+    """Fail the test if a fit reads the rows."""
 
     def work(*args):
         pytest.fail("the rows were read before the error came")
@@ -935,7 +935,7 @@ def test_bad_data_are_refused(name):
 
 @pytest.mark.parametrize("name", [n for n in BAD_DATA if "spars" not in n and "no y" not in n])
 def test_bad_data_are_refused_in_the_same_words_everywhere(name):
-    """By the textbooks, chunks, moments, paths and predictions."""
+    """The words are the same in both modes, chunks, moments, paths and predictions."""
     table, target, words = BAD_DATA[name]
     calls = [
         lambda: GDLinearRegressor(RATE).fit(table, target),

@@ -78,12 +78,12 @@ TABLES = {
 
 @pytest.fixture(autouse=True)
 def as_in_large_tables(request, monkeypatch):
-    """Small tables have more digits than they need: these are to be seen without."""
+    """Treat small tables as large ones: small tables end with more digits than they need."""
     monkeypatch.setattr(data_table, "SMALL", 0)
 
 
 def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12, max_iter=1000):
-    """The result of a ladder climbed from one rung on; no warning is due."""
+    """The result of "auto" from one rung on. It must not warn."""
     rows = Rows(X, np.reshape(y, (len(X), -1)), weights)
     start = np.full((X.shape[1], rows.y.shape[1]), start), np.zeros(rows.y.shape[1])
     with warnings.catch_warnings():
@@ -92,7 +92,7 @@ def follow(rung, X, y, weights=None, *, start=0.0, fit_intercept=True, tol=1e-12
 
 
 def excess(result, X, y, weights=None, fit_intercept=True):
-    """(F - F*) / V by the theorem of Pythagoras: the mean square of the residual's projection."""
+    """(F - F*) / V by Pythagoras: the mean square of the residual's projection on the columns."""
     s = np.ones(len(X)) if weights is None else weights
     root, share = np.sqrt(s)[:, None], s / s.sum()
     y = np.reshape(y, (len(X), -1))
@@ -127,7 +127,7 @@ OFFSETS = [0.0, 6.0, 100.0, 900.0, 1e4, 1e6, 1e8]
 
 
 def followed(rung, name, offset, tol=1e-12):
-    """A table moved by an offset; what was found, with its intercept for the unmoved columns."""
+    """Fit a table moved by an offset; return the result in terms of the unmoved columns."""
     X, offsets = EXACT[name], offset * (-1.0) ** np.arange(D)
     y = X @ np.ones(D) + NOISE
     result = follow(rung, X + offsets, y, tol=tol)
@@ -216,7 +216,7 @@ def test_the_sketch_stops_where_it_says(name, tol):
 
 
 def test_a_sketch_has_converged_exactly_if_its_own_rule_is_met():
-    """It asks for more than tol, because a sketch misjudges the distance from the minimum."""
+    """The rule asks for more than tol, because a sketch misjudges the distance from the minimum."""
     X, between = TABLES["correlated"], 0
     y = X @ np.ones(D) + NOISE
     for tol in (1e-6, 3e-8, 4e-10, 1e-12, 2e-12):
@@ -383,7 +383,7 @@ LARGE = {"moments": (150_000, 80), "sketch": (40_000, 800), "qr": (60_000, 150)}
 
 @pytest.fixture(scope="module")
 def large():
-    """Tables larger than what a fit may use; the last two columns are nearly equal in one."""
+    """Tables larger than the memory that a fit may use. One has two nearly equal columns."""
     tables = {}
     for rung, size in LARGE.items():
         X = np.random.default_rng(1).standard_normal(size)
@@ -445,7 +445,7 @@ def test_what_is_not_finite_is_seen_in_large_tables(rung, value, weighted, large
 
 
 def test_large_tables_of_few_columns_are_read_once(monkeypatch):
-    """A condition number that moments can resolve needs no gradient from the rows."""
+    """If moments can resolve the condition number, no gradient from the rows is needed."""
     passes = []
     whole = DataLoss._reader
     monkeypatch.setattr(DataLoss, "_reader", lambda *a: passes.append(a) or whole(*a))

@@ -1,4 +1,4 @@
-"""BLAS's limits are after a fit what they would be without it, whatever happens meanwhile."""
+"""After a fit BLAS has the limits that it would have without the fit, whatever happens."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 
 class Library:
-    """A BLAS whose number of threads is the process's, or each thread's own."""
+    """A BLAS with one number of threads for the process, or one for each thread."""
 
     user_api, internal_api, threading_layer = "blas", "openblas", "pthreads"
 
@@ -48,7 +48,7 @@ class Library:
 
 @pytest.fixture
 def libraries(monkeypatch):
-    """Two libraries of the process with 8 and 4 threads."""
+    """Two libraries with 8 and 4 threads, each for the whole process."""
     found = [Library(8), Library(4)]
     monkeypatch.setattr(limits, "_libraries", lambda: found)
     monkeypatch.setattr(limits, "PROCESSORS", 6)
@@ -57,7 +57,7 @@ def libraries(monkeypatch):
 
 @pytest.fixture
 def blas():
-    """The libraries of this process, with two threads at least, and as they were in the end."""
+    """The libraries of this process, with at least two threads; restored after the test."""
     found = [lib for lib in ThreadpoolController().select(user_api="blas").lib_controllers]
     if any(lib.internal_api != "openblas" or lib.threading_layer != "pthreads" for lib in found):
         pytest.skip("a BLAS whose threads have a limit each")
@@ -78,7 +78,7 @@ def numbers(libraries):
 
 
 def come_to_have(libraries, expected):
-    """Whether they have these numbers, as soon as nothing waits to be restored."""
+    """Whether libraries have these numbers, once no limit waits to be restored."""
     for _ in range(2000):
         if not limits._changes:
             return numbers(libraries) == expected
@@ -108,7 +108,7 @@ def test_nothing_is_set_where_there_is_one_thread_already(libraries):
 
 
 def test_a_limit_that_ends_during_the_fit_stays_ended(libraries):
-    """Another's limit of one is not taken for what the process had."""
+    """We do not take another's limit of one for the number of the process."""
     set_all(libraries, [1, 1])
 
     def work(_):
@@ -140,7 +140,7 @@ def test_end_may_be_called_at_any_time_and_any_number_of_times(libraries):
 
 @pytest.mark.parametrize("at", range(1, 7))
 def test_an_interrupt_at_any_call_of_a_library_is_mended(libraries, monkeypatch, at):
-    """Before and after a limit is set, or restored."""
+    """The interrupt comes before or after a library sets or restores a limit."""
     for late in (False, True):
         count, real = iter(range(1, 100)), Library.set_num_threads
 
@@ -231,7 +231,7 @@ ORDERS = sorted({tuple(order) for order in permutations(["fit", "fit", "limit", 
 @pytest.mark.parametrize("number", [1, 2, 4])
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_another_threads_limit_in_any_order(blas, order, number):
-    """What `threadpool_limits` in another thread would leave without the fit, is left."""
+    """The fit leaves what `threadpool_limits` in another thread would leave without it."""
     if not KEEPS_OTHERS_OFF and order == ("fit", "limit", "fit", "limit"):
         pytest.skip("threadpoolctl before 3.8 does not say who holds a limit")
     hold, limiter = None, None
@@ -267,7 +267,7 @@ def test_a_limit_of_the_same_thread_around_the_fit_or_during_it(blas, number, in
 
 
 def test_other_threads_may_set_limits_after_a_fit(blas):
-    """threadpoolctl ignores all threads but the one that set a limit last: we let go of that."""
+    """threadpoolctl ignores all threads but the last one to set a limit, so we let go of it."""
     limited(lambda _: None)
     with ThreadPoolExecutor(1) as other:
         limiter = other.submit(begin_limit, 2).result()
@@ -292,14 +292,14 @@ def test_where_another_thread_refuses_the_limit_the_fit_goes_on_without_helpers(
 
 
 def test_a_limit_of_one_set_to_stay_during_a_fit_is_lost(blas):
-    """Nothing tells it from a limit that ends: what the fit found comes back."""
+    """Nothing tells it from a limit that ends, so we restore what the fit found."""
     with one_blas_thread(), ThreadPoolExecutor(1) as other:
         other.submit(threadpool_limits, 1, "blas").result()
     assert come_to_have(blas, [4] * len(blas))
 
 
 def test_a_limit_that_nobody_sees_outlives_the_fit_and_leaves_one_thread(libraries):
-    """With threadpoolctl before 3.8: the other's limit restores the one that it found."""
+    """Before threadpoolctl 3.8 the other's limit restores the one thread that it found."""
     hold = Hold()
     hold.begin()
     found = numbers(libraries)  # another thread's limit begins
@@ -312,7 +312,7 @@ def test_a_limit_that_nobody_sees_outlives_the_fit_and_leaves_one_thread(librari
 
 @pytest.mark.skipif(not KEEPS_OTHERS_OFF, reason="threadpoolctl before 3.8 refuses nobody")
 def test_two_limits_that_cross_around_a_fit_leave_the_one_of_the_fit(blas):
-    """As they leave the first one's limit, where there is no fit."""
+    """Without a fit two such limits would leave the limit of the first."""
     left = {}
     for has_fit in (False, True):
         with ThreadPoolExecutor(1) as other:
@@ -368,7 +368,7 @@ assert slices() == before, "they were woken"
     ],
 )
 def test_no_product_of_a_small_table_wakes_the_threads_of_blas(n, d, options):
-    """They would wait for each other where another process holds a core."""
+    """BLAS's threads would wait for each other if another process holds a core."""
     script = SLEEPING.format(n=n, d=d, options=options)
     subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, timeout=120)
 
@@ -424,7 +424,7 @@ def test_a_child_need_not_wait_for_what_another_thread_was_working_out():
 
 @pytest.mark.parametrize("what", ["everywhere", "moments", "forks", "kmeans"])
 def test_around_a_fit(what):
-    """In a process of its own: what fails may hang."""
+    """A failure may hang, so it runs in a process of its own."""
     if what in ("moments", "forks") and not hasattr(os, "fork"):
         pytest.skip("no signals and forks of this kind")
     if what == "kmeans" and not KEEPS_OTHERS_OFF:

@@ -1,4 +1,4 @@
-"""Files that are larger than memory: read in blocks, once where moments serve."""
+"""Files larger than memory: a fit reads them in blocks, and once if moments serve."""
 
 import subprocess
 import sys
@@ -72,7 +72,7 @@ def test_what_is_not_finite_is_seen_in_the_pass(files, tmp_path):
 
 
 def test_a_file_is_not_sketched(files, monkeypatch):
-    """A sketch takes many passes, which are cheap in memory only."""
+    """A sketch takes many passes, which are cheap only in memory."""
     X, y = files
     monkeypatch.setattr(ladder, "best_sketch", lambda *sizes: (12 * D, 0.0))
     assert GDLinearRegressor().fit(np.array(X), np.array(y)).metric_ == "sketch"

@@ -1,4 +1,4 @@
-"""Sparse tables of many columns: how they depend on each other, of which no product is made."""
+"""Sparse tables of many columns: dependences, found without any product of columns."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Saved models: whatever way a model was kept, it comes back as what it was."""
+"""Saved models: each way to save a model brings the same model back."""
 
 import copy
 import io

@@ -15,7 +15,7 @@ from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 
 def exact(a):
-    """The rationals of an array of numbers, or of Doubled ones."""
+    """The numbers of an array, or of a Doubled, as Fractions."""
     if isinstance(a, Doubled):
         return exact(a.high) + exact(a.low)
     return np.array([Fraction(float(v)) for v in a.ravel()], dtype=object).reshape(a.shape)
@@ -38,7 +38,7 @@ shapes = st.tuples(st.integers(1, 70), st.integers(1, 40), st.integers(1, 3))
     count=st.integers(1, 3),
 )
 def test_a_product_has_the_bits_of_its_slices(seed, shape, spread, count):
-    """All of them relative to the largest term of a sum."""
+    """The bits are relative to the largest term of the sum."""
     random = np.random.default_rng(seed)
     m, k, t = shape
     a, b = doubled(random, (m, k), spread), doubled(random, (k, t), spread)

@@ -1,4 +1,4 @@
-"""Sparse X: the model of the dense table, from what is stored."""
+"""Sparse X gives the model of the dense table, from stored entries alone."""
 
 import tracemalloc
 import warnings
@@ -20,7 +20,7 @@ FORMATS = ["csr", "csc", "coo"]
 
 
 def table(n, d, density, *, full=True):
-    """Sparse columns and, on request, some that are stored in full: far from zero, constant."""
+    """Sparse columns and, on request, full ones: far from zero, and constant."""
     S = sparse_normal(random, n, d, density)
     if full:
         far = 1e8 + random.standard_normal((n, 1))

@@ -1,4 +1,4 @@
-"""Streams: any chunks in any order make the model of all rows; what cannot be known is said."""
+"""Streams: any chunks in any order give the model of all rows, or say what they cannot know."""
 
 import copy
 import itertools
@@ -52,7 +52,7 @@ def streamed(parts, X=X, y=y, weights=None, **parameters):
 
 
 def distance(model, coef, intercept, X=X, y=y):
-    """The largest difference of a prediction from the exact ones, in deviations of y."""
+    """The largest error of a prediction, in deviations of y."""
     coef, intercept = np.asarray(coef, dtype=float), float(intercept)
     difference = (X - X.mean(axis=0)) @ (model.coef_ - coef)
     means = X.mean(axis=0) @ (model.coef_ - coef) + model.intercept_ - intercept
@@ -898,7 +898,7 @@ def test_moments_add_up_by_sum_and_may_be_sparse():
 
 
 def test_a_buffer_may_be_filled_again():
-    """What is kept of a chunk is nothing of the arrays that it came in."""
+    """A stream keeps no reference to the arrays of a chunk."""
     Z = random.standard_normal((90, 3)) + 5
     target = Z @ [1.0, 2.0, 3.0] + 7
     buffer, target_buffer = np.empty((30, 3)), np.empty(30)

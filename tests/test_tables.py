@@ -84,7 +84,7 @@ each_weighting = pytest.mark.parametrize("weighted", [False, True], ids=["plain"
 
 
 def columns_of(condition, n=N, d=D):
-    """Columns of this condition number, each of deviation 1 or so; a quarter of entries is zero."""
+    """Columns with this condition number, each of deviation about 1; a quarter of entries is 0."""
     random = np.random.default_rng(d)
     X = random.standard_normal((n, d))
     X[random.uniform(size=X.shape) < 0.25] = 0.0
@@ -117,7 +117,7 @@ each_rung = pytest.mark.parametrize("rung", RUNGS)
 
 @pytest.fixture
 def case(rung, weighted, monkeypatch):
-    """Columns, targets, weights; the right metric, and the accuracy to expect."""
+    """Columns, targets, weights; the metric and the accuracy to expect."""
     X, accuracy, patches, metric = RUNGS[rung]
     random = np.random.default_rng(1)
     y = X @ np.arange(1.0, X.shape[1] + 1) + random.standard_normal(len(X)) + 3
@@ -209,7 +209,7 @@ def targets_of(rows):
 
 @pytest.fixture
 def table(kind, weighted, tmp_path):
-    """A table of this kind, and what is in it, without rows of weight zero."""
+    """A table of this kind, and its content without rows of weight zero."""
     X, y = columns_of(1).astype(np.float32).astype(float), np.arange(float(N))
     weights = np.linspace(1, 2, N) if weighted else None
     return table_of(kind, X, y, weights, tmp_path), X, y, np.ones(N) if weights is None else weights
@@ -234,7 +234,7 @@ def test_the_facts_of_a_table(table, kind, weighted):
 
 
 def test_a_table_of_a_file_is_costly_to_read(monkeypatch, tmp_path):
-    """So that no fit of it takes the many passes of a sketch."""
+    """So no fit of it takes the many passes of a sketch."""
     seen = []
     plan_for = ladder.plan_for
     monkeypatch.setattr(
@@ -329,7 +329,7 @@ def test_losses_of_each_kind(table, kind, weighted):
 
 @pytest.fixture
 def sent(monkeypatch):
-    """The pickled size of all that is sent over tables, by the name of the work."""
+    """The pickled size of each work function that a fit sends to the parts of a table, by name."""
     sizes = {}
 
     def recorded(total, of_table):

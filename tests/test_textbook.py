@@ -1,4 +1,4 @@
-"""Numbers that textbooks print, reproduced on data with exactly their moments."""
+"""Numbers that textbooks print, on data with exactly the moments of their tables."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Work that threads share: what is added, in which order, and what becomes of errors."""
+"""Work that threads share: what they add, in which order, and which error they raise."""
 
 import _thread
 import threading
@@ -13,7 +13,7 @@ from gd_regressor.arithmetic.threads import AHEAD, one_blas_thread, product, sum
 
 
 def joined(a, b):
-    """An addition whose order shows."""
+    """An addition that shows its order."""
     return a + b
 
 
@@ -81,7 +81,7 @@ def test_an_interrupt_waits_until_nobody_reads_the_parts():
 
 
 def test_sums_within_each_other_end():
-    """A part may itself be a sum; where all threads are taken, the calling one does it alone."""
+    """A part may itself be a sum. If all threads are busy, the calling thread adds it alone."""
 
     def outer(part):
         return summed(range(5), lambda inner: [(part, inner)], joined)
@@ -141,7 +141,7 @@ def test_whatever_ends_a_helper_ends_the_sum():
 
 @pytest.fixture
 def two_helpers(monkeypatch):
-    """A new team of threads, of which two help, whatever this machine has."""
+    """A new team of two helpers, however many processors there are."""
     monkeypatch.setattr(threads, "_team", threads._Team())
     monkeypatch.setattr(limits.Hold, "begin", lambda self: 3)
 

@@ -1,4 +1,4 @@
-"""What type checkers say of the public names, and of the scripts that use them."""
+"""What type checkers say about the public names, and about scripts that use them."""
 
 import ast
 import inspect
@@ -153,7 +153,7 @@ PYRIGHT = """
 
 
 def readme_script():
-    """The README's examples, one after the other, as its reader would write them down."""
+    """The README's examples, one after the other, in one script."""
     text = (HERE.parent / "README.md").read_text("utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 3
@@ -172,7 +172,7 @@ def scripts(tmp_path):
 
 
 def checked(folder, *command):
-    """What a checker says; `command` is a module of this interpreter's and its arguments."""
+    """The output of a checker; `command` is a module of this interpreter with its arguments."""
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=folder, capture_output=True, text=True, timeout=300
     )
@@ -193,7 +193,7 @@ def test_the_readme_passes_pyright(scripts):
 
 
 def written(thing):
-    """The functions that the package's own text gives to a public name, by qualified name."""
+    """The functions of a public name that are written in this package, by qualified name."""
     if not inspect.isclass(thing):
         return {thing.__qualname__: thing}
     parts = [part for value in vars(thing).values() for part in functions_of(value)]
@@ -202,7 +202,7 @@ def written(thing):
 
 
 def functions_of(value):
-    """The functions in what a class holds under one of its names."""
+    """The functions behind one name of a class: a method, a property, or overloads."""
     if isinstance(value, property):
         return [value.fget]
     value = inspect.unwrap(getattr(value, "__func__", value))

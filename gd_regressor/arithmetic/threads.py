@@ -5,7 +5,7 @@ lock, the lock stays taken. `threading.Condition`, `Event` and `concurrent.futur
 Python, so an interrupt can cut them in two like that. So the main thread waits only on queues and
 locks written in C, which it enters as a whole or not at all. And no thread waits for a lock that
 the main thread may have taken. If an interrupt or a fork takes a thread out of its work, the thread
-leaves behind only state of one sum, which ends with the thread.
+leaves behind only the state of one sum, and that sum ends too.
 """
 
 from __future__ import annotations
