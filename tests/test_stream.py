@@ -331,7 +331,7 @@ def test_what_cannot_be_forgotten_or_merged():
 @pytest.mark.parametrize("keep, other", [("moments", "qr"), ("qr", "moments")])
 def test_streams_of_two_kinds_refuse_each_other_and_name_both(keep, other):
     mine, theirs = (streamed([np.arange(100)], stream=kind) for kind in (keep, other))
-    words = f"other keeps '{other}', this stream '{keep}'.*begin both with the same `stream`"
+    words = f"other keeps '{other}' and this stream '{keep}'.*begin both with the same `stream`"
     with pytest.raises(ValueError, match=words):
         mine.merge(theirs)
     with pytest.raises(ValueError, match=words):
