@@ -383,7 +383,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise failure
         return self
 
-    def fit_moments(self, moments: Moments | Literal[0]) -> Self:  # sum() of none is 0: refused
+    # Literal[0] is in the type of sum(), which is 0 for no moments. We refuse it
+    def fit_moments(self, moments: Moments | Literal[0]) -> Self:
         """Fit to the moments of rows that were read elsewhere.
 
         This begins a stream, which `partial_fit` can continue.
@@ -583,7 +584,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return result
 
     def _end(self, result: Result, asked: Asked) -> Self:
-        """Warn if there is reason to. An interrupt goes on to the caller; the fit stays written."""
+        """Warn if there is reason to. Raise an interrupt again, now that the fit is written."""
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
         warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))

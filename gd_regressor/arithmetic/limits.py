@@ -107,7 +107,7 @@ class Hold:
 
 
 def limit_this_thread() -> None:
-    """Set BLAS to one thread in the calling thread for good, if each thread has a number."""
+    """Set BLAS to one thread in the calling thread for good, if BLAS has a number for each."""
     for library in filter(_is_per_thread, _libraries()):
         library.set_num_threads(1)
 
@@ -147,7 +147,8 @@ def _is_restored(change: _Change) -> bool:
     if now == 1:
         _set(library, change.before)
         return library.num_threads > 1
-    # Somebody has set another number. It may stay, or end with their limit: try if they hold it
+    # Somebody has set another number. It may stay, or end with their limit. We try whether they
+    # still hold it
     _set(library, 1)
     is_held = library.num_threads == now
     _set(library, now)
@@ -174,7 +175,7 @@ def _watch() -> None:
 
 
 def _in_child() -> None:
-    """After a fork, restore the limits of threads of the parent: they do not run in the child."""
+    """After a fork, end the holds of all other threads: they do not run in the child."""
     global _watching
     here, _watching = _thread.get_ident(), threading.Lock()
     for hold in tuple(_holds):

@@ -97,9 +97,8 @@ class Factor(Metric):
         d = len(frame.scale)
         whole = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
         means = whole[0, 1 : d + 1] / whole[0, 0] if frame.fit_intercept else None
-        root = whole[
-            int(frame.fit_intercept) :, 1 : d + 1
-        ]  # below the row of the ones R is centred
+        # Below the row of the ones R is centred
+        root = whole[int(frame.fit_intercept) :, 1 : d + 1]
         kept = np.setdiff1d(np.arange(d), without)
         q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))
