@@ -147,8 +147,8 @@ def _of_table(table, number: int, target, sample_weight) -> Batch:
     for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
         if given.count(name) != 1:
             raise ValueError(
-                f"batch {number}: the table must have one column {name!r}, got the columns "
-                f"{given}; write a name of one of these."
+                f"batch {number}: no column {name!r}, or more than one, among {given}; write a "
+                "name that is there once."
             )
     names = [name for name in given if name not in targets and name != sample_weight]
     if not names:

@@ -39,8 +39,8 @@ class Stream:
         """Begin with a first chunk; `keep` is "moments" or "qr"."""
         if rows.n_columns > MOST_COLUMNS:
             raise ValueError(
-                f"X must have at most {MOST_COLUMNS} columns for a stream, which keeps square "
-                f"matrices of them, got {rows.n_columns}; call fit, or hash X to fewer columns."
+                f"X has {rows.n_columns} columns, and a stream takes at most {MOST_COLUMNS}, "
+                "because it keeps square matrices of them; call fit, or hash X to fewer columns."
             )
         return cls(KINDS[keep].of(rows), rows.precision, y_ndim)
 
