@@ -1,1 +1,1 @@
-"""Numbers: twice the working precision, slices of bits, and the threads that share the work."""
+"""Numbers and processors: twice the working precision, slices of bits, units, and threads."""

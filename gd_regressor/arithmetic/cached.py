@@ -1,4 +1,4 @@
-"""Properties that are worked out once, by whichever thread asks first, without a lock."""
+"""cached_property: a property that we compute once, without a lock."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Value = TypeVar("Value")
 class cached_property(Generic[Value]):
     """`functools.cached_property` of Python 3.12 and newer.
 
-    That of 3.11 holds one lock for all instances while it works: two fits in two threads wait for
-    each other, and a child that is forked meanwhile waits for ever.
+    In Python 3.11 it holds one lock for all instances while it computes. So fits in two threads
+    would wait for each other, and a child that is forked meanwhile would wait for ever.
     """
 
     def __init__(self, work: Callable[[Any], Value]) -> None:
@@ -29,5 +29,5 @@ class cached_property(Generic[Value]):
         if instance is None:
             return self
         value = self._work(instance)
-        vars(instance)[self._name] = value  # which Python finds before this descriptor
+        vars(instance)[self._name] = value  # Python finds it before this descriptor
         return value

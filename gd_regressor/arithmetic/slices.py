@@ -1,8 +1,8 @@
-"""Matrix products in nearly twice the working precision, made by BLAS.
+"""Matrix products in nearly twice the working precision, by BLAS.
 
-Products of numbers that have few bits have no rounding, and neither has a sum of them, in whatever
-order it is made. So a matrix is cut into slices of its leading bits and a rest (Rump, Ogita and
-Oishi 2008; Ozaki, Ogita, Oishi and Rump 2012).
+Products of numbers with few bits are exact, and so is a sum of them, in any order. So we cut a
+matrix into slices of its leading bits and a rest (Rump, Ogita and Oishi 2008; Ozaki, Ogita, Oishi
+and Rump 2012).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gd_regressor.arithmetic.threads import product
 
 
 def bits_of(terms: int) -> int:
-    """As many as leave no rounding in a sum of so many products of two numbers that have them."""
+    """The most bits of factors with which a sum of so many products is exact."""
     return (53 - math.ceil(math.log2(max(terms, 2)))) // 2
 
 
@@ -40,8 +40,8 @@ def largest_of(table: np.ndarray) -> np.ndarray:
 class Slices:
     """A matrix as a sum: slices of leading bits, and the rest.
 
-    Of 22 bits each where a sum has up to 512 terms: with two of them products are right to some 96
-    bits of the largest term, with three to 118.
+    For sums of up to 512 terms a slice has 22 bits. Then products from two slices are right to some
+    96 bits below the largest term. From three slices they are right to 118 bits.
     """
 
     leading: tuple[np.ndarray, ...]
@@ -51,8 +51,8 @@ class Slices:
     def of(cls, matrix: Doubled, largest: np.ndarray, terms: int, count: int = 2) -> Slices:
         """`count` slices, for sums of so many terms; `largest` bounds the entries.
 
-        Times those of the other factor it must be the same, but for powers of two, for all terms
-        of a sum: they have one last bit then.
+        For all terms of a sum, `largest` times the other factor's `largest` must be the same up to
+        powers of two. Then the products of slices have one common last bit.
         """
         bits = bits_of(terms)
         leading = [leading_bits(matrix.high, largest, bits)]
@@ -68,8 +68,8 @@ class Slices:
         return Slices(tuple(part.T for part in self.leading), self.rest.T)
 
     def __matmul__(self, other: Slices) -> Doubled:
-        """The product, of as many slices on either side."""
-        count, tails = len(self.leading), [other.rest]  # what is below each slice of the other
+        """The product of two matrices with the same number of slices."""
+        count, tails = len(self.leading), [other.rest]  # the sums below each slice of `other`
         for part in reversed(other.leading):
             tails.append(tails[-1] + part)
         small = product(self.rest, tails[count])

@@ -1,4 +1,4 @@
-"""Powers of two as units: to multiply and divide by them rounds nothing."""
+"""Powers of two as units: to multiply or divide by them is exact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ def power_of_two_above(size: np.ndarray | float) -> np.ndarray:
 
 
 def power_of_two_near_root(square: np.ndarray) -> np.ndarray:
-    """The power of two nearest to the root of each square; 1 for what is not positive."""
-    # Half the exponent of a square is that of its root, rounded to the nearest; of 0 it is 0
+    """The power of two nearest to the root of each square; 1 for squares that are not positive."""
+    # The root has half the exponent of the square. frexp gives 0 the exponent 0
     return np.ldexp(1.0, np.frexp(np.maximum(square, 0.0))[1] >> 1)

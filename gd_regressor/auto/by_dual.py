@@ -1,4 +1,4 @@
-"""More columns than rows: Newton's steps in the space of the rows."""
+"""by_dual, for at least as many columns as rows: Newton's steps in the space of the rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DOUBLED_FROM = 50.0
 
 @dataclass(frozen=True, kw_only=True)
 class InRowSpace(Plan):
-    """The minimiser of least |w| lies in the space of the rows, and so do all iterates."""
+    """Newton's steps in the space of the rows, where the minimiser of least |w| lies."""
 
     precision: float  # see `newton.floor_rules`
     step: Step = newton.STEP
@@ -40,7 +40,7 @@ class InRowSpace(Plan):
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         theta, error = walk.at(end.k), newton.error_left(self, walk)
-        if end.status is not Status.INTERRUPTED:  # a start leaves rounding beside the space
+        if end.status is not Status.INTERRUPTED:  # a start may leave rounding outside the space
             inside = self.problem.metric.admissible(plain(theta))
             theta, _ = newton.settled(self, theta + (inside - plain(theta)))
         return Arrival(theta, judged(newton.floor_status(self, walk, end), error), error)
@@ -49,12 +49,12 @@ class InRowSpace(Plan):
 def by_dual(
     rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan; none where the raw columns are too ill-conditioned for it.
+    """The plan; None if the raw columns are too ill-conditioned.
 
-    Likewise where units or dependent rows give them another rank than the scaled ones have.
+    Also None if units or dependent rows give the raw columns another rank than the scaled columns.
     """
     fit_intercept = request.fit_intercept
-    blocks = rows.total(_blocks_of)  # from wherever they are: fewer numbers than moments have
+    blocks = rows.total(_blocks_of)  # we gather all rows: they are fewer numbers than moments
     whole: list[Any]  # columns, targets, and weights or None
     whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]
     x, y, s = whole
@@ -62,7 +62,7 @@ def by_dual(
     exact = Moments.of_rows(rows.targets_only)
     x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
     target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
-    scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # no overflow
+    scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # so no square overflows
     x = x / scale * np.sqrt(share)[:, None]
     metric = RowSpace.of(x, scale, centred=fit_intercept)
     deviation = np.linalg.norm(x, axis=0)
@@ -93,10 +93,10 @@ def by_dual(
 
 
 def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The columns of x about their means, and a point near these that was subtracted."""
+    """The centred columns of x, and the subtracted point, which is near their means."""
     centre = x[0] + share @ (x - x[0])
     x = x - centre
-    return x - share @ x, centre  # the rounding of the means
+    return x - share @ x, centre  # this subtracts the rounding of the means
 
 
 def _blocks_of(rows: Rows) -> list:

@@ -1,4 +1,4 @@
-"""Newton's steps in the metric of the moments, on these or, for more digits, on the rows."""
+"""by_moments: Newton's steps in the metric of the moments, on moments or on the rows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PRECISE, PRECISE_SPARSE = 100, 700
 def by_moments(
     rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan; none, but what was found, where moments cannot tell the columns apart."""
+    """The plan; None if moments cannot tell the columns apart. Findings in either case."""
     found, fit_intercept = Findings.of(rows, request.fit_intercept), request.fit_intercept
     if found.dependence.condition_number > MOMENTS_SUFFICE:
         return None, found
@@ -69,14 +69,14 @@ def by_moments(
 
 
 def _slicing_pays(rows: Table, request: Request, found: Findings) -> bool:
-    """Whether the rounding of gradients in working precision, or of moments, would show."""
+    """Whether rounding of moments, or of gradients in working precision, would show."""
     if found.lossy or rows.precision != np.float64:
         return False
     if rows.is_small:
         return True
     dear = rows.is_sparse or rows.weighted or rows.costly_to_read
     fine = request.tol is None or request.tol <= ROUGH
-    # Of columns that depend on each other, null vectors have fewer digits than the gradient
+    # If columns are dependent, null vectors have fewer digits than the gradient anyway
     independent = not found.dependence.vectors.size
     return fine and independent and not dear and found.factor.condition_number > SLICED_FROM
 
@@ -88,8 +88,8 @@ def _moments_are_enough(rows: Table, request: Request, found: Findings) -> bool:
 
 
 def _precise_moments_pay(rows: Table, found: Findings) -> bool:
-    """Whether doubled gradients are cheaper from moments of twice the working precision."""
+    """Whether doubled gradients cost less from moments in twice the working precision."""
     if not found.loss.doubled or rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
         return False
-    # What vanishes on the rows does not on moments, and the roots of weights are rounded
+    # Null vectors of the rows do not vanish on moments, and moments use rounded roots of weights
     return not (rows.is_small or found.dependence.vectors.size or rows.weighted)

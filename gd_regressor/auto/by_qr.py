@@ -1,4 +1,4 @@
-"""Where moments cannot tell columns apart: Newton's steps in the metric of a QR factorisation."""
+"""by_qr, if moments cannot tell columns apart: Newton's steps in the metric of a QR factor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SLICES = 3
 def by_qr(
     rows: Table, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan. What the moments found to vanish we keep: R knows it less well."""
+    """The plan. We keep the null vectors of the moments, because R has fewer digits of them."""
     found = found or Findings.of(rows, request.fit_intercept)
     frame, before, known = found.frame, found.factor, found.dependence
     dependent = before.dropped[known.vectors[before.dropped].any(axis=1)]

@@ -1,4 +1,4 @@
-"""Very many sparse columns: conjugate steps on the rows, in columns scaled to deviation 1."""
+"""by_scaling, for very many sparse columns: conjugate steps on columns of deviation 1."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ SAFETY = 16.0
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(Plan):
-    """Nothing of size (d, d): how the columns depend on each other, random combinations tell."""
+    """No array has size (d, d): random combinations show which columns depend on others."""
 
-    vanishing: Vanishing | None  # None where few digits are wanted
+    vanishing: Vanishing | None  # None if the user wants few digits
 
     def rules(self) -> tuple[Rule, ...]:
-        """The end is an estimated distance from the minimum."""
+        """End at an estimated distance from the minimum."""
         tol, variance = self.request.tol, self.scales.variance
         if tol is None:
             return ()
         if self.vanishing is None or not self.vanishing.known:
             return (Flattening(tol / SAFETY * variance),)
-        # The distance is at most what it seems, divided by the least eigenvalue of P H; what
-        # is left of the coefficients is its root, divided by that eigenvalue once more
+        # The distance of F is at most the estimate divided by the least eigenvalue of P H. The
+        # squared error of the coefficients is at most this distance divided by it once more
         smallest = self.vanishing.smallest
         return (NearMinimum(tol * smallest * min(smallest, 1 / SAFETY) * variance),)
 
@@ -64,16 +64,16 @@ class Scaled(Plan):
     def _least_norm(
         self, vanishing: Vanishing, theta: np.ndarray, value: np.ndarray
     ) -> np.ndarray | None:
-        """The minimiser of least raw |w|, from one with the loss `value` (t,); None: not found."""
+        """The minimiser of least raw |w|, from one with the loss `value` (t,), if we find it."""
         variance, tol, least = self.scales.variance, self.request.tol or 0.0, theta
         if vanishing.any:
-            with np.errstate(all="ignore"):  # what overflows is seen by the loss
+            with np.errstate(all="ignore"):  # the loss below shows an overflow
                 unit, worth = np.sqrt(variance), tol / SAFETY
                 least = LeastNorm.of(vanishing, tol, worth)(theta / unit)
                 least = None if least is None else least * unit
         if least is None:
             return None
-        # What evaluating the predictions rounds away shows in the loss
+        # The rounding of predictions shows in the loss
         rounding = (64 * EPS) ** 2 * vanishing.metric.square(theta)
         rounding += 2 * np.sqrt(rounding) * np.sqrt(value)
         slack = max(tol, 1e-14) * variance + np.minimum(rounding, 1e-6 * variance)
@@ -81,7 +81,7 @@ class Scaled(Plan):
         return least if (reached - value <= slack).all() else None
 
     def _coefficient_error(self, walk: Walk, value: np.ndarray) -> float:
-        """What rounding leaves of the gradient along the least eigenvector."""
+        """The error from the rounding of the gradient along the least eigenvector."""
         if self.vanishing is None:
             return 0.0
         if self.vanishing.lost:
@@ -95,7 +95,7 @@ class Scaled(Plan):
 def by_scaling(
     rows: Rows, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan, for any table of sparse columns."""
+    """The plan. It serves any table of sparse columns."""
     moments = column_moments(rows)
     metric = Diagonal.of(moments, about_mean=request.fit_intercept)
     frame = Frame.of(moments, metric.scale, request.fit_intercept)

@@ -1,4 +1,4 @@
-"""Many rows and columns: conjugate steps on the rows, in the metric of a sketch of them."""
+"""by_sketch, for many rows and columns: conjugate steps on the rows in the metric of a sketch."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ SLACK = 1e-14
 
 @dataclass(frozen=True, kw_only=True)
 class Sketched(Plan):
-    """Conjugate steps put right what the sketch does not know, as far as `tol` asks."""
+    """Conjugate steps mend the errors of the sketch, as far as `tol` asks."""
 
     dependence: Dependence
-    loss: DataLoss  # that of the problem
-    tol: float  # that of the request
+    loss: DataLoss  # the loss of `problem`
+    tol: float  # the tol of `request`, which is not None here
 
     def rules(self) -> tuple[Rule, ...]:
         return (NearMinimum(self.tol / SKETCH_SAFETY * self.scales.variance),)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        """What is left of the coefficients' error is the tolerance's, not rounding.
+        """Take the run's own status. The rule of the run asks for more than `tol`.
 
-        Whether the run converged its own rule says, which asks for more than `tol`.
+        The error of the coefficients comes from `tol` and not from rounding, so we report none.
         """
         theta, status = walk.at(end.k), end.status
         if status is not Status.INTERRUPTED and self.dependence.vectors.size:
@@ -63,9 +63,9 @@ class Sketched(Plan):
         return Arrival(theta, judged(status, 0.0), 0.0)
 
     def _least_norm(self, theta: Point) -> Point:
-        """The minimiser of least raw |w|, from one; that one where rounding hides the other."""
+        """The minimiser of least raw |w|, from `theta`; `theta` itself if rounding spoils it."""
         slack = max(self.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
-        # Gradients in single precision are no measure
+        # Gradients in single precision cannot judge this
         exact = replace(self.loss, rows=self.loss.rows.in_precision(np.float64))
         problem = Smooth(exact, self.problem.metric)
         least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
@@ -73,13 +73,13 @@ class Sketched(Plan):
 
 
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
-    """The height of the sketch that leads to `tol` for the least cost, and that cost.
+    """The height of the sketch that reaches `tol` at the least cost, and this cost.
 
-    In passes over X, as measured: a sketch of m rows costs 3.5 and the products of its columns,
-    its factor d^2 / (50 n). Each update is a pass (targets beyond the first add an eighth each) and
-    takes away a factor m / d of the distance from the minimum, because the eigenvalues of P H lie
-    in (1 +- sqrt(d / m))^-2. A function of the sizes and of BLAS's kernels alone, so that two fits
-    have the same bits.
+    The unit is a pass over X (measured). A sketch of m rows costs 3.5 and the products of its
+    columns. Its factor costs d^2 / (50 n). Each update costs a pass, and an eighth more for each
+    target after the first. An update divides the distance from the minimum by m / d, because the
+    eigenvalues of P H lie in (1 +- sqrt(d / m))^-2. The cost depends only on the sizes and on the
+    kernels of BLAS, so two fits have the same bits.
     """
     speed = single_products_per_pass()
 
@@ -95,9 +95,9 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
 def by_sketch(
     rows: Rows, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan; none where the columns need more digits than a sketch knows."""
+    """The plan; None if the columns need more digits than a sketch has."""
     tol, fit_intercept = request.tol, request.fit_intercept
-    if tol is None:  # all updates are asked for, and how good a sketch has to be is not known
+    if tol is None:  # then we do not know how good the sketch has to be
         return None, found
     height, _ = best_sketch(rows.n_rows, rows.n_columns, rows.n_targets, tol)
     moments = sketched_moments(rows, height)
@@ -106,7 +106,7 @@ def by_sketch(
     single = rows.precision == np.float32
     factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=SUSPECT_SINGLE)
     frame = Frame.of(moments, factor.scale, fit_intercept)
-    # Any centre does that is near the mean, so one that blocks can be given in their own precision
+    # Any centre near the means does, so we take one that blocks can subtract in their precision
     frame = replace(frame, centre=frame.centre.astype(rows.precision).astype(np.float64))
     near = _near_enough(rows, tol, factor.condition_number)
     loss = DataLoss(rows.in_precision(rows.precision), frame, shift_of(frame, near))
@@ -140,7 +140,7 @@ def by_sketch(
 
 
 def _near_enough(rows: Rows, tol: float, condition_number: float) -> float:
-    """How many deviations from zero a mean may be, for `tol` to be reached without centred blocks.
+    """The most deviations between a mean and zero with which uncentred blocks reach `tol`.
 
     A mean of R deviations rounds each coordinate of the gradient by about SUMMED eps R. All d of
     them, divided by the least eigenvalue of the columns' correlations, leave the loss
@@ -153,6 +153,6 @@ def _near_enough(rows: Rows, tol: float, condition_number: float) -> float:
 
 
 def _single_holds(sizes: np.ndarray) -> bool:
-    """Whether products of numbers of these sizes and their sums stay in the range of float32."""
+    """Whether products of numbers of these sizes, and sums of them, fit float32."""
     sizes = sizes[sizes > 0]
     return bool(((sizes > 1e-12) & (sizes < 1e12)).all())

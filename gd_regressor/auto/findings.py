@@ -1,4 +1,4 @@
-"""What the moments of a table tell, and which columns the rows show to depend on others."""
+"""Findings: the moments of a table, and which columns depend on others, as the rows show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NULL_NOISE = 4 * EPS
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of a table after its moments."""
+    """What the moments of a table, and passes over dependent columns, have shown."""
 
     moments: Moments
     factor: Factor
@@ -43,7 +43,7 @@ class Findings:
 
     @classmethod
     def of(cls, rows: Table, fit_intercept: bool) -> Findings:
-        """From one pass over the rows, and more where columns may depend on each other."""
+        """From one pass over the rows. Columns that may be dependent need more passes."""
         moments, factor = _moments(rows, fit_intercept)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
@@ -51,7 +51,7 @@ class Findings:
         doubled = lossy and (rows.is_small or rows.precision == np.float64)
         loss = DoubledLoss(rows, frame) if doubled else working
         judge = judge_of(rows, factor, loss, working)
-        rough = not (rows.is_small or lossy)  # few digits are wanted of null vectors
+        rough = not (rows.is_small or lossy)  # null vectors need few digits
         vectors = vanishing_together(factor, judge, frame) if rough else None
         condition = factor.condition_number
         if vectors is None:
@@ -63,7 +63,7 @@ class Findings:
 
 
 def _moments(rows: Table, fit_intercept: bool) -> tuple[Moments, Factor]:
-    """The moments and what is factored of them, from another pass where the first lost digits."""
+    """The moments and their factor. If the first pass lost digits, we make another."""
     if rows.is_small:
         moments = Moments.of_rows(rows)
         return moments, Factor.of(moments, about_mean=fit_intercept)
@@ -84,7 +84,7 @@ def _shift(rows: Table, frame: Frame) -> np.ndarray | None:
 
 
 def judge_of(rows: Table, factor: Factor, loss: Quadratic, working: Quadratic) -> Quadratic:
-    """The loss that judges which combinations of columns vanish."""
+    """The loss that judges which combinations vanish: `loss` for few of them, else `working`."""
     dropped = len(factor.dropped)
     few = dropped <= FEW_DROPPED or rows.size * dropped <= MOST_ENTRIES
     return loss if few else working

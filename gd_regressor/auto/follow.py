@@ -1,4 +1,4 @@
-"""learning_rate="auto": descent in a metric taken from the data."""
+"""Follow "auto": make a plan, descend by it, and let it judge the end."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def follow_auto(
 ) -> Result:
     """Descend in centred and scaled columns, with P = (2 R'R)^-1 for a factor R of the columns.
 
-    With an exact R a step of 1 would arrive at once, and what R rounds away is put right by the
-    gradients from the rows, down to the rounding floor. With R from a sketch it takes conjugate
-    steps, as many as `tol` asks for. `rung` is the one of the ladder to try first; None chooses.
+    With an exact R a step of 1 arrives at once, but for the rounding of R. Gradients from the rows
+    mend this, down to the rounding floor. With R from a sketch we take conjugate steps, as many as
+    `tol` asks for. `rung` names the rung to try first; with None the ladder chooses.
     """
     plan = plan_for(rows, request, rung)
     return follow_plan(plan, start, rows.precision, observers)
@@ -36,15 +36,15 @@ def follow_auto(
 def follow_plan(
     plan: Plan, start: Start, precision: np.dtype, observers: Sequence[Observer] = ()
 ) -> Result:
-    """Descend as planned, for coefficients to be kept in this `precision`."""
-    with np.errstate(over="ignore", invalid="ignore"):  # of a start, seen by what bounds divergence
+    """Descend as planned. The estimator stores the coefficients in this `precision`."""
+    with np.errstate(over="ignore", invalid="ignore"):  # Diverged refuses a start that overflows
         walk, variance = plan.set_out(start), plan.scales.variance
     rules = (Diverged(variance, np.dtype(np.float64)), *plan.rules())
     end = run(walk, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
-    with np.errstate(over="ignore", invalid="ignore"):  # seen where coefficients are written
+    with np.errstate(over="ignore", invalid="ignore"):  # the estimator refuses them
         w, b = plan.frame.to_raw(there.theta)
-        if precision == np.float32:  # the intercept that suits the coefficients as they are kept
+        if precision == np.float32:  # the intercept must suit the rounded coefficients
             b = b + plan.frame.centre @ (w - w.astype(np.float32))
     return result_of(
         walk,

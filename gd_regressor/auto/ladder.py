@@ -12,9 +12,9 @@ from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Table, is_small
 from gd_regressor.descent.records import Request
 
-# With more columns than this, sparse ones are descended on as they are
+# More sparse columns than this have no products: by_scaling descends on them as they are
 FEW_SPARSE = 2000
-# A rung gives a plan, or none, and what it found out about the table for those after it
+# Each rung returns a plan or None, and its findings about the table for the rungs after it
 RUNGS = {
     "dual": by_dual,
     "sketch": by_sketch,
@@ -25,7 +25,7 @@ RUNGS = {
 
 
 def plan_for(rows: Table, request: Request, rung: str | None = None) -> Plan:
-    """The plan of the cheapest rung that reaches `tol`; `rung` is the one to try first instead."""
+    """The plan of the cheapest rung that reaches `tol`. `rung` names another to try first."""
     plan, found = None, None
     names = iter(rungs_for(rows, request, rung))
     while plan is None:
@@ -34,7 +34,7 @@ def plan_for(rows: Table, request: Request, rung: str | None = None) -> Plan:
 
 
 def rungs_for(rows: Table, request: Request, rung: str | None = None) -> tuple[str, ...]:
-    """The rungs to try, in this order: the last of them has a plan for any table."""
+    """The rungs to try, in this order. The last one has a plan for any table."""
     first = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, request.tol)
     if first == "sketch" and rows.costly_to_read:
         first = "moments"
