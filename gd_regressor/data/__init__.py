@@ -1,1 +1,1 @@
-"""The rows: tables of every kind, what is checked of them, and the sums that are made of them."""
+"""The rows: tables of every kind, checks of their values, and sums over them."""

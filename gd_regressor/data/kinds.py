@@ -1,8 +1,7 @@
-"""What a user may pass, and gets back, as types: the annotations of all public names.
+"""Types for the annotations of all public names: what a user may pass, and gets back.
 
-A type is told by what an object can do, so that none of the packages that make them is imported.
-Of these only numpy declares its types; scipy's sparse matrices, and the data frames that have no
-`__array__`, are not among its `ArrayLike`.
+We describe a type by its methods, so we need not import the package that makes it. numpy's
+`ArrayLike` does not include scipy's sparse matrices, nor data frames without `__array__`.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 
 class SparseLike(Protocol):
-    """A sparse matrix or array of scipy's, of any format."""
+    """A sparse matrix or array of scipy, in any format."""
 
     def tocsr(self) -> Any: ...
 
 
 class DaskLike(Protocol):
-    """An array, data frame or series of Dask's."""
+    """An array, data frame or series of Dask."""
 
     def __dask_graph__(self) -> Any: ...
 
@@ -33,7 +32,7 @@ class ArrowStreamLike(Protocol):
 
 
 class DatasetLike(Protocol):
-    """A dataset of pyarrow's."""
+    """A dataset of pyarrow."""
 
     def to_batches(self) -> Any: ...
 
@@ -45,9 +44,9 @@ NamedTable = ArrowStreamLike | DatasetLike
 Chunk = tuple[MatrixLike, ArrayLike] | tuple[MatrixLike, ArrayLike, ArrayLike | None]
 Batches = Iterable[Chunk] | NamedTable | Iterable[NamedTable]
 
-# Columns of a table: an array, or SparseColumns. Any, because no checker can follow what
-# `Rows.is_sparse` tells
+# Columns of a table: an array, or SparseColumns. It is Any, because no checker can follow
+# `Rows.is_sparse`
 Columns = Any
 
-Floats = NDArray[np.floating[Any]]  # float32 where X is, else float64
+Floats = NDArray[np.floating[Any]]  # float32 if X is float32, else float64
 Integers = int | np.integer[Any] | Sequence[int] | NDArray[np.integer[Any]]

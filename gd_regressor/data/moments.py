@@ -1,4 +1,4 @@
-"""Moments: the sufficient statistics of least squares, mergeable."""
+"""Moments: the sufficient statistics of least squares. Moments of disjoint rows add up."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ SMALLEST_SQUARE, LARGEST_SQUARE = 1e-270, 1e290
 
 
 class Low(NamedTuple):
-    """What moments in twice the working precision have below it."""
+    """The low halves of moments in twice the working precision."""
 
     mean: np.ndarray
     target_mean: np.ndarray
@@ -61,46 +61,50 @@ class Low(NamedTuple):
 class Moments:
     """Total weight, means, and weighted sums of centred products of columns and targets.
 
-    A mean is kept as `origin + mean`: an origin near the data, so that a column far from zero
-    loses nothing, and exactly the value of a constant column, whose scatter is therefore exactly
-    zero. `mean`, `xx` and `xy` are those of columns divided by `scale`, powers of two and nearly
-    always 1. Moments of disjoint rows add up; t targets share one `xx`.
+    Moments of disjoint rows add up by ``+``, and ``-`` subtracts rows again. All targets share one
+    `xx`.
 
-    They square the condition number: what is below 1e-16 of a column's scatter, 1e-8 of its
-    deviation, is rounding. With rows removed it is what is below 1e-16 of the largest scatter that
-    was ever `held`.
+    The mean of a column is ``origin + scale * mean``. The origin is near the data, so a column far
+    from zero loses no digits. The origin of a constant column is exactly its value, so its scatter
+    is exactly zero. `mean`, `xx` and `xy` belong to columns divided by `scale`. `scale` has powers
+    of two, nearly always 1.
+
+    Moments square the condition number. A variation below 1e-8 of a column's deviation is below
+    1e-16 of its scatter, which is rounding. After a subtraction, rounding is 1e-16 of the largest
+    scatter that was ever `held`.
 
     Parameters
     ----------
     weight : float
-        The sum of the weights; the number of rows where there are none.
+        Sum of the weights; without weights, the number of rows.
     origin : ndarray of shape (n_features,)
-        A value of each column near its mean.
+        A value near the mean of each column, in column units.
     scale : ndarray of shape (n_features,)
-        What the columns were divided by, powers of two.
+        Powers of two that divide the columns.
     mean : ndarray of shape (n_features,)
-        The columns' means are ``origin + scale * mean``.
+        Means of the columns ``x = (X - origin) / scale``.
     target_origin : ndarray of shape (n_targets,)
-        A value of each target near its mean.
+        A value near the mean of each target, in target units.
     target_mean : ndarray of shape (n_targets,)
-        The targets' means are ``target_origin + target_mean``.
+        Means of the targets ``y - target_origin``.
     xx : ndarray of shape (n_features, n_features)
-        Sum of ``s (x - mean)(x - mean)'`` for columns ``(X - origin) / scale``.
+        Sum of ``s (x - mean)(x - mean)'`` over the rows, s the weight of a row. Not divided by
+        `weight`.
     xy : ndarray of shape (n_features, n_targets)
-        Sum of their products with the targets, likewise.
+        Sum of ``s (x - mean)(y - target_origin - target_mean)'`` over the rows.
     yy : ndarray of shape (n_targets,)
-        Sums of the squares of the targets about their means.
+        Sum of ``s (y - target_origin - target_mean)^2`` over the rows.
     n_rows : int
-        The number of rows whose weight is not zero.
+        Number of rows whose weight is not zero.
     held : ndarray of shape (n_features + n_targets,) or None
-        Largest diagonal of `xx`, and largest `yy`, before rows were removed; None where none were.
+        Largest diagonal of `xx`, and largest `yy`, before a subtraction; None without one.
     low : tuple of ndarray or None
-        What `mean`, `target_mean`, `xx` and `xy` have below the working precision, where they were
-        summed in twice of it.
+        Low halves of `mean`, `target_mean`, `xx` and `xy`, if their sums are in twice the working
+        precision.
 
     See Also
     --------
-    GDLinearRegressor.fit_moments : Fit to them.
+    GDLinearRegressor.fit_moments : Fit to moments.
 
     Examples
     --------
@@ -129,7 +133,7 @@ class Moments:
 
     @classmethod
     def of(cls, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Moments:
-        """The moments of a chunk of rows.
+        """Compute the moments of a chunk of rows.
 
         Parameters
         ----------
@@ -138,17 +142,24 @@ class Moments:
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0.
+            Weights >= 0, at least one of them above zero; None gives each row weight 1.
 
         Returns
         -------
         moments : Moments
-            Those of the rows; add them to those of others.
+            Moments of these rows. Add them to the moments of other rows.
 
         Raises
         ------
         ValueError
             If X, y or a weight is not finite, or the lengths differ.
+
+        Examples
+        --------
+        >>> from gd_regressor import Moments
+        >>> moments = Moments.of([[1.0], [3.0]], [2.0, 6.0])
+        >>> print(moments.weight, moments.xx, moments.xy, moments.yy)
+        2.0 [[2.]] [[4.]] [8.]
         """
         table, targets = as_table(X), as_targets(y)
         check_consistent_length(table, targets)
@@ -164,18 +175,23 @@ class Moments:
     def of_rows(
         cls, rows: Table[Moments], *, precise: bool = False, far: float = NO_ORIGIN
     ) -> Moments:
-        """The moments of a table, in one pass.
+        """Compute the moments of a table, in one pass.
 
         Parameters
         ----------
         rows : Table
             The validated table.
         precise : bool, default=False
-            Whether in twice the working precision, which takes four times as long.
+            Whether to sum in twice the working precision, which takes four times as long.
         far : float, default=0.5
-            Columns that have their means within so many ranges of zero are not moved before they
-            are multiplied. Their products lose the digits of the mean's square, in variances.
-            Where no column is moved, blocks need no copy.
+            We do not centre a column whose mean is within `far` ranges of zero. Its products lose
+            as many digits as the square of the mean has, in variances. If we centre no column, a
+            block needs no copy.
+
+        Returns
+        -------
+        moments : Moments
+            The moments of all rows.
         """
         if rows.known is not None and not precise:
             return rows.known
@@ -184,7 +200,7 @@ class Moments:
         check_squares_in(moments, rows)
         return moments
 
-    @np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
+    @np.errstate(over="ignore", invalid="ignore")  # _check_targets looks at the values later
     def __add__(self, other: Moments) -> Moments:
         if not isinstance(other, Moments):
             return NotImplemented
@@ -199,7 +215,7 @@ class Moments:
         a, b = self._in_units(scale), other._in_units(scale)
         weight = a.weight + b.weight
         share, both = b.weight / weight, a.weight * b.weight / weight
-        # Of Doubled numbers where one of the two has them
+        # Doubled numbers if one of the two has them
         a_mean, a_target, a_xx, a_xy = a._parts(b.low is not None)
         b_mean, b_target, b_xx, b_xy = b._parts(a.low is not None)
         precise = a.low is not None or b.low is not None
@@ -239,7 +255,7 @@ class Moments:
         return self._parts(True)
 
     def _parts(self, precise: bool) -> tuple:
-        """Means, xx and xy, as Doubled numbers where they are some, or are wanted so."""
+        """Means, xx and xy: Doubled numbers if they are `precise` or have low halves."""
         high = self.mean, self.target_mean, self.xx, self.xy
         if self.low is not None:
             return tuple(map(Doubled, high, self.low))
@@ -252,17 +268,22 @@ class Moments:
     def __sub__(self, other: Moments) -> Moments:
         if not isinstance(other, Moments):
             return NotImplemented
-        # Rows removed are rows of negative weight
+        # To subtract rows is to add rows of negative weight
         rest = replace(self, held=self.largest_held) + replace(other.times(-1.0), held=None)
         return replace(rest, n_rows=self.n_rows - other.n_rows)
 
     def times(self, factor: float) -> Moments:
-        """The moments of the same rows with other weights.
+        """Multiply the weights of all rows by a factor.
 
         Parameters
         ----------
         factor : float
-            How many times as large as the weights that they have.
+            The factor. Moments with a negative factor subtract rows from others.
+
+        Returns
+        -------
+        moments : Moments
+            The moments of the same rows with the new weights.
         """
         held = None if self.held is None else self.held * factor
         return replace(
@@ -312,14 +333,14 @@ class Moments:
 
 
 def sums_of(rows: Table, *, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
-    """Moments of targets of any size; None where no row has weight."""
-    # Sums in twice the precision are too large to have many of them at once
+    """Moments, without a check of the targets' size; None if no row has weight."""
+    # Sums in twice the precision are large, so we hold few of them at once
     few = 2 if precise and rows.n_columns > WIDE else 0
     return rows.total(partial(_of_part, precise=precise, far=far), stretches=few)
 
 
 def check_squares_in(moments: Moments, rows: Table) -> None:
-    """Look at the targets of these rows if sums of their squares have overflown or vanished."""
+    """Check the targets if sums of their squares overflowed or vanished."""
     squares = (moments.yy / moments.weight).tolist()
     if not all(SMALLEST_SQUARE < square < LARGEST_SQUARE for square in squares):
         _check_targets(rows)
@@ -338,7 +359,7 @@ def _of_part(rows: Rows, precise: bool = False, far: float = NO_ORIGIN) -> Momen
     total = None
     for part in rows.parts(height):
         moments = _of_group(part, precise, far)
-        if moments is not None:  # all weights of a part may be zero
+        if moments is not None:  # None if all weights of the part are zero
             total = moments if total is None else total + moments
     return total
 
@@ -349,7 +370,7 @@ def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.
 
 @dataclass(frozen=True, eq=False)
 class ColumnMoments:
-    """Moments without the products of columns with each other: nothing of size (d, d)."""
+    """Moments without products of columns: no array has size (d, d)."""
 
     weight: float
     column_means: np.ndarray  # (d,)
@@ -360,12 +381,12 @@ class ColumnMoments:
 
     @property
     def scale(self) -> np.ndarray:
-        """(d,): ones, the units that the columns are in."""
+        """(d,): ones, because the columns are not divided."""
         return np.ones(len(self.scatter))
 
 
 def column_moments(rows: Rows) -> ColumnMoments:
-    """Those of sparse columns, in one pass."""
+    """The moments of sparse columns, in one pass."""
     first = next(rows.blocks(rows.vector_rows, as_stored=True))
     (origin, target_origin), (d, t) = _origins(*first), (rows.n_columns, rows.n_targets)
 
@@ -400,7 +421,7 @@ def column_moments(rows: Rows) -> ColumnMoments:
 
 
 def _sparse_pays(rows: Rows) -> bool:
-    """Whether products of what is stored cost less than those of dense blocks."""
+    """Whether products of stored entries cost less than products of dense blocks."""
     return rows.is_sparse and DENSER * rows.stored < rows.size
 
 
@@ -415,9 +436,10 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
     start = next(blocks, None)
     if start is None:
         return None
-    with np.errstate(over="ignore", invalid="ignore"):  # seen below, where new units are chosen
+    # Below we choose other units for columns whose squares overflow
+    with np.errstate(over="ignore", invalid="ignore"):
         x, y, s = start
-        # Of few rows the mean takes less time than to ask whether it is near zero
+        # With few rows, to subtract the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
         origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start, far)
         scale = np.ones(len(origin))
@@ -433,22 +455,22 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
 
 
 def _mean(rows: np.ndarray) -> np.ndarray:
-    """The mean of few rows, exactly that of a constant column."""
+    """The mean of few rows. For a constant column it is exact."""
     first = rows[0]
     return first + (rows - first).sum(axis=0) / len(rows)
 
 
 def _far(moments: Moments, x: Columns) -> np.ndarray:
-    """(d,): which columns have their mean far from their origin."""
+    """(d,): whether the mean of a column is far from its origin."""
     far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
     if isinstance(x, SparseColumns):  # the others stay at zero
         far &= np.isin(np.arange(len(far)), x.where)
     return far
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of targets that are looked at afterwards
+@np.errstate(over="ignore", invalid="ignore")  # _check_targets looks at the values later
 def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
-    """The moments of the columns in units in which their squares neither overflow nor vanish."""
+    """The moments in units of columns in which their squares neither overflow nor vanish."""
     origin, scale, scatter = moments.origin, moments.scale.copy(), moments.xx.diagonal()
     odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
     spread = np.zeros(odd.size)
@@ -481,10 +503,10 @@ def _origins(x, y, s, far: float = NO_ORIGIN) -> tuple[np.ndarray, np.ndarray]:
 
 
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
-    """A value near the mean of each column and target, exactly that of one that is constant.
+    """A value near the mean of each column and target. For a constant one it is exact.
 
-    Zero for those that have it within `far` times their range: there is little to gain, and where
-    all columns do there is nothing to subtract.
+    It is zero if the mean is within `far` ranges of zero, because there is little to gain. If it is
+    zero for all columns, blocks need no copy.
     """
     some = slice(None, None, -(-len(x) // SAMPLED))
     rows = np.concatenate((x[some], y[some]), axis=1)

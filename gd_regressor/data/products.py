@@ -1,4 +1,4 @@
-"""The products of [1, columns, targets] with each other, summed over blocks of rows."""
+"""Products of [1, columns, targets] with each other, summed over blocks of rows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import Block
 
-# So few vectors are multiplied by a block one by one: BLAS does that faster than with all at once
+# We multiply a block by so few vectors one by one: BLAS is faster so than with all at once
 ONE_BY_ONE = 2
 
 
 @dataclass(frozen=True)
 class Products:
-    """Sums over rows: the first row and column are those of the ones."""
+    """Sums over rows. The first row and column belong to the ones."""
 
     # (1 + d + t, 1 + d + t), without the rows of the targets where these are more than the columns;
     # an array, or Doubled where asked
@@ -49,7 +49,7 @@ def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) ->
 def products_of(
     blocks: Iterable[Block], origin, target_origin, scale, *, precise: bool = False
 ) -> Products:
-    """Those of columns (X - origin) / scale; `precise` in twice the working precision."""
+    """Products of columns (X - origin) / scale; `precise` ones in twice the working precision."""
     d, t = len(origin), len(target_origin)
     ready = not precise and not origin.any() and (scale == 1).all()
     as_they_are = _AsTheyAre(d, t) if ready else None
@@ -86,7 +86,7 @@ def products_of(
 
 
 class _AsTheyAre:
-    """Sums over blocks that are good as they are: no copy beside ones and targets."""
+    """Sums over blocks that need no change. We copy only the targets, beside the ones."""
 
     def __init__(self, d: int, t: int) -> None:
         self._xx, self._across = np.zeros((d, d)), np.zeros((1 + t, d))
@@ -107,7 +107,7 @@ class _AsTheyAre:
         self._rest += product(others, others.T)
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
-        """Add what was summed to the products and squares of `Products`."""
+        """Add the sums to the products and squares of `Products`."""
         d, t = len(self._xx), len(yy)
         columns, others = slice(1, d + 1), np.r_[0, d + 1 : d + 1 + t]
         sums[columns, columns] += self._xx
@@ -120,9 +120,9 @@ class _AsTheyAre:
 
 
 def _add_exact(sums: Doubled, table: np.ndarray) -> None:
-    """Add the products of the rows of a dense table, right to some 70 bits, strip by strip.
+    """Add the products of a dense table, right to some 70 bits, strip by strip.
 
-    Each pair of columns once, and written in both places.
+    We multiply each pair of columns once, and write the result in both places.
     """
     leading, rest = _split(table, len(table))
     for first in range(0, table.shape[1], STRIP):
@@ -135,14 +135,14 @@ def _add_exact(sums: Doubled, table: np.ndarray) -> None:
 
 
 def _exact(table: _Sparse, m: int) -> Doubled:
-    """The products of m rows, as exact."""
+    """The products of m rows of sparse columns, as exact as those of `_add_exact`."""
     leading, rest = _split(table, m)
     across = leading.T @ rest
     return Doubled.of(leading.T @ leading, across + across.T + rest.T @ rest)
 
 
 def _split(table: Any, m: int) -> tuple[Any, Any]:
-    """The bits of each entry of which products of m rows are exact, and the rest."""
+    """The leading bits of each entry, whose products over m rows are exact, and the rest."""
     leading = _leading(table, bits_of(m))
     return leading, table - leading
 
@@ -156,7 +156,7 @@ def _leading(table: Any, bits: int) -> Any:
 
 @dataclass(frozen=True)
 class _Sparse:
-    """The same table of sparse columns: the dense part of it, and the sparse one (m, d)."""
+    """A table like `side_by_side`'s for sparse columns: a dense part, and a sparse one (m, d)."""
 
     table: np.ndarray  # (m, 1 + k + t): ones, full columns, targets
     sparse: csr_array

@@ -1,1 +1,1 @@
-"""The loss F: on the rows, on their moments, in twice the working precision."""
+"""The loss F: on the rows, on their moments, and in twice the working precision."""

@@ -1,4 +1,4 @@
-"""The coordinates that a descent moves in, and what moments know of the loss there."""
+"""Frame: the coordinates of a descent. And F at zero coefficients, which moments give."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Frame:
 
 
 def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
-    """The units of the losses: V is the variance of y, its mean square without an intercept."""
+    """The units of the losses. V is the variance of y, or its mean square without intercept."""
     variance = moments.yy / moments.weight
     square = variance + moments.target_means**2
     check_mean_square(square)
@@ -90,14 +90,14 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
 
 @dataclass(frozen=True)
 class AtZero:
-    """F and its slope at zero coefficients with the best intercept: moments know them."""
+    """F and its slope at zero coefficients with the best intercept, from the moments."""
 
     value: np.ndarray  # (t,)
-    slope: np.ndarray  # (d, t): the gradient there, in the coefficients
+    slope: np.ndarray  # (d, t): the gradient of F by the coefficients there
 
     @classmethod
     def of(cls, moments: Moments | ColumnMoments, frame: Frame) -> AtZero:
-        """In the coordinates of `frame`."""
+        """From moments, in the coordinates of `frame`."""
         value = moments.yy / moments.weight
         slope = moments.xy * (moments.scale / frame.scale / moments.weight)[:, None]
         if not frame.fit_intercept:
@@ -107,24 +107,24 @@ class AtZero:
         return cls(value, -2 * slope)
 
     def value_and_gradient(self, intercept: np.ndarray, gradient: np.ndarray):
-        """F (t,) beside an `intercept` (t,); its gradient is written to that of the intercept."""
+        """F (t,) at an `intercept` (t,), and its gradient, which this writes into `gradient`."""
         gradient[: len(self.slope)] = self.slope
         return self.value + intercept**2, gradient
 
 
-# Columns whose means are within this many deviations of zero cost no digits where the blocks are
-# left as they are and the products are centred afterwards
+# If the means of all columns are within this many deviations of zero, we centre products instead of
+# blocks, which costs no digit
 NEAR = 4.0
 
 
 def shift_of(frame: Frame, near: float = NEAR) -> np.ndarray | None:
-    """What the columns of a block have to be moved by: nothing where all are near zero."""
+    """The shift of columns in a block: zeros if all columns are near zero; None is `centre`."""
     as_they_are = (np.abs(frame.centre) <= near * frame.scale).all()
     return np.zeros_like(frame.centre) if as_they_are else None
 
 
 def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:
-    """What the columns of a sparse block are moved by: those that are stored in full."""
+    """The shift of the columns in a sparse block: only full columns move."""
     shift = np.zeros_like(frame.centre)
     shift[rows.full_columns] = frame.centre[rows.full_columns]
     return shift

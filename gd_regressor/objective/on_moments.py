@@ -1,4 +1,4 @@
-"""The squared loss of a table from its moments, for no pass over the rows."""
+"""The squared loss of a table from its moments, without a pass over the rows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from gd_regressor.objective.frame import AtZero, Frame
 
 @dataclass(frozen=True)
 class MomentLoss(Quadratic):
-    """The same loss from the moments of the rows, for no pass: right to a few eps of F at zero.
+    """F from the moments of the rows. The error is a few eps of F at zero coefficients.
 
-    In a frame centred at their means, where the intercept is apart from the coefficients.
+    The frame is centred at the means, so the intercept does not depend on the coefficients.
     """
 
     moments: Moments
@@ -35,7 +35,7 @@ class MomentLoss(Quadratic):
         return theta
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As those of the rows."""
+        """F (t,) and its gradient (p, t) at `theta` (p, t)."""
         w, b = self.frame.split(theta)
         gradient, zero = 2 * theta, self.at_zero
         if not w.any():
@@ -46,7 +46,7 @@ class MomentLoss(Quadratic):
         return np.maximum(value, 0.0), gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """As that of the rows."""
+        """The Hessian of F times each column of `direction` (p, m)."""
         product = 2 * direction
         w, _ = self.frame.split(direction)
         product[: len(w)] = self.hessian @ w
@@ -78,9 +78,9 @@ class MomentLoss(Quadratic):
 
 @dataclass(frozen=True)
 class PreciseMomentLoss(Quadratic):
-    """From moments of twice the working precision, at points of it."""
+    """F at points of twice the working precision, from moments in this precision."""
 
-    working: MomentLoss  # the same in working precision
+    working: MomentLoss  # the same loss in working precision
 
     doubled = True
 
@@ -88,15 +88,15 @@ class PreciseMomentLoss(Quadratic):
         return Doubled.of(theta)
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """As that of the rows."""
+        """The Hessian of F times each column of `direction` (p, m)."""
         return self.working.hessian_product(direction)
 
     def value_and_gradient(self, theta: Doubled) -> tuple[np.ndarray, np.ndarray]:
-        """As those of the rows."""
+        """F (t,) and its gradient (p, t) at `theta` (p, t)."""
         value, gradient = self.working.value_and_gradient(plain(theta))
         d = len(self.working.frame.scale)
         w = theta[:d]
-        for first in range(0, d, STRIP):  # what doubled products need beside is several times them
+        for first in range(0, d, STRIP):  # doubled products need several times their own memory
             strip = slice(first, min(first + STRIP, d))
             hessian, slope = self._doubled(strip)
             for j in range(w.shape[1]):
@@ -105,7 +105,7 @@ class PreciseMomentLoss(Quadratic):
         return value, gradient
 
     def _doubled(self, rows: slice) -> tuple[Doubled, Doubled]:
-        """These rows of half the Hessian of the coefficients, and of half the slope at zero."""
+        """`rows` of half the Hessian of the coefficients, and of half the slope at zero."""
         moments, units = self.working.moments, self.working.units
         mean, target_mean, xx, xy = moments.doubled
         share = units / moments.weight
@@ -121,18 +121,18 @@ class PreciseMomentLoss(Quadratic):
 
 @dataclass(frozen=True)
 class KnownAtZero(Quadratic):
-    """A loss that is known at zero coefficients from moments: no pass over the rows there."""
+    """A loss whose value at zero coefficients comes from moments, without a pass over the rows."""
 
     loss: Quadratic
     frame: Frame
     at_zero: AtZero
-    doubled: bool  # as the loss
+    doubled: bool  # the same as of `loss`
 
     def lift(self, theta: np.ndarray) -> Point:
         return self.loss.lift(theta)
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
-        """As those of the loss."""
+        """F (t,) and its gradient (p, t) at `theta` (p, t)."""
         point = plain(theta)
         w, b = self.frame.split(point)
         if w.any():
@@ -140,5 +140,5 @@ class KnownAtZero(Quadratic):
         return self.at_zero.value_and_gradient(b, 2 * point)
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """As that of the loss."""
+        """The Hessian of F times each column of `direction` (p, m)."""
         return self.loss.hessian_product(direction)

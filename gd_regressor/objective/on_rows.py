@@ -22,9 +22,9 @@ AnyTable = TypeVar("AnyTable", bound=Table)
 
 
 def residual_rows(rows: AnyTable, w: np.ndarray, b: np.ndarray) -> AnyTable:
-    """The same rows with targets y - X w - b: descent from (w, b) is descent on these from zero.
+    """The rows with targets y - X w - b. A descent on y from (w, b) is one on these from zero.
 
-    In doubled precision: a start may be so good that the residual is tiny beside y.
+    The targets are in doubled precision, because after a good start they are tiny beside y.
     """
     return rows.with_targets(partial(_residuals, w=w, b=b))
 
@@ -43,15 +43,15 @@ def _residuals_in_order(rows: Rows, w: np.ndarray, b: np.ndarray) -> list[np.nda
 class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
 
-    Each method passes over the rows once. Where columns are near zero, the products of a block are
-    centred; further away that would cost the digits that the offset has, and the block is centred,
-    used twice while it is in cache and forgotten.
+    Each method passes over the rows once. If columns are near zero, we centre the products of a
+    block. Further away this would cost as many digits as the offset has. So we centre the block
+    itself, use it twice while it is in the cache, and forget it.
     """
 
     rows: Table
     frame: Frame
-    # What the columns of a block are moved by, None for all of the centre. The rest is taken out of
-    # the products, which spares columns near zero a copy
+    # We subtract `shift` from the columns of a block; None stands for the centre. We subtract the
+    # rest of the centre from the products, which spares columns near zero a copy
     shift: np.ndarray | None = None
 
     doubled = False
@@ -98,14 +98,15 @@ class DataLoss(Quadratic):
         return 2 * self._mean(of_part)[1]
 
     def lipschitz(self) -> Curvature:
-        """The largest eigenvalue of the Hessian, by Lanczos iteration where there are many."""
+        """The largest eigenvalue of the Hessian, by Lanczos iteration for many parameters."""
         p = self.frame.n_parameters
         if p <= 32:  # the Hessian itself takes one pass
             values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
             return Curvature(float(values[-1]), vectors[:, -1])
         operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
-        start = np.random.default_rng(0).standard_normal(p)  # fixed: the same bits every time
-        # The error of an eigenvalue is the square of its vector's: 1e-14 of the largest
+        # One seed gives the same bits every time
+        start = np.random.default_rng(0).standard_normal(p)
+        # The relative error of the eigenvalue is the square of the vector's error: 1e-14
         values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-7)
         return Curvature(float(values[0]), vectors[:, 0])
 
@@ -117,7 +118,7 @@ class DataLoss(Quadratic):
         return w.astype(self.rows.dtype, copy=False), b
 
     def _reader(self):
-        """What yields the blocks of a part of the rows; it holds no other part of them."""
+        """A function that yields the blocks of a part of the rows. It holds no rows itself."""
         shift = self.frame.centre if self.shift is None else self.shift
         shift = shift.astype(self.rows.dtype)
         moved, single = shift.any(), shift.dtype == np.float32 and not self.rows.is_sparse
@@ -127,15 +128,16 @@ class DataLoss(Quadratic):
                 if moved:
                     x = x.moved(shift) if part.is_sparse else x - shift
                 elif single and x.flags.c_contiguous:
-                    # Products with a vector read rows side by side, at half the speed of memory:
-                    # too slow for single precision. What is read in one go first is in cache then
+                    # A product with a vector reads several rows side by side, at half the speed of
+                    # memory. Single precision would wait for it, so we first read the block in one
+                    # go, into the cache
                     np.dot(x.ravel(), x.ravel())
                 yield x, y, s
 
         return blocks
 
     def _mean(self, work):
-        """Sum over the rows; divide by the weight, and the columns by their scale."""
+        """Sum `work` over the rows. Divide by the weight, and each column by its scale."""
         value, total = self.rows.total(work, add_each)
         weight = self.rows.total_weight
         if self.shift is not None:

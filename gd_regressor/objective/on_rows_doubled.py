@@ -17,21 +17,21 @@ from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.objective.frame import Frame
 
-# Doubled arithmetic makes some ten arrays of the size of a block
+# Entries of a block: doubled arithmetic makes some ten arrays of its size
 DOUBLED_ENTRIES = 1 << 16
 
 
 @dataclass(frozen=True)
 class DoubledLoss(Quadratic):
-    """The same loss at points of twice the working precision, with all sums in that precision.
+    """F at points of twice the working precision, with all sums in this precision.
 
-    Where columns nearly depend on each other, the digits of the coefficients are what is left of
-    the digits of residual and gradient after the square of the condition number.
+    If columns nearly depend on each other, the squared condition number takes digits of residual
+    and gradient away. The coefficients have the digits that remain.
     """
 
     rows: Table
     frame: Frame
-    slices: int = 2  # of leading bits: each takes 22 from the rounding
+    slices: int = 2  # slices of leading bits; each one makes products 22 bits more exact
 
     doubled = True
 
@@ -52,7 +52,7 @@ class DoubledLoss(Quadratic):
         return value / weight, -2 * gradient / weight
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """The Hessian of F times each column of `direction` (p, m): a gradient beside targets 0."""
+        """The Hessian of F times each column of `direction` (p, m): a gradient for zero targets."""
         count = direction.shape[1]
         rows = self.rows.with_targets(partial(_no_targets, count=count))
         beside = replace(self, rows=rows, frame=replace(self.frame, target_centre=np.zeros(count)))
@@ -60,21 +60,21 @@ class DoubledLoss(Quadratic):
 
     @staticmethod
     def _sums(frame: Frame, slices: int, theta: Doubled, x, y, s) -> tuple[Doubled, Doubled]:
-        """The sums over a block that make the loss (t,) and its gradient (p, t)."""
+        """The sums over a block for the loss (t,) and its gradient (p, t)."""
         shape = len(x), frame.n_parameters
-        # What is done with each column is fast along the longer side
+        # Operations on each column are fast along the longer side
         table = np.ones(shape, order="F" if shape[0] > shape[1] else "C")
         centre, targets = np.zeros(shape[1]), frame.target_centre
         np.multiply(x, 1 / frame.scale, out=table[:, : x.shape[1]])
         np.multiply(frame.centre, 1 / frame.scale, out=centre[: x.shape[1]])
-        if s is not None:  # of which powers of two are taken into the rows, to be of like size
+        if s is not None:  # multiply rows by powers of two near the roots of weights: like sizes
             power = power_of_two_near_root(s)[:, None]
             table, centre, y, targets = table * power, centre * power, y * power, targets * power
             s = s[:, None] / power**2
         design = Doubled.of(table, -centre)
         largest, terms = largest_of(design.high), max(shape)
         design = Slices.of(design, largest, terms, slices)
-        # Terms x_ij w_j of a row have one last bit where w_j has that of the largest, over x_j
+        # The terms x_ij w_j of a row have one common last bit if bounds of x_j times w_j are equal
         size = power_of_two_above(largest)[:, None]
         largest = (size * np.abs(theta.high)).max(axis=0, initial=0.0) / size
         residual = Doubled.of(y, -targets) - design @ Slices.of(theta, largest, terms, slices)
@@ -89,5 +89,5 @@ def _both(a, b):
 
 
 def _no_targets(rows: Rows, count: int) -> np.ndarray:
-    """Zeros, which take no memory."""
+    """Zeros that take no memory."""
     return np.broadcast_to(0.0, (rows.n_rows, count))
