@@ -1,8 +1,8 @@
-"""Twice the working precision, by error-free transformations.
+"""Doubled: twice the working precision, by error-free transformations.
 
-Sums and products of doubles are returned with their rounding errors, which are doubles too (Knuth
-1969; Dekker 1971; Ogita, Rump and Oishi 2005). `longdouble` would do where it is longer than a
-double, which it is not on every platform.
+The rounding error of a sum or a product of doubles is a double too, so we keep both (Knuth 1969;
+Dekker 1971; Ogita, Rump and Oishi 2005). We do not use `longdouble`, because some platforms make it
+no longer than a double.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 
 
 def two_sum(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The rounded sum, and its error: together exactly a + b."""
+    """The rounded sum and its error. Together they are exactly a + b."""
     total = a + b
     share = total - a
     return total, (a - (total - share)) + (b - share)
 
 
 def two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
-    """The rounded product, and its error: together exactly a * b, away from the range's ends."""
+    """The rounded product and its error. Together they are exactly a * b, if neither overflows."""
     product = a * b
     (a1, a2), (b1, b2) = _halves(a), _halves(b)
     return product, a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2)
@@ -37,12 +37,12 @@ def _halves(a):
 
 
 EPS = np.finfo(np.float64).eps
-STRIP = 128  # rows of a matrix that are worked on at once
+STRIP = 128  # rows of a matrix in one step, because doubled arithmetic takes much memory
 
 
 @dataclass(frozen=True)
 class Doubled:
-    """An array of numbers high + low, low below an ulp of high: about 32 digits."""
+    """An array of numbers high + low, where low is below an ulp of high: about 32 digits."""
 
     high: np.ndarray
     low: np.ndarray
@@ -76,7 +76,7 @@ class Doubled:
         return Doubled(*_quick_two_sum(product, error + (self.high * low + self.low * high)))
 
     def sum(self, axis: int) -> Doubled:
-        """The sum along an axis: of leading bits that fit it, which is exact, and of the rest."""
+        """The sum along an axis: an exact sum of leading bits, and a sum of the rest."""
         return _sum(self.high, self.low, axis)
 
     def dot(self, vector: np.ndarray) -> Doubled:
@@ -89,7 +89,7 @@ class Doubled:
 
 def _sum(high: np.ndarray, low: np.ndarray, axis: int) -> Doubled:
     largest = np.abs(high).max(axis=axis, keepdims=True, initial=0.0)
-    # So many bits above those of the largest term the sum may have
+    # The sum may have so many bits above the largest term
     spare = high.shape[axis].bit_length() + 1
     shift = np.ldexp(0.75, np.frexp(largest)[1] + spare)
     leading = high + shift
@@ -100,7 +100,7 @@ def _sum(high: np.ndarray, low: np.ndarray, axis: int) -> Doubled:
 
 
 def parts(a: Doubled | np.ndarray | float) -> tuple[Any, Any]:
-    """What an array of either kind is when rounded, and what is left."""
+    """The high and the low half of an array of either kind; doubles have 0 as the low half."""
     return (a.high, a.low) if isinstance(a, Doubled) else (a, 0.0)
 
 
@@ -108,7 +108,7 @@ def exact_sums(terms: np.ndarray) -> np.ndarray:
     """(t,): the sums of the columns of `terms` (m, t), rounded once."""
     try:
         return np.array([math.fsum(column) for column in terms.T.tolist()])
-    except (OverflowError, ValueError):  # infinities, or what adds up to one
+    except (OverflowError, ValueError):  # infinite terms, or an infinite sum
         return terms.sum(axis=0)
 
 
@@ -118,7 +118,7 @@ def _quick_two_sum(a, b):
 
 
 def residual(x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The residual y - x w - b (m, t), right to an eps of itself even where it nearly vanishes."""
+    """The residual y - x w - b (m, t), right to an eps of its size even if it nearly vanishes."""
     high, low = two_sum(y, -b)
     for column, weights in zip(np.ascontiguousarray(x.T), w, strict=True):
         product, error = two_product(column[:, None], -weights)
@@ -127,25 +127,25 @@ def residual(x: np.ndarray, y: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.n
     return high + low
 
 
-# Of a descent: an array, or Doubled numbers where its loss asks for them. Any, because no checker
-# can follow which
+# A point of a descent: an array, or Doubled if the loss is `doubled`. It is Any, because no checker
+# can follow that
 Point = Any
 
 
 def column_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(t,): the products of the columns of `a` (p, t) with those of `b`, one with another."""
+    """(t,): the product of each column of `a` (p, t) with the same column of `b`."""
     return np.vecdot(a, b, axis=0)  # pyright: ignore[reportCallIssue]  # numpy's stubs lack `axis`
 
 
 def plain(a: Doubled | np.ndarray) -> np.ndarray:
-    """An array of doubles from one of either kind."""
+    """An array of doubles from an array of either kind."""
     return a.high + a.low if isinstance(a, Doubled) else a
 
 
 def plus_outer(matrices: list[Doubled], a: Doubled, b: Doubled) -> Doubled:
     """The sum of `matrices` and a b'.
 
-    Strip by strip: what the arithmetic needs beside its result is several times as large as it is.
+    We work strip by strip, because the arithmetic needs several times the memory of its result.
     """
     strips = []
     for first in range(0, len(matrices[0].high), STRIP):

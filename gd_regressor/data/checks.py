@@ -1,4 +1,4 @@
-"""What values must be: real numbers, finite, and targets of a size whose squares are numbers."""
+"""Checks of values: real numbers, finite, and targets whose squares do not overflow or vanish."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROWS_AT_ONCE = 1 << 12  # when a value is looked for that is not finite
 
 
 def as_table(X: Any, *, accept_sparse: Any = ("csr", "csc", "coo"), estimator: Any = None) -> Any:
-    """X as a matrix of float64 or float32, dense or sparse, not yet known to be finite."""
+    """X as a matrix of float64 or float32, dense or sparse, not yet checked to be finite."""
     is_array = type(X) is np.ndarray and X.dtype in (np.float64, np.float32)
     if is_array and X.ndim == 2 and X.size > 0:
-        return X  # to find out that it needs nothing takes half of a small prediction
+        return X  # check_array would take half of the time of a small prediction to find this
     _check_no_dates(X)
     with real_numbers(X, "X"):
         return check_array(
@@ -38,7 +38,7 @@ def as_table(X: Any, *, accept_sparse: Any = ("csr", "csc", "coo"), estimator: A
 
 
 def as_targets(y, *, estimator=None) -> np.ndarray:
-    """Targets as an array of one or two dimensions, of any real numbers, maybe not finite."""
+    """Targets as an array of one or two dimensions, not yet checked to be finite."""
     with real_numbers(y, "y"):
         y = check_array(
             y,
@@ -55,7 +55,7 @@ def as_targets(y, *, estimator=None) -> np.ndarray:
 
 
 def _check_no_dates(table) -> None:
-    """Refuse dates and times, which numpy turns into numbers of a unit that nobody chose."""
+    """Refuse dates and times: numpy would turn them into numbers in a unit that nobody chose."""
     names = getattr(table, "columns", None)
     dtypes = getattr(table, "dtypes", getattr(table, "dtype", ()))
     for j, dtype in enumerate(np.ravel(dtypes)):
@@ -69,13 +69,13 @@ def _check_no_dates(table) -> None:
 
 @contextmanager
 def real_numbers(table, name: str) -> Iterator[None]:
-    """Say in an error of conversion what was no real number, and where."""
+    """Make an error of conversion say which value is no real number, and where it is."""
     check_unmasked(table, name)
     try:
-        with np.errstate(over="ignore"):  # infinity is refused where it is looked for
+        with np.errstate(over="ignore"):  # check_finite refuses infinity later
             yield
     except (OverflowError, TypeError, ValueError) as error:
-        # Of an array of numbers it is the shape that is wrong, which scikit-learn says
+        # If the table holds numbers, its shape is wrong, and scikit-learn's message says so
         kind = getattr(getattr(table, "dtype", None), "kind", "O")
         if issparse(table) or (kind in "fiubc" and np.ndim(table)):
             raise
@@ -86,7 +86,7 @@ def real_numbers(table, name: str) -> Iterator[None]:
 
 
 def _refusal_of(table, name: str, error: Exception) -> Exception | None:
-    """What is no number in a table; None where each of its entries is one."""
+    """The error that names the first entry that is no number; None if there is none."""
     values = np.asarray(table, dtype=object)
     if values.ndim == 0:
         kind = type(table).__name__
@@ -113,7 +113,7 @@ def _refusal_of(table, name: str, error: Exception) -> Exception | None:
             f"{name} has rows of different lengths or shapes, {reprlib.repr(value)} in {where} "
             "(counting from 0); give each row one number for each column."
         )
-    # A TypeError stays one, and keeps its words: scikit-learn's checks ask for both
+    # A TypeError stays a TypeError and keeps its words, because scikit-learn's checks want both
     return (TypeError if isinstance(error, TypeError) else ValueError)(
         f"{name} has {reprlib.repr(value)} in {where} (counting from 0), which is no real number "
         f"that float64 holds; write numbers, or leave it out ({error})."
@@ -129,7 +129,7 @@ def _is_number(value) -> bool:
 
 
 def check_unmasked(array, name: str) -> None:
-    """Refuse masked values: what lies under a mask would be taken for data."""
+    """Refuse masked values: we would take the numbers under the mask for data."""
     if np.ma.is_masked(array):
         row = int(np.argwhere(np.ma.getmaskarray(array))[0][0]) if np.ndim(array) else 0
         raise ValueError(
@@ -159,9 +159,9 @@ def finite_floats(name: str, value) -> np.ndarray:
 def checked_weights(
     sample_weight, n_rows: int, *, may_vanish: bool = False
 ) -> tuple[np.ndarray | None, float]:
-    """Weights (n,) in float64, the largest in [0.5, 1), and their unit; None for none.
+    """Weights (n,) in float64, the largest in [0.5, 1), and their unit. No weights are None.
 
-    All of them `may_vanish` where the rows are added to others.
+    All weights `may_vanish` if the rows join other rows.
     """
     if sample_weight is None:
         return None, 1.0
@@ -170,7 +170,7 @@ def checked_weights(
         raise ValueError(
             "sample_weight must contain at least one weight above zero, got zero in every row."
         )
-    # Only ratios matter. A power of two brings the sum into range and changes no bits.
+    # Only ratios of weights matter. A power of two brings the sum into range and changes no bits
     exponent = int(np.frexp(weights.max())[1])
     return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
 
@@ -198,7 +198,7 @@ def weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
 
 
 def check_addable(largest: float) -> None:
-    """Refuse weights whose sums over parts of a table would leave the range of floats."""
+    """Refuse weights whose sums over parts of a table would overflow or vanish."""
     if not 1 / MOST_WEIGHT < largest < MOST_WEIGHT:
         raise ValueError(
             f"sample_weight has weights up to {largest:.3g}, too far from 1 to add parts of a table"
@@ -207,12 +207,12 @@ def check_addable(largest: float) -> None:
 
 
 def check_finite(array: Columns, name: str, first: int = 0) -> None:
-    """Refuse NaN and infinity. A sum shows most arrays to be free of them in no time.
+    """Refuse NaN and infinity. A finite sum shows in no time that an array has neither.
 
-    `first` is the number of the first row, in the table that this is a part of.
+    `first` is the number of the first row of `array` in its table.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        # scipy's own sum of a sparse matrix would add its duplicates up, in place
+        # scipy's own sum of a sparse matrix would add up its duplicates in place
         total = array.data.sum() if issparse(array) else array.sum()
     if math.isfinite(total):
         return
@@ -239,19 +239,19 @@ def _refuse(name: str, value: float, row: int, column: int | None = None):
 
 
 def check_targets(y: np.ndarray, weights: np.ndarray | None = None) -> None:
-    """Refuse values that are not finite, or whose squares overflow or vanish."""
+    """Refuse targets that are not finite, or whose squares overflow or vanish."""
     check_squares(largest_target(y, weights))
 
 
 def largest_target(y: np.ndarray, weights: np.ndarray | None = None, first: int = 0) -> float:
-    """The largest size of a value with weight; refuses NaN and infinity in any."""
+    """The largest size of a target with weight. Refuses NaN and infinity, with weight or not."""
     check_finite(y[:, 0] if y.shape[1:] == (1,) else y, "y", first)
     counted = y if weights is None else y[weights > 0]
     return max(float(counted.max(initial=0)), -float(counted.min(initial=0)))
 
 
 def check_squares(largest: float) -> None:
-    """Refuse targets of up to this size, where their squares overflow or vanish."""
+    """Refuse targets whose largest size has a square that overflows or vanishes."""
     if largest > LARGEST_TARGET:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
@@ -265,7 +265,7 @@ def check_squares(largest: float) -> None:
 
 
 def check_mean_square(square: np.ndarray) -> None:
-    """Refuse targets whose mean square (t,), the loss of a model of zeros, leaves no room above."""
+    """Refuse targets whose mean square (t,), the loss at zero, leaves a loss no room above."""
     if not square.max() <= LARGEST_SQUARE:
         raise ValueError(
             f"y has values of about {math.sqrt(square.max()):.3g} (root of the mean square), whose "
