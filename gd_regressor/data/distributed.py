@@ -137,8 +137,8 @@ class DaskRows(Table[Moments]):
         known = self.total(sums_of)
         if known is None:
             raise ValueError(
-                "X has no row in any of its blocks, or no row with a sample_weight above zero; "
-                "pass rows with weights above zero."
+                "X has no row in any of its blocks, or none with a weight above zero; pass at "
+                "least one row with sample_weight > 0."
             )
         check_squares_in(known, self)
         return replace(self, counted=(known.n_rows, known.weight), known=known)
