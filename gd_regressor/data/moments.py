@@ -61,6 +61,7 @@ class Low(NamedTuple):
 class Moments:
     """Total weight, means, and weighted sums of centred products of columns and targets.
 
+    Make them with ``Moments.of(X, y)``, and give their sum to `GDLinearRegressor.fit_moments`.
     Moments of disjoint rows add up by ``+``, and ``-`` subtracts rows again. All targets share one
     `xx`.
 
