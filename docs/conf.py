@@ -82,12 +82,17 @@ def translate_included_markdown(app, path, docname, content):
         content[0] = markdown_to_rst(content[0])
 
 
-def unlink_foreign_references(app, what, name, obj, options, lines):
-    """Leave only the text of references in inherited docstrings: their targets are elsewhere."""
-    lines[:] = [re.sub(r":(?:ref|term):`([^<`]+?)(?: <[^>]+>)?`", r"\1", line) for line in lines]
+def only_text(app, what, name, obj, options, lines):
+    """Leave the text of what inherited docstrings cannot show here.
+
+    The targets of their references are elsewhere, and what draws formulas is loaded from there.
+    """
+    text = re.sub(r":(?:ref|term):`([^<`]+?)(?: <[^>]+>)?`", r"\1", "\n".join(lines))
+    text = re.sub(r"\\frac\{(\w+)\}\{(\w+)\}", r"\1 / \2", text)
+    lines[:] = re.sub(r":math:`([^`]+)`", r"``\1``", text).split("\n")
 
 
 def setup(app):
     """Connect the two."""
     app.connect("include-read", translate_included_markdown)
-    app.connect("autodoc-process-docstring", unlink_foreign_references)
+    app.connect("autodoc-process-docstring", only_text)
