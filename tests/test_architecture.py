@@ -408,3 +408,13 @@ def test_a_docstring_tells_all_parameters_in_their_order(name):
     expected = [stars.get(p.kind, "") + p.name for p in parameters if p.name != "self"]
     told = section(inspect.getdoc(SIGNATURES[name]), "Parameters")
     assert re.findall(r"^(\*{0,2}\w+) : ", told, re.MULTILINE) == expected
+
+
+# Of the methods of Moments a user needs one; the rooms of the package call the others
+METHODS = ["Moments.of"] + [n for n in SIGNATURES if "." in n and not n.startswith("Moments.")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_reference_shows_a_public_method(name):
+    template = TESTS.parent / "docs" / "_templates" / "autosummary" / "class.rst"
+    assert f'"{name.split(".")[1]}"' in template.read_text("utf-8")
