@@ -389,6 +389,14 @@ def test_a_bad_first_batch_leaves_the_model_before():
         np.testing.assert_array_equal(model.predict(X), GDLinearRegressor().fit(X, y).predict(X))
 
 
+@pytest.mark.parametrize("source", [5, "folder/", np.ones((3, 2)), {"a": [1]}])
+def test_what_is_no_table_is_refused_as_a_value(source):
+    with pytest.raises(ValueError, match="^batches must be a table with named columns"):
+        GDLinearRegressor().fit_batches(source, target="y")
+    with pytest.raises(ValueError, match="^batch 1: must be a table with named columns"):
+        GDLinearRegressor().fit_batches([source], target="y")
+
+
 @pytest.mark.parametrize("error", [OSError("the disk is gone"), KeyboardInterrupt()])
 def test_an_iterator_that_raises_loses_nothing(error):
     def batches():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -106,22 +107,17 @@ def _pairs_of(source) -> Iterator:
 
 
 def _tables_of(source) -> Iterator:
-    """The record batches of an Arrow stream, a dataset, or an iterable of these."""
+    """An iterator over the record batches of a table or of an iterable of tables."""
     if _is_table(source):
-        yield from _record_batches(source)
-        return
+        return _record_batches(source)
     if isinstance(source, (str, bytes, dict, np.ndarray)) or not hasattr(source, "__iter__"):
-        raise TypeError(
-            "with target=, batches must be a table with named columns or an iterable of such "
-            f"tables, got {type(source).__name__}; for tuples (X, y) leave target out"
+        raise ValueError(
+            "batches must be a table with named columns or an iterable of such tables, got "
+            f"{type(source).__name__}; for tuples (X, y) leave target out."
         )
-    for table in source:
-        if not _is_table(table):
-            raise TypeError(
-                f"with target=, a batch must be a table with named columns (of pyarrow, pandas, "
-                f"polars, duckdb), got {type(table).__name__}"
-            )
-        yield from _record_batches(table)
+    # What is no table goes through, so that the refusal can name its number
+    parts = (_record_batches(item) if _is_table(item) else [item] for item in source)
+    return chain.from_iterable(parts)
 
 
 def _is_table(source) -> bool:
@@ -142,6 +138,11 @@ def _record_batches(table) -> Iterator:
 
 def _of_table(table, number: int, target, sample_weight) -> Batch:
     """A batch from the columns of an Arrow record batch, by their names."""
+    if not hasattr(table, "schema"):
+        raise ValueError(
+            f"batch {number}: must be a table with named columns (of pyarrow, pandas, polars, "
+            f"duckdb), got {type(table).__name__}; for tuples (X, y) leave target out."
+        )
     targets = [target] if isinstance(target, str) else list(target)
     given = table.schema.names
     for name in [*targets, *([] if sample_weight is None else [sample_weight])]:
