@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import as_table, as_targets, check_finite
+from gd_regressor.data.checks import as_table, as_targets
 from gd_regressor.data.inputs import rows_of
 from gd_regressor.data.kinds import Floats, Integers
 from gd_regressor.data.table import Rows
@@ -110,7 +110,6 @@ def gd_path(
     table = as_table(X, accept_sparse=False, estimator="gd_path")
     targets = as_targets(y, estimator="gd_path")
     check_consistent_length(table, targets)
-    check_finite(table, "X")
     rows = rows_of(table, targets, sample_weight)
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)

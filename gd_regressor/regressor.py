@@ -271,7 +271,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         asked = asked_of(self)
         with _unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
-            table, y_ndim = table_of(self, X, y, sample_weight, asked)
+            table, y_ndim = table_of(self, X, y, sample_weight)
             start = start_of(self, table, coef_init, intercept_init)
             result = fit_table(table, start, asked)
             self._write(result, table.precision, y_ndim)

@@ -41,7 +41,7 @@ LAYERS = [
     *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
-    *("data.table", "data.sparse", "data.checks", "data.kinds"),
+    *("data.unchecked", "data.table", "data.sparse", "data.checks", "data.kinds"),
     *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units"),
     *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels", "arithmetic.cached"),
 ]

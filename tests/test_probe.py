@@ -226,3 +226,7 @@ def test_a_target_that_is_not_finite_is_named(value, tol):
     y[5, 1] = value
     with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, column 1"):
         GDLinearRegressor(tol=tol).fit(BASE, y)
+    X = BASE.tolil()
+    X[5] = 0.0  # products with such a row leave its target out
+    with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, column 1"):
+        GDLinearRegressor(tol=tol).fit(X.tocsr(), y)

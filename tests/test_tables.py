@@ -199,7 +199,7 @@ def test_each_kind_has_the_textbooks_iterates(kind, weighted, tmp_path):
 def table_of(kind, X, y, weights, folder):
     X, y, weights = KINDS[kind](X, y, weights, folder=folder)
     if kind.startswith("Dask"):
-        return dask_rows(X, y, weights, rows_of_block).after_first_pass()
+        return dask_rows(X, y, weights, rows_of_block)
     return rows_of(X, y, weights)
 
 
@@ -250,7 +250,7 @@ def test_a_table_of_a_file_is_costly_to_read(monkeypatch, tmp_path):
 def test_what_is_small_is_said_in_one_place(monkeypatch):
     X, y = columns_of(1e3), np.arange(float(N))
     rows = rows_of(X, y, None)
-    distributed = dask_rows(*as_dask(X, y), None, rows_of_block).after_first_pass()
+    distributed = dask_rows(*as_dask(X, y), None, rows_of_block)
     for entries, small in ((N * D, True), (N * D - 1, False)):
         monkeypatch.setattr(data_table, "SMALL", entries)
         assert rows.is_small is distributed.is_small is small
@@ -377,7 +377,7 @@ def test_work_of_each_loss_holds_no_table(sent):
     y, theta = X @ np.ones(D), np.ones((D + 1, 1))
     frame = Frame(np.ones(D), np.ones(D), np.zeros(1), True)
     distributed = dask_rows(da.from_array(X), da.from_array(y), None, rows_of_block)
-    tables = Rows(X, y[:, None]), distributed.after_first_pass(), Rows(X.astype("f4"), y[:, None])
+    tables = Rows(X, y[:, None]), distributed, Rows(X.astype("f4"), y[:, None])
     for rows in tables:
         for loss in (DataLoss(rows, frame), DoubledLoss(rows, frame, slices=3)):
             points = {DataLoss: theta, DoubledLoss: Doubled.of(theta)}

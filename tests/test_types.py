@@ -189,6 +189,51 @@ def test_the_readme_passes_pyright(scripts):
     assert status == 0, said
 
 
+# --- Rows whose values nobody has looked at ---
+
+UNCHECKED = """
+import numpy as np
+from gd_regressor.data.moments import Moments, first_moments
+from gd_regressor.data.root import Root
+from gd_regressor.data.table import Given, Table
+from gd_regressor.data.unchecked import Unchecked
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss, residual_rows
+from gd_regressor.objective.on_rows_doubled import DoubledLoss
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
+
+ones = np.ones(1)
+frame = Frame(ones, ones, ones, True)
+
+def passes(rows: Table) -> None:
+    DataLoss(rows, frame), DoubledLoss(rows, frame), SlicedLoss(rows, frame)
+    Moments.of_rows(rows), Root.of(rows, ones, ones, ones), residual_rows(rows, ones, ones)
+
+def refuses(given: Given) -> None:
+    passes(given)  # pyright: ignore[reportArgumentType]
+    DataLoss(given, frame)  # pyright: ignore[reportArgumentType]
+    DoubledLoss(given, frame)  # pyright: ignore[reportArgumentType]
+    SlicedLoss(given, frame)  # pyright: ignore[reportArgumentType]
+    Moments.of_rows(given)  # pyright: ignore[reportArgumentType]
+    Root.of(given, ones, ones, ones)  # pyright: ignore[reportArgumentType]
+    residual_rows(given, ones, ones)  # pyright: ignore[reportArgumentType]
+    given.total  # pyright: ignore[reportAttributeAccessIssue]
+
+unchecked = Unchecked.of(np.ones((3, 1)), np.ones(3))
+refuses(unchecked)
+unchecked.X  # pyright: ignore[reportAttributeAccessIssue]
+passes(unchecked)  # pyright: ignore[reportArgumentType]
+passes(unchecked.check())
+passes(unchecked.seen_by(first_moments)[1])
+"""
+
+
+def test_whatever_passes_over_rows_takes_checked_ones_only(scripts):
+    (scripts / "unchecked.py").write_text(UNCHECKED, "utf-8")
+    status, said = checked(scripts, "basedpyright", "--pythonpath", sys.executable, "unchecked.py")
+    assert status == 0, said
+
+
 # --- Public names ---
 
 

@@ -13,7 +13,7 @@ from gd_regressor.auto import newton
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Rows, Table
+from gd_regressor.data.table import Given, Rows
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.walk import Smooth, Walk
@@ -47,13 +47,13 @@ class InRowSpace(Plan):
 
 
 def by_dual(
-    rows: Table, request: Request, found: Findings | None
+    given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; None if the raw columns are too ill-conditioned.
 
     Also None if units or dependent rows give the raw columns another rank than the scaled columns.
     """
-    fit_intercept = request.fit_intercept
+    rows, fit_intercept = given.check(), request.fit_intercept
     blocks = rows.total(_blocks_of)  # we gather all rows: they are fewer numbers than moments
     whole: list[Any]  # columns, targets, and weights or None
     whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]

@@ -14,7 +14,7 @@ from gd_regressor.auto.newton import (
 )
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Table
+from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.objective.frame import AtZero, Frame, scales_of
@@ -35,13 +35,14 @@ PRECISE, PRECISE_SPARSE = 100, 700
 
 
 def by_moments(
-    rows: Table, request: Request, found: Findings | None
+    given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; None if moments cannot tell the columns apart. Findings in either case."""
-    found, fit_intercept = Findings.of(rows, request.fit_intercept), request.fit_intercept
+    found, fit_intercept = Findings.of(given, request.fit_intercept), request.fit_intercept
     if found.dependence.condition_number > MOMENTS_SUFFICE:
         return None, found
-    loss, moments, frame, unknown = found.loss, found.moments, found.frame, 0.0
+    rows, moments, frame = found.rows, found.moments, found.frame
+    loss, unknown = found.loss, 0.0
     if _slicing_pays(rows, request, found):
         loss = SlicedLoss(rows, frame) if SlicedLoss.suits(frame) else DoubledLoss(rows, frame)
     elif _moments_are_enough(rows, request, found):

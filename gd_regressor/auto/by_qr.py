@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.auto.findings import Findings, judge_of
 from gd_regressor.auto.newton import Newton, doubled_precision
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data.table import Table
+from gd_regressor.data.table import Given
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, vanishing
@@ -24,11 +24,11 @@ SLICES = 3
 
 
 def by_qr(
-    rows: Table, request: Request, found: Findings | None
+    given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. We keep the null vectors of the moments, because R has fewer digits of them."""
-    found = found or Findings.of(rows, request.fit_intercept)
-    frame, before, known = found.frame, found.factor, found.dependence
+    found = found or Findings.of(given, request.fit_intercept)
+    rows, frame, before, known = found.rows, found.frame, found.factor, found.dependence
     dependent = before.dropped[known.vectors[before.dropped].any(axis=1)]
     factor = Factor.of_rows(rows, frame, without=dependent)
     rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))

@@ -12,6 +12,7 @@ from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.auto.probe import LeastNorm, Vanishing
 from gd_regressor.data.moments import column_moments
 from gd_regressor.data.table import Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import End, Reason, Request, Status
 from gd_regressor.descent.steps import ConjugateStep
@@ -93,9 +94,10 @@ class Scaled(Plan):
 
 
 def by_scaling(
-    rows: Rows, request: Request, found: Findings | None
+    given: Rows | Unchecked, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. It serves any table of sparse columns."""
+    rows = given.check()
     moments = column_moments(rows)
     metric = Diagonal.of(moments, about_mean=request.fit_intercept)
     frame = Frame.of(moments, metric.scale, request.fit_intercept)

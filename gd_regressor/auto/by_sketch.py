@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.auto.sketch import sketched_moments
 from gd_regressor.data.table import Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.steps import ConjugateStep
@@ -93,14 +95,14 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
 
 
 def by_sketch(
-    rows: Rows, request: Request, found: Findings | None
+    given: Rows | Unchecked, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; None if the columns need more digits than a sketch has."""
     tol, fit_intercept = request.tol, request.fit_intercept
     if tol is None:  # then we do not know how good the sketch has to be
         return None, found
-    height, _ = best_sketch(rows.n_rows, rows.n_columns, rows.n_targets, tol)
-    moments = sketched_moments(rows, height)
+    height, _ = best_sketch(given.n_rows, given.n_columns, given.n_targets, tol)
+    moments, rows = given.seen_by(partial(sketched_moments, height=height))
     if moments is None:
         return None, found
     single = rows.precision == np.float32

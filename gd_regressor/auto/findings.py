@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
-from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Table
+from gd_regressor.data.moments import Moments, first_moments
+from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.dependence import Dependence, vanishing, vanishing_together
 from gd_regressor.metric.factor import Factor
@@ -34,6 +35,7 @@ NULL_NOISE = 4 * EPS
 class Findings:
     """What the moments of a table, and passes over dependent columns, have shown."""
 
+    rows: Table  # which the moments have checked
     moments: Moments
     factor: Factor
     frame: Frame
@@ -42,9 +44,9 @@ class Findings:
     lossy: bool  # whether working precision loses digits on these columns
 
     @classmethod
-    def of(cls, rows: Table, fit_intercept: bool) -> Findings:
+    def of(cls, given: Given, fit_intercept: bool) -> Findings:
         """From one pass over the rows. Columns that may be dependent need more passes."""
-        moments, factor = _moments(rows, fit_intercept)
+        rows, moments, factor = _moments(given, fit_intercept)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
         working = DataLoss(rows, frame, _shift(rows, frame))
@@ -59,22 +61,22 @@ class Findings:
         noise = factor.rounding * (factor.condition_number if rough else 1)
         noise = NULL_NOISE if judge.doubled else noise
         dependence = Dependence(factor, vectors, condition, noise)
-        return cls(moments, factor, frame, dependence, loss, lossy)
+        return cls(rows, moments, factor, frame, dependence, loss, lossy)
 
 
-def _moments(rows: Table, fit_intercept: bool) -> tuple[Moments, Factor]:
-    """The moments and their factor. If the first pass lost digits, we make another."""
-    if rows.is_small:
-        moments = Moments.of_rows(rows)
-        return moments, Factor.of(moments, about_mean=fit_intercept)
-    moments = Moments.of_rows(rows, far=AWAY)
+def _moments(given: Given, fit_intercept: bool) -> tuple[Table, Moments, Factor]:
+    """The table, its moments and their factor. If the first pass lost digits, we make another."""
+    if given.is_small:
+        moments, rows = given.seen_by(first_moments)
+        return rows, moments, Factor.of(moments, about_mean=fit_intercept)
+    moments, rows = given.seen_by(partial(first_moments, far=AWAY))
     factor = Factor.of(moments, about_mean=fit_intercept)
     scatter, square = moments.xx.diagonal(), moments.weight * moments.mean**2
     lost = np.divide(square, scatter, out=np.zeros_like(square), where=scatter > 0)
     if rows.known is not None or lost.max(initial=0.0) * factor.condition_number**2 <= LOST:
-        return moments, factor
+        return rows, moments, factor
     moments = Moments.of_rows(rows)
-    return moments, Factor.of(moments, about_mean=fit_intercept)
+    return rows, moments, Factor.of(moments, about_mean=fit_intercept)
 
 
 def _shift(rows: Table, frame: Frame) -> np.ndarray | None:

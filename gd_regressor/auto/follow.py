@@ -8,7 +8,7 @@ import numpy as np
 
 from gd_regressor.auto.ladder import plan_for
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data.table import Table
+from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start
 from gd_regressor.descent.run import result_of, run
@@ -16,7 +16,7 @@ from gd_regressor.descent.stopping import Diverged
 
 
 def follow_auto(
-    rows: Table,
+    rows: Given,
     start: Start,
     request: Request,
     observers: Sequence[Observer] = (),

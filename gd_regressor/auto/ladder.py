@@ -9,7 +9,7 @@ from gd_regressor.auto.by_qr import by_qr
 from gd_regressor.auto.by_scaling import by_scaling
 from gd_regressor.auto.by_sketch import SKETCH_REACH, best_sketch, by_sketch
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data.table import Table, is_small
+from gd_regressor.data.table import Given, is_small
 from gd_regressor.descent.records import Request
 
 # More sparse columns than this have no products: by_scaling descends on them as they are
@@ -24,7 +24,7 @@ RUNGS = {
 }
 
 
-def plan_for(rows: Table, request: Request, rung: str | None = None) -> Plan:
+def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
     """The plan of the cheapest rung that reaches `tol`. `rung` names another to try first."""
     plan, found = None, None
     names = iter(rungs_for(rows, request, rung))
@@ -33,7 +33,7 @@ def plan_for(rows: Table, request: Request, rung: str | None = None) -> Plan:
     return plan
 
 
-def rungs_for(rows: Table, request: Request, rung: str | None = None) -> tuple[str, ...]:
+def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
     first = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, request.tol)
     if first == "sketch" and rows.costly_to_read:

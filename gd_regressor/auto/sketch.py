@@ -23,7 +23,7 @@ UNSEEN = 2.0**-18
 SINGLE = 1e-30, 1e35
 
 
-def sketched_moments(rows: Rows, height: int) -> Moments | None:
+def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[float]]:
     """Moments whose products with columns come from a sketch S[1, X, y] of about `height` rows.
 
     S adds each row, with a random sign, to one random row of the sketch (a sparse sign embedding:
@@ -33,6 +33,8 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
 
     A metric needs few digits, so we multiply X'X in single precision, in columns of range 1. The
     result is None if this loses too many digits, or squares leave the range of floats.
+
+    The sums beside the moments show a NaN or an infinity in X or y, because S leaves no row out.
     """
     stretches = min(max(height // (LEAST_HEIGHT * rows.n_columns), 2), MOST_STRETCHES)
     exact, (origin, unit, near) = Moments.of_rows(rows.targets_only), _origin_and_unit(rows)
@@ -54,7 +56,7 @@ def sketched_moments(rows: Rows, height: int) -> Moments | None:
         usable &= _in_range(scatter, x1, TINY, HUGE) and (ones * mean**2 <= OFF * scatter).all()
     scale = np.ones_like(mean)
     moments = replace(exact, origin=origin, scale=scale, mean=mean, xx=xx, xy=xy)
-    return moments if usable else None
+    return moments if usable else None, [*scatter.tolist(), *exact.yy.tolist()]
 
 
 @np.errstate(over="ignore", invalid="ignore")

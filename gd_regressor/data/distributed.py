@@ -132,17 +132,6 @@ class DaskRows(Table[Moments]):
                 "gone cannot be made again; write X and y to files and load them from there."
             ) from error
 
-    def after_first_pass(self) -> DaskRows:
-        """Sum the moments of all blocks, which also checks their values."""
-        known = self.total(sums_of)
-        if known is None:
-            raise ValueError(
-                "X has no row in any of its blocks, or none with a weight above zero; pass at "
-                "least one row with sample_weight > 0."
-            )
-        check_squares_in(known, self)
-        return replace(self, counted=(known.n_rows, known.weight), known=known)
-
 
 def _worked(work, changes, rows_of_block, number: int, X, y, weights) -> Any:
     try:
@@ -163,7 +152,24 @@ def _added(add, a, b) -> Any:
 
 
 def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) -> DaskRows:
-    """The table of Dask arrays or data frames; `rows_of_block` turns a block into `Rows`."""
+    """The table of Dask arrays or data frames, with the moments of a first pass over all blocks.
+
+    `rows_of_block` turns a block into `Rows`. The first pass checks the values, and only it tells
+    how many rows there are.
+    """
+    table = _unread(X, y, sample_weight, rows_of_block)
+    known = table.total(sums_of)
+    if known is None:
+        raise ValueError(
+            "X has no row in any of its blocks, or none with a weight above zero; pass at "
+            "least one row with sample_weight > 0."
+        )
+    check_squares_in(known, table)
+    return replace(table, counted=(known.n_rows, known.weight), known=known)
+
+
+def _unread(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) -> DaskRows:
+    """The table before its first pass."""
     check_columns(X)
     columns = _blocks(X, "X")
     others = [("y", y)] + ([] if sample_weight is None else [("sample_weight", sample_weight)])

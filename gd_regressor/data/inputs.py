@@ -199,20 +199,18 @@ def rows_of(
     y: np.ndarray,
     sample_weight,
     *,
-    seen: bool = False,
     may_vanish: bool = False,
     on_disk: bool = False,
 ) -> Rows:
     """The table of validated `X` (n, d), `y` (n,) or (n, t) and weights.
 
-    `seen` says that moments of all rows will check the targets, so we do not check them here. All
-    weights `may_vanish` in a chunk that joins other chunks.
+    Raises if a value is not finite. All weights `may_vanish` in a chunk that joins other chunks.
     """
+    check_finite(X, "X")
     weights, unit = checked_weights(sample_weight, len(y), may_vanish=may_vanish)
     if issparse(X):  # weights that are all zero would make every column a full one
         X = SparseColumns.of(X, weights if weights is None or weights.any() else None)
-    if not seen:
-        check_targets(y, weights)
+    check_targets(y, weights)
     return Rows(X, y.reshape(len(y), -1), weights, unit=unit, on_disk=on_disk)
 
 

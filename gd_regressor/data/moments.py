@@ -333,6 +333,12 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
+def first_moments(rows: Table, far: float = NO_ORIGIN) -> tuple[Moments, list[float]]:
+    """The moments of a first pass, and sums among them that show a NaN or an infinity."""
+    moments = Moments.of_rows(rows, far=far)
+    return moments, [*moments.xx.diagonal().tolist(), *moments.yy.tolist()]
+
+
 def sums_of(rows: Table, *, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
     """Moments, without a check of the targets' size; None if no row has weight."""
     # Sums in twice the precision are large, so we hold few of them at once
@@ -410,9 +416,6 @@ def column_moments(rows: Rows) -> ColumnMoments:
         scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
         finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
     if not finite.all():
-        _check_targets(rows)
-        check_finite(rows.X.sparse.data, "X: what is stored")
-        check_finite(rows.X.dense, "X: the columns stored in full")
         raise ValueError(
             f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Generic, Self, TypeVar, final
@@ -33,6 +33,7 @@ SMALL = 1 << 20
 # A block: columns (m, d), targets (m, t), weights (m,) or None, all float64
 Block = tuple[Columns, np.ndarray, "np.ndarray | None"]
 Known = TypeVar("Known")  # the moments of all rows, whose room stands above this one
+Found = TypeVar("Found")
 
 
 def is_small(entries: float) -> bool:
@@ -40,16 +41,12 @@ def is_small(entries: float) -> bool:
     return entries <= SMALL
 
 
-class Table(ABC, Generic[Known]):
-    """Rows that can be read again and again, in this process or on a cluster.
+class Given(ABC):
+    """Rows as the user gave them: facts, and two verbs that lead to a `Table`.
 
-    Code that reads a table uses these facts and verbs only, so that it need not ask where the rows
-    are. `known` belongs to the rows, targets and precision of this very table: each verb that makes
-    another table leaves it behind.
+    Code that takes a `Table` relies on its values: they are finite. `data.unchecked` has the rows
+    that are no table yet.
     """
-
-    dtype: Any  # of the columns in blocks: products are made in it
-    known: Known | None  # the moments of all rows, once a pass has made them
 
     @property
     @abstractmethod
@@ -73,18 +70,8 @@ class Table(ABC, Generic[Known]):
 
     @property
     @abstractmethod
-    def total_weight(self) -> float:
-        """The sum of the weights; the number of rows where there are none."""
-
-    @property
-    @abstractmethod
     def precision(self) -> np.dtype:
         """The precision of what is learnt: single where X is, else double."""
-
-    @property
-    @abstractmethod
-    def block_rows(self) -> int:
-        """About how many rows a block has."""
 
     @property
     @abstractmethod
@@ -93,18 +80,8 @@ class Table(ABC, Generic[Known]):
 
     @property
     @abstractmethod
-    def full_columns(self) -> np.ndarray:
-        """(k,): the columns stored in full, which a block can have centred entry by entry."""
-
-    @property
-    @abstractmethod
     def is_small(self) -> bool:
         """Whether the table is worth more than moments, which square the condition number."""
-
-    @property
-    @abstractmethod
-    def weighted(self) -> bool:
-        """Whether rows have weights."""
 
     @property
     @abstractmethod
@@ -115,6 +92,60 @@ class Table(ABC, Generic[Known]):
     @abstractmethod
     def is_elsewhere(self) -> bool:
         """Whether a pass sends work to other machines, so that many passes are no way to go."""
+
+    @abstractmethod
+    def check(self) -> Table:
+        """The table; refuses values that are not finite."""
+
+    @abstractmethod
+    def seen_by(
+        self, first_pass: Callable[[Any], tuple[Found, Iterable[float]]]
+    ) -> tuple[Found, Table]:
+        """What `first_pass` found in all rows, and the table.
+
+        `first_pass` returns sums too, and each value of X and y is part of one. Finite sums prove
+        that the values are finite. A sum that is not may have overflown, so we look at each value.
+        """
+
+
+class Table(Given, Generic[Known]):
+    """Rows of finite values that can be read again and again, in this process or on a cluster.
+
+    Code that reads a table uses these facts and verbs only, so that it need not ask where the rows
+    are. `known` belongs to the rows, targets and precision of this very table: each verb that makes
+    another table leaves it behind.
+    """
+
+    dtype: Any  # of the columns in blocks: products are made in it
+    known: Known | None  # the moments of all rows, once a pass has made them
+
+    def check(self) -> Self:
+        return self
+
+    def seen_by(
+        self, first_pass: Callable[[Any], tuple[Found, Iterable[float]]]
+    ) -> tuple[Found, Self]:
+        return first_pass(self)[0], self
+
+    @property
+    @abstractmethod
+    def total_weight(self) -> float:
+        """The sum of the weights; the number of rows where there are none."""
+
+    @property
+    @abstractmethod
+    def block_rows(self) -> int:
+        """About how many rows a block has."""
+
+    @property
+    @abstractmethod
+    def full_columns(self) -> np.ndarray:
+        """(k,): the columns stored in full, which a block can have centred entry by entry."""
+
+    @property
+    @abstractmethod
+    def weighted(self) -> bool:
+        """Whether rows have weights."""
 
     @property
     @abstractmethod

@@ -8,18 +8,17 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from gd_regressor.data.checks import as_table, as_targets, check_addable, check_finite
+from gd_regressor.data.checks import as_table, as_targets, check_addable
 from gd_regressor.data.distributed import dask_rows, is_dask
 from gd_regressor.data.inputs import Batch, rows_of, rows_of_block
-from gd_regressor.data.table import Rows, Table, is_small
-from gd_regressor.estimator.parameters import Asked
-from gd_regressor.textbook.follow import closed_form_pays
+from gd_regressor.data.table import Given, Rows
+from gd_regressor.data.unchecked import Unchecked
 
 
-def table_of(model: Any, X, y, sample_weight, asked: Asked) -> tuple[Table, int]:
-    """The rows to fit, and the number of dimensions of y."""
+def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
+    """The rows to fit, unchecked if a first pass shows a NaN, and the number of dimensions of y."""
     if is_dask(X):
-        rows = dask_rows(X, y, sample_weight, rows_of_block).after_first_pass()
+        rows = dask_rows(X, y, sample_weight, rows_of_block)
         model.n_features_in_ = rows.n_columns
         vars(model).pop("feature_names_in_", None)
         if hasattr(X, "columns") and all(isinstance(name, str) for name in X.columns):
@@ -27,19 +26,10 @@ def table_of(model: Any, X, y, sample_weight, asked: Asked) -> tuple[Table, int]
         return rows, y.ndim
     on_disk = isinstance(X, np.memmap)
     X, y = _validated(model, X, y)
-    seen = sample_weight is None and _passes_over_all(asked, *X.shape)
-    if issparse(X) or not seen:
-        check_finite(X, "X")
-    # "auto" makes moments of the targets in any case, which look at the values
-    seen = seen or (sample_weight is None and asked.step is None)
-    return rows_of(X, y, sample_weight, seen=seen, on_disk=on_disk), y.ndim
-
-
-def _passes_over_all(asked: Asked, n: int, d: int) -> bool:
-    """Whether the first pass over the table makes moments, which look at all values."""
-    if asked.step is None:
-        return n > d
-    return n > d and not is_small(n * d) and closed_form_pays(n, d, asked.request.max_iter)
+    # A row without weight is in no sum, and sums of sparse columns leave targets out
+    if sample_weight is not None or issparse(X):
+        return rows_of(X, y, sample_weight, on_disk=on_disk), y.ndim
+    return Unchecked.of(X, y, on_disk=on_disk), y.ndim
 
 
 def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:
@@ -66,10 +56,9 @@ def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
     if batch.names is not None and begun:
         _check_names(model, batch.names)
     X, y = _validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
-    check_finite(X, "X")
+    rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
     if batch.names is not None:
         model.feature_names_in_ = np.array(batch.names, dtype=object)
-    rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
     check_addable(rows.unit)
     return rows, y.ndim
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.table import Rows, Table
+from gd_regressor.data.table import Given, Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.records import Result, Start
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
@@ -20,7 +21,7 @@ from gd_regressor.textbook.follow import follow_textbook
 TINY, FEW = 1 << 12, 25
 
 
-def fit_table(table: Table, start: Start, asked: Asked) -> Result:
+def fit_table(table: Given, start: Start, asked: Asked) -> Result:
     """Descend on rows that can be read again."""
     request, step, observers = asked.request, asked.step, asked.observers
 
@@ -28,10 +29,10 @@ def fit_table(table: Table, start: Start, asked: Asked) -> Result:
         if step is None:
             return follow_auto(table, start, request, observers)
         if table.is_elsewhere:
-            kept = Stream.of_table(table, 2)
+            kept = Stream.of_table(table.check(), 2)
             return kept.follow_textbook(step, start, request, observers)
-        # A table that is not elsewhere is in memory, or mapped into memory: it is Rows
-        return follow_textbook(cast(Rows, table), step, start, request, observers)
+        # A table that is not elsewhere is in memory, or mapped into memory
+        return follow_textbook(cast(Rows | Unchecked, table), step, start, request, observers)
 
     return _with_limit(follow, table, asked)
 
@@ -48,7 +49,7 @@ def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     return _with_limit(follow, stream, asked)
 
 
-def _with_limit(follow: Callable[[], Result], data: Table | Stream, asked: Asked) -> Result:
+def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked) -> Result:
     """Call `follow`, with BLAS at one thread if BLAS would share products among its threads.
 
     A limit takes time, so tiny fits have none.

@@ -8,12 +8,12 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from gd_regressor.data.checks import finite_floats
-from gd_regressor.data.table import Table
+from gd_regressor.data.table import Given
 from gd_regressor.descent.records import Start
 from gd_regressor.streams.stream import Stream
 
 
-def start_of(model: Any, data: Table | Stream, coef_init=None, intercept_init=None) -> Start:
+def start_of(model: Any, data: Given | Stream, coef_init=None, intercept_init=None) -> Start:
     """Coefficients (d, t), intercepts (t,): from the user, the fit before, a draw, or zeros."""
     if model.warm_start and hasattr(model, "coef_"):
         _check_like(model.coef_, data)
@@ -30,7 +30,7 @@ def start_of(model: Any, data: Table | Stream, coef_init=None, intercept_init=No
     return zeros_for_missing((w, b), data)
 
 
-def _check_like(coef: np.ndarray, data: Table | Stream) -> None:
+def _check_like(coef: np.ndarray, data: Given | Stream) -> None:
     """Refuse to start from coefficients of other columns or targets."""
     d, t = data.n_columns, data.n_targets
     if np.size(coef) != d * t or coef.shape[-1] != d:
@@ -42,7 +42,7 @@ def _check_like(coef: np.ndarray, data: Table | Stream) -> None:
 
 
 def checked_start(
-    coef_init, intercept_init, data: Table | Stream, fit_intercept: bool
+    coef_init, intercept_init, data: Given | Stream, fit_intercept: bool
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Coefficients (d, t) and intercepts (t,) from the user; None if the user gave none."""
     d, t = data.n_columns, data.n_targets
@@ -69,7 +69,7 @@ def checked_start(
     return w, b
 
 
-def zeros_for_missing(start, data: Table | Stream) -> Start:
+def zeros_for_missing(start, data: Given | Stream) -> Start:
     """The start (d, t), (t,) with zeros in place of None."""
     w, b = start
     d, t = data.n_columns, data.n_targets

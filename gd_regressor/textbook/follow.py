@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from gd_regressor.arithmetic.kernels import moments_cost
-from gd_regressor.data.moments import Moments
+from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
@@ -61,11 +62,12 @@ def _residuals(rows: Rows, start: Start) -> Rows:
     return left
 
 
-def with_moments(rows: Rows, n_updates: int) -> tuple[Rows, Moments]:
+def with_moments(given: Rows | Unchecked, n_updates: int) -> tuple[Rows, Moments]:
     """The rows, with their moments if the closed form needs them, and moments of the targets."""
-    if not closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
+    if not closed_form_pays(given.n_rows, given.n_columns, n_updates):
+        rows = given.check()
         return rows, Moments.of_rows(rows.targets_only)
-    moments = Moments.of_rows(rows)
+    moments, rows = (given.check() if given.is_small else given).seen_by(first_moments)
     return rows.knowing(moments), moments
 
 
@@ -80,14 +82,14 @@ def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
 
 
 def follow_textbook(
-    rows: Rows,
+    given: Rows | Unchecked,
     step: ConstantStep,
     start: Start,
     request: Request,
     observers: Sequence[Observer] = (),
 ) -> Result:
     """Descend with a constant step on the raw columns."""
-    rows, targets = with_moments(rows, request.max_iter)
+    rows, targets = with_moments(given, request.max_iter)
     path, curvature = textbook_path(rows, step, start, request.fit_intercept, request.max_iter)
     return follow_path(path, curvature, step, targets, rows.precision, request, observers)
 
