@@ -219,6 +219,24 @@ def test_scaling_all_columns_scales_the_coefficients():
         np.testing.assert_allclose(other.coef_ * unit, model.coef_, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("unit", "words"), [(1e200, "overflow; divide"), (1e-200, "vanish; multiply")]
+)
+def test_a_column_whose_squares_leave_the_range_of_floats_is_no_constant(unit, words, weighted):
+    """Among empty and constant columns, which have none either."""
+    X = np.column_stack([BASE.toarray(), np.zeros(N), np.full(N, 1e-200)])
+    y = X[:, 3] + random.standard_normal(N)
+    weights = None
+    if weighted:  # a column may have its entries where weights are tiny: its squares are good
+        weights, X[:, 5] = np.where(np.arange(N) < N // 4, 1e-320, 1.0), np.arange(N) == 0
+    model = GDLinearRegressor().fit(sp.csr_array(X), y, sample_weight=weights)
+    assert model.metric_ == "scaled"
+    X[:, 3] *= unit
+    with pytest.raises(ValueError, match=f"X: the squares of column 3 {words} the column"):
+        model.fit(sp.csr_array(X), y, sample_weight=weights)
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("tol", [1e-12, 1e-4])
 def test_a_target_that_is_not_finite_is_named(value, tol):

@@ -37,6 +37,7 @@ DENSER = 10
 # Outside these bounds a column's scatter is computed again in other units: its products with
 # other columns must neither overflow nor vanish
 TINY, HUGE = 1e-120, 1e120
+SMALLEST = float(np.finfo(np.float64).tiny)  # below it, squares lose digits
 WIDEST = 8e307  # differences of columns from their origins
 # Rows to find an origin from
 SAMPLED = 256
@@ -414,14 +415,31 @@ def column_moments(rows: Rows) -> ColumnMoments:
         scatter = squares - weight * mean**2
         # A column stored in one row of each hundred millions differs from its mean; rounding does
         scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
-        finite = np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
+        finite = np.isfinite(squares) & np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
     if not finite.all():
         raise ValueError(
             f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
         )
+    if (squares < SMALLEST).any():
+        _check_no_squares_vanish(rows, origin)
     yy = np.maximum(np.diag(ys)[1:] - y_sums * target_mean, 0.0)
     xy = sums[:, 1:] - np.multiply.outer(mean, y_sums)
     return ColumnMoments(weight, origin + mean, target_origin + target_mean, scatter, xy, yy)
+
+
+def _check_no_squares_vanish(rows: Rows, origin: np.ndarray) -> None:
+    """Refuse a column whose squares about `origin` vanish: it would pass for a constant one."""
+
+    def largest_of(part):
+        blocks = part.blocks(part.vector_rows, as_stored=True)
+        return np.max([x.moved(origin).largest() for x, _, _ in blocks], axis=0, initial=0.0)
+
+    largest = rows.total(largest_of, np.maximum)
+    vanish = (largest > 0) & (largest**2 < SMALLEST)
+    if vanish.any():
+        raise ValueError(
+            f"X: the squares of column {np.argmax(vanish)} vanish; multiply the column."
+        )
 
 
 def _sparse_pays(rows: Rows) -> bool:
