@@ -67,7 +67,7 @@ def with_moments(given: Rows | Unchecked, n_updates: int) -> tuple[Rows, Moments
     if not closed_form_pays(given.n_rows, given.n_columns, n_updates):
         rows = given.check()
         return rows, Moments.of_rows(rows.targets_only)
-    moments, rows = (given.check() if given.is_small else given).seen_by(first_moments)
+    moments, rows = given.seen_by(first_moments)
     return rows.knowing(moments), moments
 
 
