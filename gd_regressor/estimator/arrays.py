@@ -16,7 +16,7 @@ from gd_regressor.data.unchecked import Unchecked
 
 
 def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
-    """The rows to fit, unchecked if a first pass shows a NaN, and the number of dimensions of y."""
+    """The rows to fit, unchecked where a first pass shows a NaN, and the dimensions of y."""
     if is_dask(X):
         rows = dask_rows(X, y, sample_weight, rows_of_block)
         model.n_features_in_ = rows.n_columns
