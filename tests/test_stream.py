@@ -391,9 +391,9 @@ def test_a_bad_first_batch_leaves_the_model_before():
 
 @pytest.mark.parametrize("source", [5, "folder/", np.ones((3, 2)), {"a": [1]}])
 def test_what_is_no_table_is_refused_as_a_value(source):
-    with pytest.raises(ValueError, match="^batches must be a table with named columns"):
+    with pytest.raises(ValueError, match=r"^batches must be a table with named columns"):
         GDLinearRegressor().fit_batches(source, target="y")
-    with pytest.raises(ValueError, match="^batch 1: must be a table with named columns"):
+    with pytest.raises(ValueError, match=r"^batch 1: must be a table with named columns"):
         GDLinearRegressor().fit_batches([source], target="y")
 
 
