@@ -15,7 +15,7 @@ import threadpoolctl
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from gd_regressor import GDLinearRegressor, gd_path
-from gd_regressor.arithmetic import limits, threads
+from gd_regressor.arithmetic import kernels, limits, threads
 from gd_regressor.arithmetic.limits import Hold
 from gd_regressor.arithmetic.threads import limited, one_blas_thread, summed
 
@@ -50,7 +50,7 @@ class Library:
 def libraries(monkeypatch):
     """Two libraries with 8 and 4 threads, each for the whole process."""
     found = [Library(8), Library(4)]
-    monkeypatch.setattr(limits, "_libraries", lambda: found)
+    monkeypatch.setattr(kernels, "libraries", lambda: found)
     monkeypatch.setattr(limits, "PROCESSORS", 6)
     return found
 
@@ -84,6 +84,24 @@ def come_to_have(libraries, expected):
             return numbers(libraries) == expected
         time.sleep(0.005)
     return False
+
+
+# --- One look for the libraries ---
+
+
+@pytest.mark.parametrize(
+    ("architectures", "wide"),
+    [(["SkylakeX"], True), (["Haswell", "zen4"], True), (["Haswell"], False), ([None], False)],
+)
+def test_limits_and_costs_ask_the_same_libraries(libraries, architectures, wide):
+    """What was found in one process, or in one test, is not remembered for another."""
+    libraries[:] = [Library(4) for _ in architectures]
+    for library, name in zip(libraries, architectures, strict=True):
+        if name is not None:  # as in a BLAS that does not tell
+            library.architecture = name
+    assert kernels.has_wide_kernels() is wide
+    with one_blas_thread():
+        assert numbers(libraries) == [1] * len(libraries)
 
 
 # --- One thread ---
@@ -163,7 +181,7 @@ def test_an_interrupt_at_any_call_of_a_library_is_mended(libraries, monkeypatch,
 def test_threads_with_limits_of_their_own_leave_each_other_alone(monkeypatch):
     """OpenBLAS on OpenMP, MKL: a fit changes the number of its thread alone."""
     library = Library(4, "openmp")
-    monkeypatch.setattr(limits, "_libraries", lambda: [library])
+    monkeypatch.setattr(kernels, "libraries", lambda: [library])
     monkeypatch.setattr(limits, "PROCESSORS", 4)
     held, done = threading.Event(), threading.Event()
     seen = {}
@@ -189,7 +207,7 @@ def test_threads_with_limits_of_their_own_leave_each_other_alone(monkeypatch):
 
 def test_helpers_have_one_thread_each_where_limits_are_threads_own(monkeypatch):
     library = Library(3, "openmp")
-    monkeypatch.setattr(limits, "_libraries", lambda: [library])
+    monkeypatch.setattr(kernels, "libraries", lambda: [library])
     monkeypatch.setattr(limits, "PROCESSORS", 3)
     monkeypatch.setattr(threads, "_team", threads._Team())
     used = summed(range(60), lambda part: [library.num_threads], list.__add__)

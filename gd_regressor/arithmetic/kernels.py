@@ -1,20 +1,24 @@
-"""What products of matrices cost on this machine, as far as it depends on BLAS's kernels."""
+"""BLAS on this machine: its libraries, and what products of matrices cost with their kernels."""
 
 from __future__ import annotations
 
 from functools import cache
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 # OpenBLAS's and BLIS's names of kernels that multiply eight numbers of float64 at once (AVX-512)
 WIDE_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids", "skx", "zen4", "zen5"}
 
 
 @cache
+def libraries() -> list[LibController]:
+    """BLAS's libraries in this process. To look for them takes longer than a small fit: once."""
+    return ThreadpoolController().select(user_api="blas").lib_controllers
+
+
 def has_wide_kernels() -> bool:
     """Whether numpy's BLAS multiplies eight numbers at once: not where it does not tell."""
-    found = ThreadpoolController().select(user_api="blas").info()
-    return any(library.get("architecture") in WIDE_KERNELS for library in found)
+    return any(getattr(lib, "architecture", None) in WIDE_KERNELS for lib in libraries())
 
 
 def moments_cost(d: int) -> float:

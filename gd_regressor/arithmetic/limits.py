@@ -44,10 +44,11 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 
 import threadpoolctl
-from threadpoolctl import LibController, ThreadpoolController
+from threadpoolctl import LibController
+
+from gd_regressor.arithmetic import kernels
 
 PROCESSORS = os.cpu_count() or 1
 # Seconds between two looks at whether another thread's limit has ended
@@ -83,7 +84,7 @@ class Hold:
         """The number of threads that BLAS had; 1 if another thread keeps us from limiting BLAS."""
         _holds.add(self)
         refused = False
-        for library in _libraries():
+        for library in kernels.libraries():
             found = library.num_threads
             if found > 1:
                 change = _Change(library, found, self.thread if _is_per_thread(library) else None)
@@ -108,13 +109,8 @@ class Hold:
 
 def limit_this_thread() -> None:
     """Set BLAS to one thread in the calling thread for good, if BLAS has a number for each."""
-    for library in filter(_is_per_thread, _libraries()):
+    for library in filter(_is_per_thread, kernels.libraries()):
         library.set_num_threads(1)
-
-
-@cache
-def _libraries() -> list[LibController]:
-    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 def _is_per_thread(library: LibController) -> bool:
