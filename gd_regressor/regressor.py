@@ -12,8 +12,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from gd_regressor.arithmetic.ranges import MOST_WEIGHT
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import MOST_WEIGHT, as_table, check_finite
+from gd_regressor.data.checks import as_table, check_finite
 from gd_regressor.data.distributed import is_dask, predicted
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike

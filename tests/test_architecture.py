@@ -42,7 +42,8 @@ LAYERS = [
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.unchecked", "data.table", "data.sparse", "data.checks", "data.kinds"),
-    *("arithmetic.slices", "arithmetic.doubled", "arithmetic.units"),
+    *("arithmetic.slices", "arithmetic.doubled"),
+    *("arithmetic.units", "arithmetic.ranges"),
     *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels", "arithmetic.cached"),
 ]
 # Wings side by side: neither may import the other

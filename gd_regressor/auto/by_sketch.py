@@ -10,6 +10,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
 from gd_regressor.arithmetic.kernels import single_products_per_pass
+from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.auto.sketch import sketched_moments
@@ -157,4 +158,4 @@ def _near_enough(rows: Rows, tol: float, condition_number: float) -> float:
 def _single_holds(sizes: np.ndarray) -> bool:
     """Whether products of numbers of these sizes, and sums of them, fit float32."""
     sizes = sizes[sizes > 0]
-    return bool(((sizes > 1e-12) & (sizes < 1e12)).all())
+    return bool(((sizes > LEAST_SINGLE_FACTOR) & (sizes < MOST_SINGLE_FACTOR)).all())

@@ -7,8 +7,15 @@ from dataclasses import replace
 import numpy as np
 from scipy.sparse import csc_array
 
+from gd_regressor.arithmetic.ranges import (
+    LARGEST_SCATTER,
+    LARGEST_SINGLE,
+    SMALLEST_SCATTER,
+    SMALLEST_SINGLE,
+)
 from gd_regressor.arithmetic.threads import product
-from gd_regressor.data.moments import HUGE, TINY, Moments, origin_of
+from gd_regressor.arithmetic.units import power_of_two_above
+from gd_regressor.data.moments import SAMPLED, Moments, origin_of
 from gd_regressor.data.table import Rows, add_each
 
 # We sketch stretches of rows apart, and each sketch has LEAST_HEIGHT times as many rows as columns,
@@ -19,8 +26,6 @@ MOST_STRETCHES, LEAST_HEIGHT = 8, 3
 FAR, OFF = 1.0, 1e2
 # A metric is as good with errors of this share of a column's range
 UNSEEN = 2.0**-18
-# Sums of squares in single precision between these neither overflowed nor vanished
-SINGLE = 1e-30, 1e35
 
 
 def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[float]]:
@@ -46,14 +51,15 @@ def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[floa
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = rows.total(stretch, add_each, stretches)
-        usable = _in_range(xx.diagonal(), x1, *SINGLE)
+        usable = _in_range(xx.diagonal(), x1, SMALLEST_SINGLE, LARGEST_SINGLE)
         xx *= unit
         xx *= unit[:, None]
         mean = x1 / ones
         xx -= np.multiply.outer(x1, mean)
         xy = xy - np.multiply.outer(mean, y1)
         scatter = xx.diagonal()
-        usable &= _in_range(scatter, x1, TINY, HUGE) and (ones * mean**2 <= OFF * scatter).all()
+        usable &= _in_range(scatter, x1, SMALLEST_SCATTER, LARGEST_SCATTER)
+        usable &= bool((ones * mean**2 <= OFF * scatter).all())
     scale = np.ones_like(mean)
     moments = replace(exact, origin=origin, scale=scale, mean=mean, xx=xx, xy=xy)
     return moments if usable else None, [*scatter.tolist(), *exact.yy.tolist()]
@@ -66,7 +72,7 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     Origins are near the means, or zero if no column is far from zero. Units are powers of two near
     the ranges. If origins are near zero, to subtract them from SX costs no digit that matters.
     """
-    some = slice(None, None, -(-rows.n_rows // 256))
+    some = slice(None, None, -(-rows.n_rows // SAMPLED))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))
     s = None if rows.weights is None else rows.weights[some]
     s = s if s is not None and s.any() else None
@@ -75,7 +81,7 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     # A constant column has spread 0 and is never near: subtracted from rows it is exactly zero
     near = bool((np.abs(origin) * np.finfo(rows.precision).eps <= UNSEEN * spread).all())
     spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
-    return origin, np.ldexp(1.0, np.minimum(np.frexp(spread)[1], 1023)), near
+    return origin, power_of_two_above(spread), near
 
 
 def _embedded(rows: Rows, origins, height: int, near: bool) -> list[np.ndarray]:

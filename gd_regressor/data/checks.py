@@ -12,12 +12,17 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from gd_regressor.arithmetic.ranges import (
+    LARGEST_ROOT,
+    LARGEST_SQUARE,
+    MOST_WEIGHT,
+    SMALLEST_ROOT,
+)
+from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.kinds import Columns
 
-SMALLEST_TARGET, LARGEST_TARGET = 1e-140, 1e150
-LARGEST_SQUARE = 1e290  # the largest mean square of y: a loss has some room above it
-MOST_WEIGHT = 1e100  # of rows that are added up in parts
-ROWS_AT_ONCE = 1 << 12  # when a value is looked for that is not finite
+# When a value is looked for that is not finite
+ROWS_AT_ONCE = 1 << 12
 
 
 def as_table(X: Any, *, accept_sparse: Any = ("csr", "csc", "coo"), estimator: Any = None) -> Any:
@@ -171,8 +176,8 @@ def checked_weights(
             "sample_weight must contain at least one weight above zero, got zero in every row."
         )
     # Only ratios of weights matter. A power of two brings the sum into range and changes no bits
-    exponent = int(np.frexp(weights.max())[1])
-    return np.ldexp(weights, -exponent), float(np.ldexp(1.0, min(exponent, 1023)))
+    unit = power_of_two_above(weights.max())
+    return weights / unit, float(unit)
 
 
 def weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
@@ -252,15 +257,15 @@ def largest_target(y: np.ndarray, weights: np.ndarray | None = None, first: int 
 
 def check_squares(largest: float) -> None:
     """Refuse targets whose largest size has a square that overflows or vanishes."""
-    if largest > LARGEST_TARGET:
+    if largest > LARGEST_ROOT:
         raise ValueError(
             f"y has values up to {largest:.3g}, whose squares overflow; divide y so that they are "
             f"at most {math.sqrt(LARGEST_SQUARE):g}."
         )
-    if 0 < largest < SMALLEST_TARGET:
+    if 0 < largest < SMALLEST_ROOT:
         raise ValueError(
             f"y has values of at most {largest:.3g}, whose squares vanish; multiply y so that they "
-            f"are above {SMALLEST_TARGET:g}."
+            f"are above {SMALLEST_ROOT:g}."
         )
 
 

@@ -13,6 +13,13 @@ from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
+from gd_regressor.arithmetic.ranges import (
+    LARGEST_SCATTER,
+    LARGEST_SQUARE,
+    SMALLEST_SCATTER,
+    SMALLEST_SQUARE,
+    WIDEST,
+)
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.checks import (
     as_table,
@@ -34,19 +41,13 @@ from gd_regressor.data.table import WIDE, Rows, Table, add_each
 GROUP = 16
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
-# Outside these bounds a column's scatter is computed again in other units: its products with
-# other columns must neither overflow nor vanish
-TINY, HUGE = 1e-120, 1e120
 SMALLEST = float(np.finfo(np.float64).tiny)  # below it, squares lose digits
-WIDEST = 8e307  # differences of columns from their origins
 # Rows to find an origin from
 SAMPLED = 256
 # Columns that have their means within so many ranges of zero need no origin, and cost few digits
 NO_ORIGIN = 0.5
 # An origin whose square is this many variances from the mean costs four digits
 FAR = 1e4
-# Variances of targets between these need no look at the values
-SMALLEST_SQUARE, LARGEST_SQUARE = 1e-270, 1e290
 
 
 class Low(NamedTuple):
@@ -471,7 +472,7 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
             origin = np.where(away, origin + moments.mean, origin)
             moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
     scatter = moments.xx.diagonal()
-    if not scatter.size or (scatter.min() > TINY and scatter.max() < HUGE):
+    if not scatter.size or (scatter.min() > SMALLEST_SCATTER and scatter.max() < LARGEST_SCATTER):
         return moments
     return _in_other_units(rows, moments, precise)
 
@@ -494,7 +495,7 @@ def _far(moments: Moments, x: Columns) -> np.ndarray:
 def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
     """The moments in units of columns in which their squares neither overflow nor vanish."""
     origin, scale, scatter = moments.origin, moments.scale.copy(), moments.xx.diagonal()
-    odd = np.flatnonzero(~((scatter > TINY) & (scatter < HUGE)))
+    odd = np.flatnonzero(~((scatter > SMALLEST_SCATTER) & (scatter < LARGEST_SCATTER)))
     spread = np.zeros(odd.size)
     for x, _, _ in _blocks(rows):
         if isinstance(x, SparseColumns):

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.ranges import LARGEST_SQUARE, SMALLEST_DIVISOR, below_largest
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import Records, Status
 
 LEAST_WINDOW = 4  # updates, at least, from which we extrapolate
 # A loss has diverged above the first number times the first loss or the variance of y. Above the
 # second number it belongs to predictions that nearly overflow
-LARGEST_LOSS = {np.dtype(np.float64): (1e100, 1e290), np.dtype(np.float32): (1e20, 1e37)}
+LARGEST_LOSS = {
+    np.dtype(np.float64): (1e100, LARGEST_SQUARE),
+    np.dtype(np.float32): (1e20, below_largest(1, dtype=np.float32)),
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ class Flattening(Rule):
         if k < 2 * window:
             return False
         last = decreases[k - window :].sum(axis=0)
-        ratio = last / np.maximum(decreases[k - 2 * window : k - window].sum(axis=0), 1e-300)
+        before = decreases[k - 2 * window : k - window].sum(axis=0)
+        ratio = last / np.maximum(before, SMALLEST_DIVISOR)
         # At least the last two decreases, in case the descent is about to slow down
         left = np.maximum(last * ratio / np.maximum(1 - ratio, EPS), decreases[k - 2 :].sum(axis=0))
         return bool(((left <= self.threshold) & (last >= 0) | (last == 0)).all())

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.estimator.verbose import Verbose
 
-LARGEST_RATE = 1e300  # twice of it times a value of X must not overflow
-LARGEST_TOL = 1e15  # times the largest variance of y it must not overflow
+# Times the largest variance of y it is finite, and sums of such numbers are
+LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
     """Refuse a value that is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
-    if not (_is_real(value) and 0 < _float(value) <= LARGEST_RATE):
+    if not (_is_real(value) and 0 < _float(value) <= LARGEST_FACTOR):
         choices = "".join(f' or "{word}"' for word in words)
         raise ValueError(
-            f"learning_rate must be a number > 0 and at most {LARGEST_RATE:g}{choices}, got "
+            f"learning_rate must be a number > 0 and at most {LARGEST_FACTOR:g}{choices}, got "
             f"{value!r}."
         )
 

@@ -10,6 +10,7 @@ from scipy.linalg import lapack, qr
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
@@ -17,7 +18,6 @@ from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Metric
 from gd_regressor.objective.frame import Frame
 
-SMALLEST_SCALE = 1e-300
 # A pivot below this share of its column's scatter may be rounding of the moments. The size of the
 # rounding depends on the number of rows and the order of additions, so the rows decide
 SUSPECT = 1e-9
@@ -76,7 +76,7 @@ class Factor(Metric):
             variance = np.where(gone, 0.0, variance)
         unit = power_of_two_near_root(variance)
         scale = unit * moments.scale
-        if scale.min() < SMALLEST_SCALE:
+        if scale.min() < SMALLEST_DIVISOR:
             raise ValueError(
                 f"X: the values of column {scale.argmin()} differ by {scale.min():.1g}, which is "
                 "too little to divide by; multiply the column by a large number."

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, plain
+from gd_regressor.arithmetic.ranges import LARGEST_FACTOR, SMALLEST_DIVISOR
 from gd_regressor.arithmetic.slices import square
 from gd_regressor.auto.follow import follow_plan
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
@@ -174,12 +175,13 @@ class KeptMoments(Kept[Moments]):
             rounding = EPS if moments.low is None else EPS**2
             return min(rounding * condition**2 + EPS * condition, 1.0)
         now = np.concatenate([moments.xx.diagonal(), moments.yy])
-        held = np.where(moments.held > 0, moments.held, 1e-300)
+        held = np.where(moments.held > 0, moments.held, SMALLEST_DIVISOR)
         with np.errstate(over="ignore"):  # infinite: no digit remains
-            lost = held / np.maximum(now, 1e-300)
+            lost = held / np.maximum(now, SMALLEST_DIVISOR)
         lost_x, lost_y = lost[factor.pivots].max(initial=1.0), lost[len(factor.scale) :].max()
         lost_both = np.sqrt(lost_x) * np.sqrt(lost_y)
-        return float(min(EPS * condition * max(min(condition * lost_x, 1e300), lost_both), 1.0))
+        lost_most = max(min(condition * lost_x, LARGEST_FACTOR), lost_both)
+        return float(min(EPS * condition * lost_most, 1.0))
 
     def _reasoned(self, result: Result) -> Result:
         """Add the reason for lost digits to the result of an ill-conditioned fit."""

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from gd_regressor.arithmetic.ranges import LARGEST_ROOT, SMALLEST_DIVISOR
 from gd_regressor.descent.nouns import Path
 from gd_regressor.descent.records import Curvature, Records
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.textbook.triangle import Triangle, squares
 
-LARGEST_SINGULAR = 1e150
 # Entries of the arrays over updates and eigenvectors: so many stay in the cache
 ENTRIES_AT_ONCE = 1 << 16
 
@@ -91,7 +91,7 @@ def _log_of_root(t, sign, mu):
     distance = np.abs(t - 1)
     near = np.where((t.imag == 0) & (distance > 0.5) & (distance < 2), t.real, 0)
     size = np.where(
-        near != 0, 0.5 * np.log1p(near * (near - 2)), np.log(np.maximum(distance, 1e-300))
+        near != 0, 0.5 * np.log1p(near * (near - 2)), np.log(np.maximum(distance, SMALLEST_DIVISOR))
     )
     size = np.where(t.imag == 0, size, np.log(mu) / 2)  # conjugate roots have |r|^2 = mu
     return size + 1j * np.angle(sign * (1 - t))
@@ -148,7 +148,7 @@ class Spectrum(Path):
         minimum = np.where(squares(r) < squares(z), minima[-t:], minima[:t])
         begin = vectors.T @ start
         steepest = int(np.argmax(singular))
-        if not singular[steepest] < LARGEST_SINGULAR:
+        if not singular[steepest] < LARGEST_ROOT:
             raise ValueError(
                 f"X: the squares of column {np.argmax(np.abs(vectors[:, steepest]))} overflow; "
                 'divide the column by a large number, or write learning_rate="auto".'
