@@ -51,6 +51,7 @@ from gd_regressor.descent.records import Status
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
+# What the help and all errors call the command
 PROG = "python -m gd_regressor"
 # How the estimator names a column in its warnings
 NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")

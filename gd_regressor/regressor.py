@@ -27,6 +27,7 @@ from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.start import start_of
 from gd_regressor.streams.stream import Stream
 
+# Rows of float32 that are predicted in float64 at once: their copy takes little memory
 PREDICT_ROWS = 1 << 14
 
 

@@ -42,7 +42,7 @@ LAYERS = [
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.moments", "data.products"),
     *("data.unchecked", "data.table", "data.sparse", "data.checks", "data.kinds"),
-    *("arithmetic.slices", "arithmetic.doubled"),
+    *("arithmetic.slices", "arithmetic.rounding", "arithmetic.doubled"),
     *("arithmetic.units", "arithmetic.ranges"),
     *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels", "arithmetic.cached"),
 ]
@@ -244,6 +244,40 @@ def test_streams_compare_nothing_with_a_word(room):
 
 def test_the_ladder_only_chooses():
     assert len((PACKAGE / "auto" / "ladder.py").read_text("utf-8").splitlines()) <= 80
+
+
+def constants(tree):
+    """The statements of a room that make constants, and the names of these."""
+    for node in tree.body:
+        if isinstance(node, (ast.Assign, ast.AnnAssign)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            named = (part for target in targets for part in ast.walk(target))
+            names = [part.id for part in named if isinstance(part, ast.Name) and part.id.isupper()]
+            if names:
+                yield node, names
+
+
+def test_a_constant_belongs_to_one_room():
+    """Other rooms import it from there, so no name has two values."""
+    rooms = {}
+    for room, tree in TREES.items():
+        for name in (name for _, names in constants(tree) for name in names):
+            rooms.setdefault(name, []).append(room)
+    assert len(rooms) > 50
+    assert not {name: where for name, where in rooms.items() if len(where) > 1}
+
+
+@each_room
+def test_a_constant_has_a_reason(room):
+    """Beside it or above it; one comment may be for several constants in a row."""
+    path = PACKAGE.joinpath(*room.split(".")).with_suffix(".py")
+    lines = ["", *path.read_text("utf-8").splitlines()]
+    explained = set()  # the last lines of constants that have their reason
+    for node, names in constants(TREES[room]):
+        beside = any("  # " in line for line in lines[node.lineno : node.end_lineno + 1])
+        above = lines[node.lineno - 1].startswith("#") or node.lineno - 1 in explained
+        assert beside or above, names
+        explained.add(node.end_lineno)
 
 
 JUDGES = {

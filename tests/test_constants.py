@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 
 import gd_regressor
-from gd_regressor.arithmetic import ranges
+from gd_regressor.arithmetic import ranges, rounding
 from gd_regressor.arithmetic.ranges import above_smallest, below_largest
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above, power_of_two_near_root
+from gd_regressor.auto import by_dual, by_moments, by_sketch, findings
 from gd_regressor.data.checks import checked_weights
 from gd_regressor.descent import stopping
 from gd_regressor.estimator import parameters
+from gd_regressor.metric import factor, row_space
+from gd_regressor.textbook import triangle
 
 PACKAGE = Path(gd_regressor.__file__).parent
 DOUBLE, SINGLE = np.dtype(np.float64), np.dtype(np.float32)
@@ -84,6 +88,37 @@ def test_bounds_leave_what_they_promise():
     assert 10**3 * exact["LARGEST_SINGLE"] <= single[0] and exact["SMALLEST_SINGLE"] >= single[1]
     assert exact["MOST_SINGLE_FACTOR"] ** 3 <= single[0]
     assert exact["LEAST_SINGLE_FACTOR"] ** 3 >= single[1]
+
+
+# --- Rounding ---
+
+
+@each_dtype
+@pytest.mark.parametrize("power", [1, 2])
+@pytest.mark.parametrize("digits", [1.0, 3.5])
+def test_a_condition_number_leaves_the_digits_that_it_is_for(digits, power, dtype):
+    """To one digit of the condition number, which is off by at most the root of two or so."""
+    condition = condition_for(digits, power=power, dtype=dtype)
+    left = -math.log10(np.finfo(dtype).eps * condition**power)
+    assert left == pytest.approx(digits, abs=power * math.log10(1.5))
+
+
+def test_derived_condition_numbers_are_the_former_numbers():
+    assert by_moments.SLICED_FROM == 5.0
+    assert findings.DOUBLED_FROM == 50.0
+    assert findings.WELL_CONDITIONED == 100.0
+    assert triangle.MOMENTS_ARE_EXACT == 300.0
+    assert by_moments.MOMENTS_SUFFICE == 1e6
+    assert by_dual.DUAL_SUFFICES == 1e6
+    assert by_sketch.SINGLE_SUFFICES == 50.0
+    assert 1 / factor.CERTAIN == 1e-6
+    assert 1 / row_space.SQUARES_SUFFICE == 1e-4
+
+
+def test_derived_roundings_are_the_former_numbers():
+    assert rounding.DESCENDED == 64 * 2.0**-52 == 2.0**-46
+    derived = [rounding.of_combination(terms) for terms in (1, 4, 9)]
+    assert derived == [6 * 2.0**-52, 12 * 2.0**-52, 18 * 2.0**-52]
 
 
 # --- Powers of two ---

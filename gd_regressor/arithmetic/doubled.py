@@ -36,7 +36,7 @@ def _halves(a):
     return high, a - high
 
 
-EPS = np.finfo(np.float64).eps
+EPS = np.finfo(np.float64).eps  # the relative distance of two neighbouring doubles
 STRIP = 128  # rows of a matrix in one step, because doubled arithmetic takes much memory
 
 

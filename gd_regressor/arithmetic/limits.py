@@ -50,9 +50,10 @@ from threadpoolctl import LibController
 
 from gd_regressor.arithmetic import kernels
 
+# More threads of ours than processors would only wait for each other
 PROCESSORS = os.cpu_count() or 1
 # Seconds between two looks at whether another thread's limit has ended
-EVERY = 0.005
+PAUSE = 0.005
 
 # Since threadpoolctl 3.8 the thread that set OpenBLAS's number last keeps all others from setting
 # it until it lets go. Inside `with threadpool_limits` it lets go at the end of the block
@@ -161,7 +162,7 @@ def _watch() -> None:
     while _watching.acquire(blocking=False):
         try:
             while not _holds and _settle():
-                time.sleep(EVERY)
+                time.sleep(PAUSE)
         finally:
             _watching.release()
         # Since the last look a fit may have left a limit and started no watch, because this thread

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto import newton
-from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.findings import DOUBLED_FROM, Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
@@ -23,9 +24,7 @@ from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 # The space of the rows is known to eps times the condition number of the raw columns
-DUAL_SUFFICES = 1e6
-# Doubled precision pays above this condition number
-DOUBLED_FROM = 50.0
+DUAL_SUFFICES = condition_for(9.6, power=1)
 
 
 @dataclass(frozen=True, kw_only=True)

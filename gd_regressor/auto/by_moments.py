@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.newton import (
     Newton,
@@ -12,7 +13,7 @@ from gd_regressor.auto.newton import (
     precision_in_doubles,
     sharp_precision,
 )
-from gd_regressor.auto.plan import Plan
+from gd_regressor.auto.plan import ROUGH, Plan
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.records import Request
@@ -22,13 +23,14 @@ from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
-# Above this condition number Newton's steps on the rows take more than three updates
-MOMENTS_SUFFICE = 1e6
+# Each of Newton's steps on the rows gains so many digits up to this condition number. Above it they
+# take more than three updates.
+MOMENTS_SUFFICE = condition_for(3.6, power=2)
 # Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
 # In large tables above this condition number, a QR factorisation has more digits than moments. We
 # add a pass over the rows there, unless fewer digits than ROUGH's are asked for
-SLICED_FROM, ROUGH = 5.0, 1e-10
+SLICED_FROM = condition_for(14.3, power=2)
 # Of more columns, products in twice the working precision take longer than passes in it; of sparse
 # ones, more memory than a fit may
 PRECISE, PRECISE_SPARSE = 100, 700

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.plan import ROUGH, SLACK, Arrival, Plan, judged
 from gd_regressor.auto.probe import LeastNorm, Vanishing
 from gd_regressor.data.moments import column_moments
 from gd_regressor.data.table import Rows
@@ -22,9 +23,6 @@ from gd_regressor.metric.diagonal import Diagonal
 from gd_regressor.objective.frame import AtZero, Frame, scales_of, shift_of_full
 from gd_regressor.objective.on_rows import DataLoss
 
-# With tol > ROUGH few digits are wanted, so we skip the search for dependent columns and
-# extrapolate the distance from the minimum
-ROUGH = 1e-10
 # What allows for extrapolating, and for an eigenvalue seen as an average
 SAFETY = 16.0
 
@@ -75,9 +73,9 @@ class Scaled(Plan):
         if least is None:
             return None
         # The rounding of predictions shows in the loss
-        rounding = (64 * EPS) ** 2 * vanishing.metric.square(theta)
+        rounding = DESCENDED**2 * vanishing.metric.square(theta)
         rounding += 2 * np.sqrt(rounding) * np.sqrt(value)
-        slack = max(tol, 1e-14) * variance + np.minimum(rounding, 1e-6 * variance)
+        slack = max(tol, SLACK) * variance + np.minimum(rounding, 1e-6 * variance)
         reached, _ = self.problem.value_and_gradient(least)
         return least if (reached - value <= slack).all() else None
 

@@ -11,8 +11,9 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import Point
 from gd_regressor.arithmetic.kernels import single_products_per_pass
 from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
-from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
+from gd_regressor.arithmetic.rounding import condition_for
+from gd_regressor.auto.findings import WELL_CONDITIONED, Findings
+from gd_regressor.auto.plan import SLACK, Arrival, Plan, brought_back, judged
 from gd_regressor.auto.sketch import sketched_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
@@ -27,10 +28,11 @@ from gd_regressor.objective.frame import NEAR, AtZero, Frame, scales_of, shift_o
 from gd_regressor.objective.on_rows import DataLoss
 
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
-# of about its root times the condition number: columns of a larger condition number than that of
-# WELL_CONDITIONED are left to exact factors. Products of the rows in single precision lose digits
-# before.
-SKETCH_REACH, WELL_CONDITIONED, SINGLE_SUFFICES = 1e-16, 100.0, 50.0
+# of about its root times the condition number: columns that are not WELL_CONDITIONED we leave to
+# exact factors
+SKETCH_REACH = 1e-16
+# Products of the rows in single precision lose digits before
+SINGLE_SUFFICES = condition_for(3.5, power=2, dtype=np.float32)
 # A sketch takes a direction for steeper than it is by a factor below (1 + 6^-1/2)^2 = 2, and where
 # heavy rows collide 4: the loss may be that much further from its minimum than it seems
 SKETCH_SAFETY = 4.0
@@ -40,8 +42,6 @@ HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 SUSPECT_SINGLE = 1e-4
 # Sums of rounded products, as measured, are off by fewer eps than this times the root of d
 SUMMED = 4.0
-# Of V: a distance from the minimum that rounding leaves
-SLACK = 1e-14
 
 
 @dataclass(frozen=True, kw_only=True)

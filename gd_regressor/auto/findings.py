@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Quadratic
@@ -19,7 +20,8 @@ from gd_regressor.objective.on_rows_doubled import DoubledLoss
 
 # Doubled precision pays above these condition numbers, in large tables and in small ones. Sums
 # over many rows in working precision lose more digits than a QR factorisation.
-WELL_CONDITIONED, DOUBLED_FROM = 100.0, 50.0
+WELL_CONDITIONED = condition_for(11.6, power=2)
+DOUBLED_FROM = condition_for(12.3, power=2)
 # Moments of columns that have their means within AWAY ranges of zero need no copy of the rows. They
 # lose the digits of the means' squares, in variances; where these times the square of the condition
 # number are more than LOST, they are made again about the means

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
+from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Status
@@ -18,8 +19,9 @@ from gd_regressor.metric.dependence import Dependence
 
 # Above this condition number the coefficients need more digits than the predictions
 MILD = 10.0
-# Rounding leaves a loss this far from its minimum, as a share of V
-SLACK = 1e-15
+# Sharp and doubled gradients leave a loss this far from its minimum, as a share of V
+FLOOR = 1e-15
+# In the metric of an exact factor a step of 1 would arrive at once
 STEP = ConstantStep(1.0)
 
 
@@ -38,7 +40,7 @@ def sharp_precision(condition_number: float) -> float:
 
     The last step leaves an error of some eps times the square of the condition number.
     """
-    return 64 * EPS * condition_number
+    return DESCENDED * condition_number
 
 
 def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
@@ -91,7 +93,7 @@ def error_left(plan: Plan, walk: Walk) -> float:
 
 def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
     """The minimiser near a point that differs from it by rounding; (t,) whether we found it."""
-    least = SLACK * plan.scales.variance
+    least = FLOOR * plan.scales.variance
     loss = plan.problem.loss
     return brought_back(plan.problem, theta, least, to_the_bit=loss.doubled or loss.sharp)
 

@@ -17,6 +17,10 @@ from gd_regressor.objective.on_moments import KnownAtZero
 
 # A fit with a larger relative error of the coefficients is ill-conditioned, and warns
 WORTH_SAYING = 1e-6
+# A tol above this asks for few digits
+ROUGH = 1e-10
+# Of V: a distance from the minimum that rounding leaves in passes in working precision
+SLACK = 1e-14
 
 
 class Arrival(NamedTuple):

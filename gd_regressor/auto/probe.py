@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, column_products
+from gd_regressor.arithmetic.rounding import DESCENDED, of_combination
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Iterate
 from gd_regressor.descent.steps import ConjugateStep, quotient
@@ -88,7 +89,7 @@ class Vanishing:
     def of(cls, loss: DataLoss, metric: Diagonal, max_iter: int) -> Vanishing:
         """Send a random vector down, for up to `max_iter` steps."""
         variation, start = Variation(loss), metric.random(loss.frame.n_parameters)
-        noise = max((6 * EPS) ** 2 * len(start), VANISHED**2)
+        noise = max(of_combination(len(start)), VANISHED) ** 2
         least, ritz, before, level = 1.0, Ritz(), None, noise
         steps = variation.lowered(start, metric)
         while True:
@@ -206,7 +207,7 @@ class LeastNorm:
     def _by_steps(self, theta: np.ndarray, projections: int) -> np.ndarray | None:
         """Find it by conjugate steps along vanishing combinations."""
         metric, (low, high) = self.vanishing.metric, self._bounds
-        error = max(np.sqrt(self.excess) * low / high, 64 * EPS)
+        error = max(np.sqrt(self.excess) * low / high, DESCENDED)
         last, last_square, start = np.zeros_like(theta), np.full(theta.shape[1], np.inf), theta
         for _ in range(projections):
             enough = self._enough(theta)
@@ -229,7 +230,7 @@ class LeastNorm:
         metric, coefficients = self.vanishing.metric, theta * (self.ratio > 0)
         square = self.vanishing.largest * metric.square(coefficients)
         error = np.sqrt(self.worth / np.where(square > 0, square, 1.0))
-        error = np.maximum(error, 64 * EPS)
+        error = np.maximum(error, DESCENDED)
         moved = self.vanishing.part_of(coefficients, error, self.budget, metric=self.raw)
         if moved is None or not self._vanishes(moved):
             return None
@@ -241,7 +242,7 @@ class LeastNorm:
 
     def _vanishes(self, vectors: np.ndarray) -> bool:
         value, _ = self.vanishing.variation.value_and_gradient(vectors)
-        rounding = (64 * EPS) ** 2 * self.vanishing.metric.square(vectors)
+        rounding = DESCENDED**2 * self.vanishing.metric.square(vectors)
         return bool((value <= self.worth + rounding).all())
 
 

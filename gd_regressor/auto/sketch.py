@@ -21,9 +21,9 @@ from gd_regressor.data.table import Rows, add_each
 # We sketch stretches of rows apart, and each sketch has LEAST_HEIGHT times as many rows as columns,
 # or more. So if all information lies in one stretch, the sketch of it still spans the columns
 MOST_STRETCHES, LEAST_HEIGHT = 8, 3
-# We centre columns that are further from zero than FAR times their range. If the square of a mean
-# turns out to be OFF variances or more, we leave the table to another rung
-FAR, OFF = 1.0, 1e2
+# We centre columns that are further from zero than CENTRED_FROM times their range. If the square
+# of a mean turns out to be OFF variances or more, we leave the table to another rung
+CENTRED_FROM, OFF = 1.0, 1e2
 # A metric is as good with errors of this share of a column's range
 UNSEEN = 2.0**-18
 
@@ -77,7 +77,7 @@ def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     s = None if rows.weights is None else rows.weights[some]
     s = s if s is not None and s.any() else None
     spread = np.abs(x - x[0]).max(axis=0)
-    origin = origin_of(x, y, s, FAR)[: x.shape[1]]
+    origin = origin_of(x, y, s, CENTRED_FROM)[: x.shape[1]]
     # A constant column has spread 0 and is never near: subtracted from rows it is exactly zero
     near = bool((np.abs(origin) * np.finfo(rows.precision).eps <= UNSEEN * spread).all())
     spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)

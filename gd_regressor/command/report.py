@@ -22,9 +22,9 @@ from gd_regressor.command.tables import POINTS, Problem, printable
 from gd_regressor.descent.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 
-WIDTH = 92
-MOST_COEFFICIENTS = 30
-TEXTBOOK_UPDATES = 10_000
+WIDTH = 92  # characters of a line of prose
+MOST_COEFFICIENTS = 30  # one screen
+TEXTBOOK_UPDATES = 10_000  # take no time in closed form, and show what units do to a descent
 # Two rows in each of the five folds, because R² of one row is undefined
 FEWEST_ROWS_TO_SPLIT = 10
 

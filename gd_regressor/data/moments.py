@@ -46,8 +46,8 @@ SMALLEST = float(np.finfo(np.float64).tiny)  # below it, squares lose digits
 SAMPLED = 256
 # Columns that have their means within so many ranges of zero need no origin, and cost few digits
 NO_ORIGIN = 0.5
-# An origin whose square is this many variances from the mean costs four digits
-FAR = 1e4
+# An origin astray from the mean by the root of so many variances costs four digits
+ASTRAY = 1e4
 
 
 class Low(NamedTuple):
@@ -485,7 +485,7 @@ def _mean(rows: np.ndarray) -> np.ndarray:
 
 def _far(moments: Moments, x: Columns) -> np.ndarray:
     """(d,): whether the mean of a column is far from its origin."""
-    far = moments.weight * moments.mean**2 > FAR * moments.xx.diagonal()
+    far = moments.weight * moments.mean**2 > ASTRAY * moments.xx.diagonal()
     if isinstance(x, SparseColumns):  # the others stay at zero
         far &= np.isin(np.arange(len(far)), x.where)
     return far

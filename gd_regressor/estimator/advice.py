@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from gd_regressor.descent.records import Curvature, Reason, Result, Status
 from gd_regressor.estimator.parameters import Asked
 
+# What helps wherever a textbook's descent is slow
 CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
 
 

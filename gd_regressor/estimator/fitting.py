@@ -16,9 +16,9 @@ from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import follow_textbook
 
-# BLAS shares no product of "auto" among its threads if a table has at most TINY entries, and more
-# rows than columns or at most FEW columns
-TINY, FEW = 1 << 12, 25
+# BLAS shares no product of "auto" among its threads if a table has at most UNSHARED entries, and
+# more rows than columns or at most UNSHARED_COLUMNS
+UNSHARED, UNSHARED_COLUMNS = 1 << 12, 25
 
 
 def fit_table(table: Given, start: Start, asked: Asked) -> Result:
@@ -55,7 +55,7 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     A limit takes time, so tiny fits have none.
     """
     # With a number as learning_rate the SVD, and products over thousands of updates, are shared
-    shared = asked.step is not None or data.size > TINY
-    shared = shared or (data.n_columns > FEW and data.size <= data.n_columns**2)
+    shared = asked.step is not None or data.size > UNSHARED
+    shared = shared or (data.n_columns > UNSHARED_COLUMNS and data.size <= data.n_columns**2)
     with np.errstate(under="ignore"):
         return limited(lambda _: follow()) if shared else follow()

@@ -8,7 +8,8 @@ import numpy as np
 from scipy.linalg import qr_multiply, solve_triangular
 
 from gd_regressor.arithmetic.cached import cached_property
-from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
+from gd_regressor.arithmetic.doubled import Point, column_products, plain
+from gd_regressor.arithmetic.rounding import of_combination
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import Frame
@@ -144,7 +145,7 @@ def vanishing_together(
     if inexact_means:
         square -= product[d, 0] ** 2
         vectors[d] = -product[:d, 1] @ vectors[:d]
-    noise = max(_noise(d), factor.rounding)
+    noise = max(of_combination(d + 1), factor.rounding)
     return vectors if square <= noise**2 * (asked[0] @ asked[0]) else None
 
 
@@ -163,9 +164,4 @@ def _cleaned(factor: Factor, vectors: np.ndarray, rounding: float) -> np.ndarray
 def _vanish(vectors: np.ndarray, product: np.ndarray, d: int) -> np.ndarray:
     """(m,): whether each combination (p, m) of d columns is rounding, by its Hessian `product`."""
     size = column_products(vectors, vectors)
-    return column_products(vectors, product) <= _noise(d) ** 2 * size
-
-
-def _noise(d: int) -> float:
-    """The rounding of a combination of d columns with deviation 1 and coefficients of norm 1."""
-    return 6 * EPS * np.sqrt(1 + d)
+    return column_products(vectors, product) <= of_combination(d + 1) ** 2 * size

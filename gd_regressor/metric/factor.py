@@ -11,6 +11,7 @@ from scipy.linalg import lapack, qr
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
+from gd_regressor.arithmetic.rounding import DESCENDED, condition_for
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
@@ -26,11 +27,11 @@ SUSPECT = 1e-9
 REMOVED = 64
 # If all pivots are above this share, the columns need no order by pivots
 CLEAR = 1e-3
-# If the smallest eigenvalue of R'R is above this share of the largest, it has ten digits. We prefer
-# eigenvalues then, because they take half the time of singular values
-CERTAIN = 1e-6
-# Above FEW columns we estimate the condition number, in POWERS iterations
-FEW, POWERS = 128, 8
+# If the largest eigenvalue of R'R is at most so many times the smallest, both have nearly ten
+# digits. We prefer eigenvalues then, because they take half the time of singular values
+CERTAIN = condition_for(9.6, power=1)
+# Above FEW_PIVOTS columns we estimate the condition number, in POWERS iterations
+FEW_PIVOTS, POWERS = 128, 8
 
 
 @dataclass(frozen=True)
@@ -124,12 +125,12 @@ class Factor(Metric):
     @cached_property
     def condition_number(self) -> float:
         """The condition number of the pivot columns, each scaled to deviation 1."""
-        if len(self.pivots) > FEW:
+        if len(self.pivots) > FEW_PIVOTS:
             return self._condition_estimate()
         if not len(self.pivots):
             return 1.0
         squares = lapack.dsyevd(self.triangle.T @ self.triangle, compute_v=0)[0]
-        if squares[0] > CERTAIN * squares[-1]:
+        if CERTAIN * squares[0] > squares[-1]:
             return math.sqrt(squares[-1] / squares[0])
         values = lapack.dgesdd(self.triangle, compute_uv=0)[1]
         return float(values[0] / values[-1])
@@ -137,7 +138,7 @@ class Factor(Metric):
     @property
     def rounding(self) -> float:
         """The error that a descent on the rows leaves, as a share of the largest coefficient."""
-        return 64 * EPS * self.condition_number
+        return DESCENDED * self.condition_number
 
     def _condition_estimate(self) -> float:
         """A lower bound by power iterations, mostly within a third."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.descent.nouns import Metric
 
-# Products of the rows square their condition number. So we use them only if every singular value
-# is above this share of the largest
-CLEAR = 1e-4
+# Products of the rows square their condition number. So we use them only up to this one
+SQUARES_SUFFICE = condition_for(7.6, power=2)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def singular_values(x: np.ndarray, *, centred: bool) -> np.ndarray:
 
 def _clear(squares: np.ndarray, n: int) -> bool:
     """Whether the largest `n` eigenvalues, all that centring leaves, are far above rounding."""
-    return n > 0 and bool(squares[n - 1] > CLEAR**2 * squares[0])
+    return n > 0 and bool(SQUARES_SUFFICE**2 * squares[n - 1] > squares[0])
 
 
 def _above_rounding(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

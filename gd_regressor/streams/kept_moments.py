@@ -35,7 +35,7 @@ NEGATIVE = 1e-9
 # If we forget all weight but this share, nothing is left but rounding error
 NOTHING = 1e3 * EPS
 # A pivot of Cholesky's method below this share of a column's scatter has no digit left
-SUSPECT = 1e-13
+NO_DIGIT = 1e-13
 
 
 class Columns(NamedTuple):
@@ -157,7 +157,7 @@ class KeptMoments(Kept[Moments]):
 
     def _columns(self, *, about_mean: bool) -> Columns:
         """The columns about their means, or about zero for a model without intercept."""
-        factor = Factor.of(self.statistic, about_mean=about_mean, suspect=SUSPECT)
+        factor = Factor.of(self.statistic, about_mean=about_mean, suspect=NO_DIGIT)
         frame = Frame.of(self.statistic, factor.scale, about_mean)
         vectors = self.null_space.in_frame(frame, factor.constant_columns)
         resolved = vectors.shape[1] == len(factor.scale) - len(factor.pivots)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
 from gd_regressor.metric.factor import Factor
 
 # Up to this condition number the textbooks' iterates from moments have ten digits
-MOMENTS_ARE_EXACT = 300.0
+MOMENTS_ARE_EXACT = condition_for(10.7, power=2)
 # R (m, p), Q'y (m, t), and the sum of squares (t,) of y - QQ'y. Here A = QR are the columns and a
 # column of ones; A and y are divided by the root of the weight
 Triangle = tuple[np.ndarray, np.ndarray, np.ndarray]
