@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from reference import exact_least_squares
 from scipy.linalg import lstsq
+from scipy.sparse import csr_array
 
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.arithmetic import kernels
@@ -18,13 +19,15 @@ from gd_regressor.auto.follow import follow_auto
 from gd_regressor.auto.ladder import first_rung
 from gd_regressor.data import products
 from gd_regressor.data import table as data_table
+from gd_regressor.data.inputs import rows_of
 from gd_regressor.data.table import Rows
-from gd_regressor.descent.records import Request
-from gd_regressor.descent.steps import ConjugateStep
+from gd_regressor.descent.records import Bound, Request
+from gd_regressor.descent.steps import ConjugateStep, ConstantStep
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.textbook import follow as textbook
 
 random = np.random.default_rng(8)
 N, D = 2400, 30
@@ -454,3 +457,42 @@ def test_large_tables_of_few_columns_are_read_once(monkeypatch):
     assert not passes
     assert GDLinearRegressor(tol=0).fit(PLAIN, NOISE).metric_ == "moments"
     assert passes  # to the floor they are read
+
+
+# --- What a distance from the minimum is said to be ---
+
+
+COMMON = PLAIN + 2 * NOISE[:, None]  # columns with a large part in common: P is no inverse of H
+COMMON_Y = COMMON.sum(axis=1) + np.roll(NOISE, 1)
+
+
+def left_of(result):
+    """The distance from the minimum by the theorem of Pythagoras."""
+    return float(excess(result, COMMON, COMMON_Y).max() * result.variance.max())
+
+
+@pytest.mark.parametrize("max_iter", [1, 2])
+@pytest.mark.parametrize("rung", ["scaled", "sketch"])
+def test_what_is_not_sure_is_not_said_to_be_at_least(rung, max_iter):
+    """P H may have eigenvalues above 1 there; those of correlations are at most d."""
+    X = csr_array(COMMON) if rung == "scaled" else COMMON
+    rows = rows_of(X, COMMON_Y, None)
+    start, asked = (np.ones((D, 1)), np.zeros(1)), Request(True, max_iter, 1e-15)
+    result = follow_auto(rows, start, asked, rung=rung)
+    assert result.status is Status.MAX_ITER
+    assert result.gap_is is Bound.ABOUT
+    assert left_of(result) / 100 < result.gap < left_of(result) * (D if rung == "scaled" else 4)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_textbook_distances_are_exact_in_closed_form_and_else_at_least(closed, monkeypatch):
+    monkeypatch.setattr(textbook, "closed_form_pays", lambda *_: closed)
+    rows, step = rows_of(COMMON, COMMON_Y, None), ConstantStep(1e-3)
+    start = np.zeros((D, 1)), np.zeros(1)
+    result = textbook.follow_textbook(rows, step, start, Request(True, 30, None))
+    if closed:
+        assert result.gap_is is Bound.EXACT
+        assert result.gap == pytest.approx(left_of(result), rel=1e-9)
+    else:
+        assert result.gap_is is Bound.AT_LEAST
+        assert 0 < result.gap <= left_of(result)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
-from gd_regressor.descent.records import Iterate, Records, Status
+from gd_regressor.descent.records import Bound, Iterate, Records, Status
 
 # The next point, its loss, its gradient, and the next state of the step
 Next = tuple[Point, np.ndarray, np.ndarray, Any]
@@ -43,7 +43,8 @@ class Metric(ABC):
     """P, the symmetric matrix that turns a gradient into a direction."""
 
     source: str  # what P was made from: the value of the estimator's `metric_`
-    steepness: float  # the largest eigenvalue of P H, up to what P rounds
+    steepness: float  # the largest eigenvalue of P H, as far as it is known
+    gap_is: Bound  # what <g, Pg> / (2 steepness) is of the distance from the minimum
 
     @abstractmethod
     def apply(self, gradient: np.ndarray) -> np.ndarray:
@@ -56,6 +57,11 @@ class Metric(ABC):
 
 class Problem(ABC):
     """The loss and the directions of a descent: we choose both once, before the loop."""
+
+    @property
+    @abstractmethod
+    def gap_is(self) -> Bound:
+        """What `gap` is of the distance from the minimum."""
 
     @abstractmethod
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +77,7 @@ class Problem(ABC):
 
     @abstractmethod
     def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): a lower bound of the distance between F and its minimum."""
+        """(t,): how far F is above its minimum, in the sense of `gap_is`."""
 
 
 class Step(ABC):
@@ -120,7 +126,7 @@ class Observer(ABC):
 class Path(ABC):
     """All iterates of one descent, by a walk or in closed form."""
 
-    gap_is_exact: bool = False  # whether gaps are distances from the minimum, not lower bounds
+    gap_is: Bound  # what the gaps are of the distances from the minimum
 
     @property
     def stride(self) -> int:

@@ -62,6 +62,15 @@ class Reason(Enum):
     KEPT_MOMENTS = "the moments of a stream lose digits that a triangular factor would keep"
 
 
+class Bound(Enum):
+    """What a number says of the distance of F from its minimum: the words to write before it."""
+
+    EXACT = ""
+    AT_LEAST = "at least "
+    AT_MOST = "at most "  # as the gap to a dual problem is
+    ABOUT = "about "  # where the metric is known, and the steepness of F in it is not
+
+
 @dataclass(frozen=True)
 class Iterate:
     """One point of a descent, in the coordinates of the loss."""
@@ -84,7 +93,7 @@ class Records:
 
     losses: np.ndarray  # (m, t): F_k
     decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
-    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, or a lower bound
+    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, as the path's `gap_is` says
 
     def until(self, count: int) -> Records:
         """The records of the first `count` iterates."""
@@ -126,7 +135,8 @@ class Result:
     intercept: np.ndarray  # (t,), zeros without an intercept
     n_iter: int
     loss_curve: np.ndarray  # (n_iter + 1,): F after k updates, the mean over targets
-    gaps: np.ndarray  # (t,): distances of the losses from their minima
+    gaps: np.ndarray  # (t,): distances of the losses from their minima, as `gap_is` says
+    gap_is: Bound
     variance: np.ndarray  # (t,): V, the unit of losses
     status: Status
     reason: Reason | None = None  # the cause of the status
@@ -138,7 +148,6 @@ class Result:
     coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
     rank: int | None = None  # of the centred columns
     metric: str | None = None  # the source of the metric
-    gap_is_exact: bool = False  # whether `gaps` are distances, not lower bounds
 
     @property
     def gap(self) -> float:

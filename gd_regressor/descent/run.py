@@ -79,7 +79,7 @@ def result_of(
         n_iter=end.k,
         loss_curve=end.losses.sum(axis=1) / len(variance),
         gaps=path.records(end.k, end.k).gaps[0],
+        gap_is=path.gap_is,
         variance=variance,
-        gap_is_exact=path.gap_is_exact,
         **known,
     )

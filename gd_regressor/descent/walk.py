@@ -9,7 +9,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
 from gd_regressor.descent.nouns import Metric, Path, Problem, Quadratic, Step
-from gd_regressor.descent.records import Iterate, Records
+from gd_regressor.descent.records import Bound, Iterate, Records
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,12 @@ class Smooth(Problem):
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         return self.loss.hessian_product(direction)
 
+    @property
+    def gap_is(self) -> Bound:
+        return self.metric.gap_is
+
     def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): one step of 1 / steepness lowers F by at least this much (the descent lemma)."""
+        """(t,): what one step of 1 / steepness lowers F by (the descent lemma)."""
         return np.maximum(here.slope, 0.0) / (2 * self.metric.steepness)
 
 
@@ -53,6 +57,7 @@ class Walk(Path):
 
     def __init__(self, problem: Problem, start: Point, step: Step) -> None:
         self._problem, self._start, self._step = problem, start, step
+        self.gap_is = problem.gap_is
         self._set_out()
 
     @np.errstate(over="ignore", invalid="ignore")  # Diverged ends the run there
@@ -109,7 +114,7 @@ class Moved(Path):
 
     def __init__(self, path: Path, start: np.ndarray) -> None:
         self._path, self._start = path, start
-        self.gap_is_exact = path.gap_is_exact
+        self.gap_is = path.gap_is
 
     @property
     def stride(self) -> int:

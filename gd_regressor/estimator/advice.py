@@ -110,8 +110,7 @@ def _lost_digits(result: Result) -> str:
 
 
 def _distance_left(result: Result) -> str:
-    least = "" if result.gap_is_exact else "at least "
     return (
-        f"the loss {result.loss_curve[-1]:.6g} is {least}{result.gap:.2g} above its attainable "
-        f"minimum ({result.relative_gap:.1g} of the variance of y)."
+        f"the loss {result.loss_curve[-1]:.6g} is {result.gap_is.value}{result.gap:.2g} above its "
+        f"attainable minimum ({result.relative_gap:.1g} of the variance of y)."
     )

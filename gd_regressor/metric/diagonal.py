@@ -10,6 +10,7 @@ from gd_regressor.arithmetic.doubled import column_products
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import ColumnMoments
 from gd_regressor.descent.nouns import Metric
+from gd_regressor.descent.records import Bound
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Identity(Metric):
 
     steepness: float  # the largest eigenvalue of P H = H
 
-    source = "identity"
+    source, gap_is = "identity", Bound.AT_LEAST
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
@@ -38,7 +39,7 @@ class Diagonal(Metric):
     curvature: np.ndarray  # (d,): variances of the scaled columns, zero for constant ones
     scale: np.ndarray  # (d,): powers of two near the columns' deviations; 1 for constant ones
 
-    source, steepness = "scaled", 1.0
+    source, steepness, gap_is = "scaled", 1.0, Bound.ABOUT
 
     @classmethod
     def of(cls, moments: ColumnMoments, *, about_mean: bool) -> Diagonal:

@@ -17,6 +17,7 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Table
 from gd_regressor.descent.nouns import Metric
+from gd_regressor.descent.records import Bound
 from gd_regressor.objective.frame import Frame
 
 # A pivot below this share of its column's scatter may be rounding of the moments. The size of the
@@ -54,7 +55,8 @@ class Factor(Metric):
     # (d,): means of the scaled columns, which centring should have made zero; None where they are
     means: np.ndarray | None = None
 
-    steepness = 1.0  # P H = I, up to rounding of the factored matrix
+    steepness = 1.0  # P H = I up to the rounding, or the sketch, of what was factored
+    gap_is = Bound.ABOUT
 
     @classmethod
     def of(

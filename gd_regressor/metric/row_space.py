@@ -9,6 +9,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.descent.nouns import Metric
+from gd_regressor.descent.records import Bound
 
 # Products of the rows square their condition number. So we use them only up to this one
 SQUARES_SUFFICE = condition_for(7.6, power=2)
@@ -27,7 +28,7 @@ class RowSpace(Metric):
     values: np.ndarray  # (r,): singular values, the largest first
     scale: np.ndarray  # (d,): one power of two, d times
 
-    source, steepness = "dual", 1.0
+    source, steepness, gap_is = "dual", 1.0, Bound.ABOUT
 
     @classmethod
     def of(cls, x: np.ndarray, scale: np.ndarray, *, centred: bool) -> RowSpace:

@@ -23,7 +23,7 @@ from scipy.linalg import lapack
 
 from gd_regressor.arithmetic.ranges import LARGEST_ROOT, SMALLEST_DIVISOR
 from gd_regressor.descent.nouns import Path
-from gd_regressor.descent.records import Curvature, Records
+from gd_regressor.descent.records import Bound, Curvature, Records
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.textbook.triangle import Triangle, squares
 
@@ -130,7 +130,7 @@ class Spectrum(Path):
     minimum: np.ndarray  # (t,): F_min
     curvature: Curvature  # of all directions
 
-    gap_is_exact = True
+    gap_is = Bound.EXACT
 
     @classmethod
     def of(cls, triangle: Triangle, step: ConstantStep, start: np.ndarray) -> Spectrum:
