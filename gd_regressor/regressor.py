@@ -609,12 +609,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = result.n_iter
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
-        for name in ("max_learning_rate", "condition_number", "rank", "metric"):
+        found, stable = result.of_data, result.of_step
+        for name, value in (
+            ("max_learning_rate_", stable and stable.max_learning_rate),
+            ("condition_number_", found.condition_number),
+            ("rank_", found.rank),
+            ("metric_", found.metric),
+        ):
             # A fit before with another learning_rate may have left it
-            self.__dict__.pop(f"{name}_", None)
-            value = getattr(result, name)
+            self.__dict__.pop(name, None)
             if value is not None:
-                setattr(self, f"{name}_", value)
+                setattr(self, name, value)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def test_every_rung_reaches_the_minimum(name, rung):
     rounding = 8 * np.finfo(float).eps * (np.abs(X) @ np.abs(result.coef[0])).max() / y.std()
     assert excess(result, X, y).max() <= max(1e-12, rounding**2)
     assert result.status is Status.CONVERGED
-    assert result.rank == D + {"one-hot": -3, "nearly dependent": 1}.get(name, 0)
+    assert result.of_data.rank == D + {"one-hot": -3, "nearly dependent": 1}.get(name, 0)
 
 
 # Multiples of 2^-20, which no offset up to 2^32 rounds
@@ -152,7 +152,7 @@ def test_offsets_leave_the_loss_within_tol_of_its_minimum(name, tol, offset, run
 @pytest.mark.parametrize("name", EXACT)
 def test_offsets_of_ten_deviations_cost_the_moments_no_digits(name):
     near, far = (followed("moments", name, offset, tol=1e-12)[0] for offset in (0.0, 10.0))
-    assert near.metric == far.metric == "moments"
+    assert near.of_data.metric == far.of_data.metric == "moments"
     np.testing.assert_allclose(far.coef, near.coef, rtol=1e-12)
 
 
@@ -167,7 +167,7 @@ def test_moments_of_rows_near_zero_need_no_copy_of_a_block(monkeypatch):
     copied = []
     monkeypatch.setattr(products, "side_by_side", lambda *args: copied.append(args))
     X = PLAIN + 6.0
-    assert follow("moments", X, NOISE).rank == D
+    assert follow("moments", X, NOISE).of_data.rank == D
     assert not copied
 
 
@@ -250,7 +250,7 @@ def test_a_start_far_away_costs_the_sketch_no_digits(dtype, start):
     X = PLAIN.astype(dtype)
     result = follow("sketch", X, NOISE, start=start)
     kept = replace(result, coef=result.coef.astype(dtype))
-    assert result.metric == "sketch"
+    assert result.of_data.metric == "sketch"
     assert excess(kept, X.astype(float), NOISE).max() <= 1e-12
 
 
@@ -280,7 +280,7 @@ def test_dependent_columns_get_the_least_coefficients_on_every_rung(dtype):
     w = np.linalg.pinv(exact - exact.mean(axis=0)) @ (y - y.mean())
     for rung in TALL:
         result = follow(rung, X, y)
-        assert result.rank == D - 3
+        assert result.of_data.rank == D - 3
         np.testing.assert_allclose(result.coef[0], w, atol=1e-5 * np.abs(w).max())
 
 

@@ -10,7 +10,7 @@ from gd_regressor.auto.ladder import plan_for
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Request, Result, Start
+from gd_regressor.descent.records import Conditioning, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.stopping import Diverged
 
@@ -54,8 +54,7 @@ def follow_plan(
         variance,
         status=there.status,
         reason=there.reason,
-        condition_number=plan.condition_number,
-        coef_error=there.coef_error,
-        rank=plan.rank,
-        metric=plan.problem.metric.source,
+        of_data=Conditioning(
+            plan.condition_number, plan.rank, plan.problem.metric.source, there.coef_error
+        ),
     )

@@ -128,6 +128,24 @@ class Scales:
 
 
 @dataclass(frozen=True)
+class Stability:
+    """How large a constant step may be."""
+
+    curvature: Curvature  # of the raw loss
+    max_learning_rate: float  # from which some direction no longer shrinks
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What was found out about the columns, as far as it played a part; None where it did not."""
+
+    condition_number: float | None = None  # of the scaled columns
+    rank: int | None = None  # of the centred columns
+    metric: str | None = None  # where the metric came from
+    coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
+
+
+@dataclass(frozen=True)
 class Result:
     """What a descent found, in raw coordinates. The shapes depend on no option."""
 
@@ -140,14 +158,8 @@ class Result:
     variance: np.ndarray  # (t,): V, the unit of losses
     status: Status
     reason: Reason | None = None  # the cause of the status
-    # The next two belong to a number as learning_rate; None with "auto"
-    curvature: Curvature | None = None  # of the raw loss
-    max_learning_rate: float | None = None  # the stability limit
-    # The rest belongs to "auto"; None where a rung does not find it out
-    condition_number: float | None = None  # of the scaled columns
-    coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
-    rank: int | None = None  # of the centred columns
-    metric: str | None = None  # the source of the metric
+    of_step: Stability | None = None  # None with "auto", which needs no rate
+    of_data: Conditioning = Conditioning()
 
     @property
     def gap(self) -> float:

@@ -52,9 +52,9 @@ def divergence_advice(
 
 def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
     """Give at most one warning, and nowhere else. `stacklevel` points at the call of `fit`."""
-    limit, steepest, step = result.max_learning_rate, result.curvature, asked.step
-    if step and steepest and limit is not None and step.rate >= limit:
-        advice = divergence_advice(step.rate, limit, steepest, columns)
+    stable, step = result.of_step, asked.step
+    if step and stable and step.rate >= stable.max_learning_rate:
+        advice = divergence_advice(step.rate, stable.max_learning_rate, stable.curvature, columns)
         text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         warnings.warn(text, DivergenceWarning, stacklevel=4)
     elif (text := _advice(result, asked)) is not None:
@@ -79,9 +79,9 @@ def _advice(result: Result, asked: Asked) -> str | None:
         )
     if result.status is Status.MAX_ITER and tol is not None:
         text = f"After max_iter={asked.request.max_iter} updates {_distance_left(result)} Raise"
-        if asked.step is None:
+        if result.of_step is None:
             return f"{text} max_iter."
-        limit = result.max_learning_rate
+        limit = result.of_step.max_learning_rate
         return f"{text} max_iter or learning_rate (stable below {limit:.3g}), {CURE}"
     if asked.step is not None and tol and result.relative_gap > np.cbrt(tol):
         return (
@@ -93,7 +93,8 @@ def _advice(result: Result, asked: Asked) -> str | None:
 
 
 def _lost_digits(result: Result) -> str:
-    digits = int(max(0.0, -np.log10(result.coef_error)))
+    condition = result.of_data.condition_number
+    digits = int(max(0.0, -np.log10(result.of_data.coef_error)))
     left = f"about {digits} digits of the coefficients are left"
     if result.reason is Reason.FORGOTTEN:
         return (
@@ -101,8 +102,8 @@ def _lost_digits(result: Result) -> str:
             "another stream with the rows that are left."
         )
     once = result.reason is Reason.KEPT_MOMENTS
-    text = f"The condition number of the scaled columns is {result.condition_number:.1e}"
-    if result.condition_number == np.inf:
+    text = f"The condition number of the scaled columns is {condition:.1e}"
+    if condition == np.inf:
         what = "the moments cannot tell" if once else "rounding hides"
         text = f"Whether columns depend on each other {what}"
     text = f"{text}: {left}. Drop or combine columns that nearly depend on each other"

@@ -17,7 +17,7 @@ from gd_regressor.auto.plan import judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Reason, Request, Result, Start, Status
+from gd_regressor.descent.records import Conditioning, Reason, Request, Result, Start, Status
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, combinations
@@ -128,8 +128,8 @@ class KeptMoments(Kept[Moments]):
         if columns.resolved:
             return result
         status = judged(result.status, np.inf)
-        result = replace(result, status=status, condition_number=np.inf, coef_error=np.inf)
-        return self._reasoned(result)
+        of_data = Conditioning(condition_number=np.inf, coef_error=np.inf)
+        return self._reasoned(replace(result, status=status, of_data=of_data))
 
     def _plan(self, request: Request) -> Newton:
         moments, fit_intercept = self.statistic, request.fit_intercept
@@ -187,7 +187,7 @@ class KeptMoments(Kept[Moments]):
         """Add the reason for lost digits to the result of an ill-conditioned fit."""
         if result.status is not Status.ILL_CONDITIONED:
             return result
-        forgotten = self.has_forgotten and result.condition_number != np.inf
+        forgotten = self.has_forgotten and result.of_data.condition_number != np.inf
         return replace(result, reason=Reason.FORGOTTEN if forgotten else Reason.KEPT_MOMENTS)
 
 

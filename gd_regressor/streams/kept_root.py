@@ -80,9 +80,14 @@ class KeptRoot(Kept[Root]):
             # The intercept belongs to the coefficients as the estimator will store them
             kept = result.coef.astype(precision).astype(np.float64)
             intercept = result.intercept + target_centre - kept @ centre
-        error = max(result.coef_error, self.statistic.noise * (result.condition_number or np.inf))
-        result = replace(result, intercept=intercept, coef_error=error)
-        return replace(result, status=judged(result.status, error))
+        found, noise = result.of_data, self.statistic.noise
+        error = max(found.coef_error, noise * (found.condition_number or np.inf))
+        return replace(
+            result,
+            intercept=intercept,
+            of_data=replace(found, coef_error=error),
+            status=judged(result.status, error),
+        )
 
     def textbook(
         self,

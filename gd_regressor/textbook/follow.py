@@ -11,7 +11,7 @@ from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path, Rule
-from gd_regressor.descent.records import Curvature, Request, Result, Start
+from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import Diverged, Settled, divergence_bound
@@ -119,6 +119,5 @@ def follow_path(
         b,
         scales.variance,
         status=end.status,
-        curvature=curvature,
-        max_learning_rate=step.stability_limit(curvature.largest),
+        of_step=Stability(curvature, step.stability_limit(curvature.largest)),
     )
