@@ -171,10 +171,7 @@ def checked_weights(
     if sample_weight is None:
         return None, 1.0
     weights = weights_of_rows(sample_weight, n_rows)
-    if not (may_vanish or weights.any()):
-        raise ValueError(
-            "sample_weight must contain at least one weight above zero, got zero in every row."
-        )
+    check_some_weight(may_vanish or weights.any())
     # Only ratios of weights matter. A power of two brings the sum into range and changes no bits
     unit = power_of_two_above(weights.max())
     return weights / unit, float(unit)
@@ -200,6 +197,14 @@ def weights_of_rows(sample_weight, n_rows: int) -> np.ndarray:
             f"{int(weights.argmin())}; give rows that should not count the weight 0."
         )
     return weights
+
+
+def check_some_weight(some: bool) -> None:
+    """Refuse a table in which no row has weight."""
+    if not some:
+        raise ValueError(
+            "sample_weight must contain at least one weight above zero, got zero in every row."
+        )
 
 
 def check_addable(largest: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any, final
 import numpy as np
 from sklearn.utils import check_array
 
+from gd_regressor.data.checks import check_some_weight
 from gd_regressor.data.moments import Moments, check_squares_in, sums_of
 from gd_regressor.data.table import Rows, Table, is_small
 
@@ -160,10 +161,8 @@ def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) ->
     table = _unread(X, y, sample_weight, rows_of_block)
     known = table.total(sums_of)
     if known is None:
-        raise ValueError(
-            "X has no row in any of its blocks, or none with a weight above zero; pass at "
-            "least one row with sample_weight > 0."
-        )
+        check_some_weight(not table.weighted)
+        raise ValueError("X has no row in any of its blocks; pass at least one row.")
     check_squares_in(known, table)
     return replace(table, counted=(known.n_rows, known.weight), known=known)
 
