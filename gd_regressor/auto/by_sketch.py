@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -49,11 +50,14 @@ class Sketched(Plan):
     """Conjugate steps mend the errors of the sketch, as far as `tol` asks."""
 
     dependence: Dependence
-    loss: DataLoss  # the loss of `problem`
-    tol: float  # the tol of `request`, which is not None here
+
+    @property
+    def distance(self) -> float:
+        """How near to its minimum a loss has to come, as a share of V."""
+        return cast(float, self.request.tol) / SKETCH_SAFETY  # without a tol there is no sketch
 
     def rules(self) -> tuple[Rule, ...]:
-        return (NearMinimum(self.tol / SKETCH_SAFETY * self.scales.variance),)
+        return (NearMinimum(self.distance * self.scales.variance),)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         """Take the run's own status. The rule of the run asks for more than `tol`.
@@ -67,9 +71,10 @@ class Sketched(Plan):
 
     def _least_norm(self, theta: Point) -> Point:
         """The minimiser of least raw |w|, from `theta`; `theta` itself if rounding spoils it."""
-        slack = max(self.tol / SKETCH_SAFETY, SLACK) * self.scales.variance
+        slack = max(self.distance, SLACK) * self.scales.variance
+        loss = cast(DataLoss, self.problem.loss)  # a sketch is for no other
         # Gradients in single precision cannot judge this
-        exact = replace(self.loss, rows=self.loss.rows.in_precision(np.float64))
+        exact = replace(loss, rows=loss.rows.in_precision(np.float64))
         problem = Smooth(exact, self.problem.metric)
         least, near = brought_back(problem, self.dependence.least_norm(theta), slack)
         return self.dependence.shorter(theta, least, near)
@@ -136,8 +141,6 @@ def by_sketch(
         condition_number=factor.condition_number,
         rank=dependence.rank,
         dependence=dependence,
-        loss=loss,
-        tol=tol,
     )
     return plan, found
 
