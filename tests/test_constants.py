@@ -59,6 +59,8 @@ FORMER = {
     "SMALLEST_DIVISOR": 1e-300,
     "LARGEST_FACTOR": 1e300,
     "WIDEST": 8e307,
+    "FINEST": 2.0**-400,
+    "COARSEST": 2.0**400,
     "SMALLEST_SINGLE": 1e-30,
     "LARGEST_SINGLE": 1e35,
     "LEAST_SINGLE_FACTOR": 1e-12,
@@ -77,6 +79,9 @@ def test_bounds_leave_what_they_promise():
     """Exactly, by arithmetic of fractions."""
     largest, smallest = Fraction(np.finfo(DOUBLE).max), Fraction(np.finfo(DOUBLE).tiny)
     exact = {name: Fraction(f"{value:.0e}") for name, value in FORMER.items()}
+    # Two units, and 2^53 of the larger one to cut at
+    assert 2**53 * Fraction(ranges.COARSEST) ** 2 <= largest
+    assert Fraction(ranges.FINEST) ** 2 >= smallest
     assert 10**8 * exact["LARGEST_ROOT"] ** 2 <= largest
     assert exact["SMALLEST_ROOT"] ** 2 >= smallest
     assert exact["LARGEST_SCATTER"] ** 2 <= largest and exact["SMALLEST_SCATTER"] ** 2 >= smallest

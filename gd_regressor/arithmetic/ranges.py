@@ -36,6 +36,8 @@ MOST_WEIGHT = below_largest(8, power=3)
 SMALLEST_DIVISOR, LARGEST_FACTOR = above_smallest(7), below_largest(8)
 # The distance of two values: below the largest power of two, 9e307
 WIDEST = 8e307
+# The unit of a column that is cut into slices: squares of it and of what it is cut with are finite
+FINEST, COARSEST = 2.0**-400, 2.0**400
 # In single precision a sum of squares: a thousand of them are finite
 SMALLEST_SINGLE, LARGEST_SINGLE = (
     above_smallest(7, dtype=np.float32),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 # The exponent of the largest power of two that is a float
-MOST = np.finfo(np.float64).maxexp - 1
+LAST_EXPONENT = np.finfo(np.float64).maxexp - 1
 
 
 def power_of_two_above(size: np.ndarray | float) -> np.ndarray:
     """The least power of two above each size, or the largest there is; 1 for zero."""
-    return np.ldexp(1.0, np.minimum(np.frexp(size)[1], MOST))
+    return np.ldexp(1.0, np.minimum(np.frexp(size)[1], LAST_EXPONENT))
 
 
 def power_of_two_near_root(square: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Doubled, Point, column_products, parts, plain, two_sum
+from gd_regressor.arithmetic.ranges import COARSEST, FINEST
 from gd_regressor.arithmetic.slices import bits_of
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.arithmetic.units import power_of_two_near_root
@@ -25,8 +26,6 @@ FEW = 1 << 13
 FAR = 32.0
 # Broadcasting along fewer columns takes longer than reading what it would repeat
 NARROW = 64
-# In units beyond these the cut might overflow
-FINEST, COARSEST = 2.0**-400, 2.0**400
 
 
 @dataclass(frozen=True)
