@@ -171,7 +171,7 @@ def checked_weights(
     if sample_weight is None:
         return None, 1.0
     weights = weights_of_rows(sample_weight, n_rows)
-    check_some_weight(may_vanish or weights.any())
+    check_some_weight(may_vanish or bool(weights.any()))
     # Only ratios of weights matter. A power of two brings the sum into range and changes no bits
     unit = power_of_two_above(weights.max())
     return weights / unit, float(unit)
