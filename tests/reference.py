@@ -113,6 +113,13 @@ def exact_coefficients(X, y, intercept=True, weights=None):
     target, places = integers(y)
     s = integers(np.ones(len(X)) if weights is None else weights)[0]
     A = [[(s * a * b).sum() for b, _ in [*columns, (target, 0)]] for a, _ in columns]
+    A = eliminated(A)
+    shifts = [Fraction(2) ** (shift - places) for _, shift in columns]
+    return [Fraction(row[-1], row[k]) * shifts[k] for k, row in enumerate(A)]
+
+
+def eliminated(A):
+    """A system of integers, reduced to its diagonal and right side by Bareiss's (1968) steps."""
     previous = 1
     for k, row in enumerate(A):
         for i in range(len(A)):
@@ -121,8 +128,24 @@ def exact_coefficients(X, y, intercept=True, weights=None):
                     (u * row[k] - A[i][k] * v) // previous for u, v in zip(A[i], row, strict=True)
                 ]
         previous = row[k]
-    shifts = [Fraction(2) ** (shift - places) for _, shift in columns]
-    return [Fraction(row[-1], row[k]) * shifts[k] for k, row in enumerate(A)]
+    return A
+
+
+def exact_least_norm(X, y, intercept=True):
+    """(w; b) as Fractions of least |w| with X w + b = y, of more columns than rows; fast.
+
+    The rows have to be independent, after centring with an intercept: w is their combination by
+    multiples (without a sum, where there is an intercept) that solve one system of integers.
+    """
+    n, (whole, places), (target, finer) = len(X), integers(np.ravel(X)), integers(y)
+    whole = whole.reshape(np.shape(X))
+    gram = whole @ whole.T + int(intercept)  # the multiples have no sum, and no pivot is zero
+    A = [[*row, *[1] * intercept, v] for row, v in zip(gram, target, strict=True)]
+    A = eliminated(A + [[1] * n + [0, 0]] * intercept)
+    solution = [Fraction(row[-1], row[k]) for k, row in enumerate(A)]
+    unit = Fraction(2) ** (places - finer)
+    w = [unit * dot(column, solution[:n]) for column in whole.T]
+    return [*w, *(b / 2**finer for b in solution[n:])]
 
 
 def ulps(found, exact):

@@ -8,7 +8,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from reference import exact_coefficients, exact_least_squares, integers, ulps
+from reference import (
+    exact_coefficients,
+    exact_least_norm,
+    exact_least_squares,
+    integers,
+    ulps,
+)
 from scipy.linalg import lstsq
 
 from gd_regressor import GDLinearRegressor, Status
@@ -229,6 +235,71 @@ def test_an_update_that_max_iter_forbids_is_not_made():
     assert ulps(far.coef_, exact_coefficients(X, y)[:3]).max() > 100
 
 
+# --- More columns than rows ---
+
+
+def pivoted_qr_of_least_norm(X, y, intercept):
+    """In centred columns, without the direction that centring takes away."""
+    centre, target = (X.mean(axis=0), y.mean()) if intercept else (np.zeros(X.shape[1]), 0.0)
+    w = lstsq(X - centre, y - target, cond=1e-13, lapack_driver="gelsy")[0]
+    return np.append(w, [target - centre @ w] * intercept)
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("offset", ["none", "near", "far"])
+def test_each_coefficient_of_least_norm_is_as_right_as_pivoted_qr(offset, intercept):
+    seen = 0
+    for seed in range(15):
+        random = np.random.default_rng([8, seed])
+        n = random.integers(2, 12)
+        d = n + random.integers(0, 20)
+        left, _, right = np.linalg.svd(random.standard_normal((n, d)), full_matrices=False)
+        X = (left * np.geomspace(1, 10.0 ** -random.uniform(0, 5), n)) @ right * np.sqrt(d)
+        X += {"none": 0, "near": 3 * random.standard_normal(d), "far": 1000.0}[offset]
+        y = random.standard_normal(n) if seed % 2 else X @ random.standard_normal(d)
+        model, ours = fitted(X, y, intercept)
+        if model.metric_ != "dual":
+            continue
+        exact = exact_least_norm(X, y, intercept)
+        peers = pivoted_qr_of_least_norm(X, y, intercept)
+        assert (ulps(ours, exact) <= np.maximum(LEAST, ulps(peers, exact))).all(), seed
+        seen += 1
+    assert seen >= 10
+
+
+def test_several_targets_of_least_norm_each_have_their_digits():
+    random = np.random.default_rng(18)
+    X = random.standard_normal((6, 15)) + 2
+    targets = random.standard_normal((6, 3)) * [1, 1e6, 1e-6] + [0, 1, 1]
+    model = GDLinearRegressor().fit(X, targets)
+    assert model.metric_ == "dual"
+    for coef, intercept, y in zip(model.coef_, model.intercept_, targets.T, strict=True):
+        assert ulps([*coef, intercept], exact_least_norm(X, y)).max() <= LEAST
+
+
+def test_least_norm_of_weighted_rows_that_repeat():
+    """Beside others, a row that comes twice with two targets: no fit goes through both."""
+    for seed in range(4):
+        random = np.random.default_rng([19, seed])
+        X = random.integers(-9, 10, (5, 8)).astype(float)
+        X = np.vstack([X, X[0]])
+        y, weights = random.standard_normal(6), random.integers(1, 5, 6).astype(float)
+        w, b = exact_least_squares(X, y, True, weights)
+        model, ours = fitted(X, y, weights=weights)
+        assert model.metric_ == "dual"
+        assert ulps(ours, [*w, b]).max() <= LEAST
+
+
+def test_all_updates_and_starts_lead_to_the_digits_of_least_norm():
+    random = np.random.default_rng(20)
+    X, y = random.standard_normal((6, 15)) + 2, random.standard_normal(6)
+    exact = exact_least_norm(X, y)
+    for options in ({"tol": None, "max_iter": 20}, {"tol": 0}, {"tol": 1e-3}):
+        assert ulps(fitted(X, y, **options)[1], exact).max() <= LEAST
+    model = GDLinearRegressor().fit(X, y, coef_init=np.full(15, 1e6))
+    assert ulps([*model.coef_, model.intercept_], exact).max() <= LEAST
+
+
 # --- The loss itself ---
 
 
@@ -329,5 +400,8 @@ def test_the_fast_truth_is_the_slow_one():
     for intercept in (True, False):
         w, b = exact_least_squares(X, y, intercept, weights)
         assert exact_coefficients(X, y, intercept, weights) == [*w, *[b] * intercept]
+        w, b = exact_least_squares(X[:3].repeat(2, axis=1) + X[5:8].ravel()[:6], y[:3], intercept)
+        wide = exact_least_norm(X[:3].repeat(2, axis=1) + X[5:8].ravel()[:6], y[:3], intercept)
+        assert wide == [*w, *[b] * intercept]
     whole, places = integers(y)
     assert [Fraction(a, 2**places) for a in whole] == [Fraction(v) for v in y]

@@ -15,13 +15,15 @@ from gd_regressor.auto.findings import DOUBLED_FROM, Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
-from gd_regressor.descent.nouns import Rule, Step
+from gd_regressor.descent.nouns import Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.metric.combinations import Combinations
 from gd_regressor.metric.row_space import RowSpace, singular_values
 from gd_regressor.objective.frame import AtZero, Frame, scales_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 # The space of the rows is known to eps times the condition number of the raw columns
 DUAL_SUFFICES = condition_for(9.6, power=1)
@@ -32,6 +34,8 @@ class InRowSpace(Plan):
     """Newton's steps in the space of the rows, where the minimiser of least |w| lies."""
 
     precision: float  # see `newton.floor_rules`
+    combinations: Combinations | None  # of the rows; None where fewer digits are wanted
+    sharp: Quadratic  # the loss that shows what points in twice the working precision lack
     step: Step = newton.STEP
 
     def rules(self) -> tuple[Rule, ...]:
@@ -39,7 +43,10 @@ class InRowSpace(Plan):
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         theta, error = walk.at(end.k), newton.error_left(self, walk)
-        if end.status is not Status.INTERRUPTED:  # a start may leave rounding outside the space
+        gaps = walk.records(end.k, end.k).gaps[0]
+        if self.combinations is not None and (gaps <= newton.SLACK * self.scales.variance).all():
+            theta = self.combinations.sharpened(self.sharp, plain(theta))
+        elif end.status is not Status.INTERRUPTED:  # a start may leave rounding outside the space
             inside = self.problem.metric.admissible(plain(theta))
             theta, _ = newton.settled(self, theta + (inside - plain(theta)))
         return Arrival(theta, judged(newton.floor_status(self, walk, end), error), error)
@@ -58,11 +65,12 @@ def by_dual(
     whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]
     x, y, s = whole
     share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
+    raw, root = x, np.sqrt(share)[:, None]
     exact = Moments.of_rows(rows.targets_only)
     x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
     target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
     scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # so no square overflows
-    x = x / scale * np.sqrt(share)[:, None]
+    x = x / scale * root
     metric = RowSpace.of(x, scale, centred=fit_intercept)
     deviation = np.linalg.norm(x, axis=0)
     units = np.where(deviation > 0, deviation, 1.0)
@@ -72,8 +80,10 @@ def by_dual(
     frame = Frame(centre, scale, target_centre, fit_intercept)
     doubled = rows.is_small and metric.condition_number > DOUBLED_FROM
     loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
+    sharp = SlicedLoss if SlicedLoss.suits(frame) and not doubled else DoubledLoss
+    fine = rows.is_small and rows.precision == np.float64
     precise = newton.doubled_precision if doubled else newton.precision_in_doubles
-    xy = x.T @ (np.sqrt(share)[:, None] * (y - target_centre)) * exact.weight
+    xy = x.T @ (root * (y - target_centre)) * exact.weight
     value = exact.yy / exact.weight
     plan = InRowSpace(
         problem=Smooth(loss, metric),
@@ -87,6 +97,8 @@ def by_dual(
         condition_number=float(values[0] / values[-1]) if values.size else 1.0,
         rank=len(values),
         precision=precise(metric.condition_number),
+        combinations=Combinations.of(raw, root, frame, metric) if fine else None,
+        sharp=sharp(rows, frame),
     )
     return plan, found
 

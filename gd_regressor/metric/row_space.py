@@ -26,6 +26,7 @@ class RowSpace(Metric):
 
     basis: np.ndarray  # (d, r): orthonormal basis of the space of the centred rows
     values: np.ndarray  # (r,): singular values, the largest first
+    left: np.ndarray  # (n, r): orthonormal; the weighted rows are left * values @ basis.T
     scale: np.ndarray  # (d,): one power of two, d times
 
     source, steepness, gap_is = "dual", 1.0, Bound.ABOUT
@@ -37,12 +38,13 @@ class RowSpace(Metric):
         squares, left = squares[::-1], left[:, ::-1]
         n = len(x) - centred
         if _clear(squares, n):
-            values = np.sqrt(squares[:n])
-            return cls(x.T @ (left[:, :n] / values), values, scale)
+            values, left = np.sqrt(squares[:n]), left[:, :n]
+            return cls(x.T @ (left / values), values, left, scale)
         basis, upper = np.linalg.qr(x.T)
-        left, values, _ = np.linalg.svd(upper)
+        turned, values, left = np.linalg.svd(upper)
         values = _above_rounding(values, x.shape)
-        return cls(basis @ left[:, : len(values)], values, scale)
+        r = len(values)
+        return cls(basis @ turned[:, :r], values, left[:r].T, scale)
 
     @property
     def condition_number(self) -> float:
@@ -55,6 +57,10 @@ class RowSpace(Metric):
         half = (self.basis.T @ direction[:d]) / self.values[:, None] ** 2
         direction[:d] = self.basis @ half
         return direction
+
+    def multiples(self, w: np.ndarray) -> np.ndarray:
+        """(n, t): of the weighted rows, which add up to the part in their space of `w` (d, t)."""
+        return self.left @ (self.basis.T @ w / self.values[:, None])
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
         """The nearest point (p, t) in the space of the rows."""
