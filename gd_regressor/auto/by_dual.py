@@ -83,14 +83,14 @@ def by_dual(
     sharp = SlicedLoss if SlicedLoss.suits(frame) and not doubled else DoubledLoss
     fine = rows.is_small and rows.precision == np.float64
     precise = newton.doubled_precision if doubled else newton.precision_in_doubles
-    xy = x.T @ (root * (y - target_centre)) * exact.weight
+    xy = x.T @ (root * (y - target_centre))
     value = exact.yy / exact.weight
     plan = InRowSpace(
         problem=Smooth(loss, metric),
         frame=frame,
         at_zero=AtZero(
             value if fit_intercept else value + exact.target_means**2,
-            -2 * (xy * (1 / exact.weight)),
+            -2 * xy,
         ),
         scales=scales_of(exact, fit_intercept),
         request=request,
