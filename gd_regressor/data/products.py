@@ -17,6 +17,9 @@ from gd_regressor.data.table import Block
 
 # We multiply a block by so few vectors one by one: BLAS is faster so than with all at once
 ONE_BY_ONE = 2
+# Such a product adds one row to the sum at a time, so its rounding grows with the root of the rows.
+# We sum so many rows at once, and then these sums
+SHORT = 512
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class _AsTheyAre:
         self._xx += product(x.T, x)
         if len(others) <= ONE_BY_ONE:
             for total, vector in zip(self._across, others, strict=True):
-                total += product(x.T, vector)
+                total += _product_in_short(x, vector)
         else:
             self._across += product(x.T, others.T).T
         self._rest += product(others, others.T)
@@ -117,6 +120,15 @@ class _AsTheyAre:
         sums[np.ix_(others[kept], others)] += self._rest[kept]
         if t > d:
             yy += self._rest.diagonal()[1:]
+
+
+def _product_in_short(x: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """x.T @ vector, in sums of SHORT rows."""
+    whole = len(x) - len(x) % SHORT
+    if not whole or not x.flags.c_contiguous:  # along columns BLAS has many sums at once
+        return product(x.T, vector)
+    parts = x[:whole].reshape(-1, SHORT, x.shape[1]), vector[:whole].reshape(-1, 1, SHORT)
+    return (parts[1] @ parts[0]).sum(axis=(0, 1)) + product(x[whole:].T, vector[whole:])
 
 
 def _add_exact(sums: Doubled, table: np.ndarray) -> None:
