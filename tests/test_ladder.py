@@ -27,6 +27,7 @@ from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 from gd_regressor.textbook import follow as textbook
 
 random = np.random.default_rng(8)
@@ -450,8 +451,10 @@ def test_what_is_not_finite_is_seen_in_large_tables(rung, value, weighted, large
 def test_large_tables_of_few_columns_are_read_once(monkeypatch):
     """If moments can resolve the condition number, no gradient from the rows is needed."""
     passes = []
-    whole = DataLoss._reader
-    monkeypatch.setattr(DataLoss, "_reader", lambda *a: passes.append(a) or whole(*a))
+    for loss in (DataLoss, SlicedLoss):
+        whole = loss.value_and_gradient
+        seen = lambda *a, whole=whole: passes.append(a) or whole(*a)  # noqa: E731
+        monkeypatch.setattr(loss, "value_and_gradient", seen)
     model = GDLinearRegressor().fit(PLAIN, NOISE)
     assert model.metric_ == "moments"
     assert not passes

@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto import newton
 from gd_regressor.auto.findings import DOUBLED_FROM, Findings
-from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.plan import SLACK, Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.descent.nouns import Quadratic, Rule, Step
@@ -44,7 +44,7 @@ class InRowSpace(Plan):
     def settle(self, walk: Walk, end: End) -> Arrival:
         theta, error = walk.at(end.k), newton.error_left(self, walk)
         gaps = walk.records(end.k, end.k).gaps[0]
-        if self.combinations is not None and (gaps <= newton.SLACK * self.scales.variance).all():
+        if self.combinations is not None and (gaps <= SLACK * self.scales.variance).all():
             theta = self.combinations.sharpened(self.sharp, plain(theta))
         elif end.status is not Status.INTERRUPTED:  # a start may leave rounding outside the space
             inside = self.problem.metric.admissible(plain(theta))

@@ -29,7 +29,8 @@ MOMENTS_SUFFICE = condition_for(3.6, power=2)
 # Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
 # In large tables above this condition number, a QR factorisation has more digits than moments. We
-# add a pass over the rows there, unless fewer digits than ROUGH's are asked for
+# add a pass over the rows there, unless fewer digits than ROUGH's are asked for. With tol=0 all
+# digits are, at any condition number
 SLICED_FROM = condition_for(14.3, power=2)
 # Of more columns, products in twice the working precision take longer than passes in it; of sparse
 # ones, more memory than a fit may
@@ -49,7 +50,7 @@ def by_moments(
         loss = SlicedLoss(rows, frame) if SlicedLoss.suits(frame) else DoubledLoss(rows, frame)
     elif _moments_are_enough(rows, request, found):
         loss = MomentLoss(moments, frame)
-    elif _precise_moments_pay(rows, found):
+    elif _precise_moments_pay(rows, request, found):
         moments = Moments.of_rows(rows, precise=True)
         frame = Frame.of(moments, found.factor.scale, fit_intercept)
         loss = PreciseMomentLoss(MomentLoss(moments, frame))
@@ -75,24 +76,34 @@ def _slicing_pays(rows: Table, request: Request, found: Findings) -> bool:
     """Whether rounding of moments, or of gradients in working precision, would show."""
     if found.lossy or rows.precision != np.float64:
         return False
-    if rows.is_small:
-        return True
-    dear = rows.is_sparse or rows.weighted or rows.costly_to_read
-    fine = request.tol is None or request.tol <= ROUGH
-    # If columns are dependent, null vectors have fewer digits than the gradient anyway
-    independent = not found.dependence.vectors.size
-    return fine and independent and not dear and found.factor.condition_number > SLICED_FROM
+    # The cut of a sparse block has no zeros left, and takes as long as a dense one
+    return rows.is_small or (not rows.is_sparse and _digits_are_lost(request, found))
+
+
+def _digits_are_lost(request: Request, found: Findings) -> bool:
+    """Whether the moments of a large table lose digits of the coefficients that are asked for."""
+    tol = request.tol
+    fine = tol is None or tol <= ROUGH
+    return (fine and found.factor.condition_number > SLICED_FROM) or tol == 0
 
 
 def _moments_are_enough(rows: Table, request: Request, found: Findings) -> bool:
     """Whether a large, well-conditioned table needs no gradient from its rows."""
-    reached = request.tol is not None and request.tol >= MOMENTS_REACH
-    return reached and not (rows.is_small or found.lossy)
+    if rows.is_small or found.lossy or request.tol is None or request.tol < MOMENTS_REACH:
+        return False
+    return not _sparse_digits_are_lost(rows, request, found)
 
 
-def _precise_moments_pay(rows: Table, found: Findings) -> bool:
-    """Whether doubled gradients cost less from moments in twice the working precision."""
-    if not found.loss.doubled or rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
+def _sparse_digits_are_lost(rows: Table, request: Request, found: Findings) -> bool:
+    double = rows.precision == np.float64
+    return rows.is_sparse and double and _digits_are_lost(request, found)
+
+
+def _precise_moments_pay(rows: Table, request: Request, found: Findings) -> bool:
+    """Whether doubled gradients are wanted, and cheaper from moments of twice the precision."""
+    if not (found.loss.doubled or _sparse_digits_are_lost(rows, request, found)):
+        return False
+    if rows.n_columns > (PRECISE_SPARSE if rows.is_sparse else PRECISE):
         return False
     # Null vectors of the rows do not vanish on moments, and moments use rounded roots of weights
     return not (rows.is_small or found.dependence.vectors.size or rows.weighted)
