@@ -124,11 +124,12 @@ class _AsTheyAre:
 
 def _product_in_short(x: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """x.T @ vector, in sums of SHORT rows."""
-    whole = len(x) - len(x) % SHORT
-    if not whole or not x.flags.c_contiguous:  # along columns BLAS has many sums at once
+    count, d = len(x) // SHORT, x.shape[1]
+    if not count or not x.flags.c_contiguous:  # along columns BLAS has many sums at once
         return product(x.T, vector)
-    parts = x[:whole].reshape(-1, SHORT, x.shape[1]), vector[:whole].reshape(-1, 1, SHORT)
-    return (parts[1] @ parts[0]).sum(axis=(0, 1)) + product(x[whole:].T, vector[whole:])
+    whole = count * SHORT
+    parts = vector[:whole].reshape(count, 1, SHORT) @ x[:whole].reshape(count, SHORT, d)
+    return parts.sum(axis=(0, 1)) + product(x[whole:].T, vector[whole:])
 
 
 def _add_exact(sums: Doubled, table: np.ndarray) -> None:
