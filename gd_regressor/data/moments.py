@@ -20,6 +20,7 @@ from gd_regressor.arithmetic.ranges import (
     SMALLEST_SQUARE,
     WIDEST,
 )
+from gd_regressor.arithmetic.slices import leading_bits
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.checks import (
     as_table,
@@ -46,6 +47,8 @@ SMALLEST = float(np.finfo(np.float64).tiny)  # below it, squares lose digits
 SAMPLED = 256
 # Columns that have their means within so many ranges of zero need no origin, and cost few digits
 NO_ORIGIN = 0.5
+# Bits of an origin below the range of its column: it is as near to the mean as it has to be
+NEAR_BITS = 6
 # An origin astray from the mean by the root of so many variances costs four digits
 ASTRAY = 1e4
 
@@ -528,16 +531,19 @@ def _origins(x, y, s, far: float = NO_ORIGIN) -> tuple[np.ndarray, np.ndarray]:
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
     """A value near the mean of each column and target. For a constant one it is exact.
 
-    It is zero if the mean is within `far` ranges of zero, because there is little to gain. If it is
-    zero for all columns, blocks need no copy.
+    If the means of all columns are within `far` ranges of zero, it is zero for all of them, because
+    there is little to gain, and blocks need no copy. Otherwise we move all columns, which takes no
+    longer than to move one. An origin has few bits, so whole numbers still have exact products.
     """
     some = slice(None, None, -(-len(x) // SAMPLED))
     rows = np.concatenate((x[some], y[some]), axis=1)
     apart = rows - rows[0]
     step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
-    near = rows[0] + step
+    near, d = rows[0] + step, x.shape[1]
     spread = np.abs(apart).max(axis=0)
-    return np.where(np.abs(near) > far * spread, near, 0.0)
+    if not (np.abs(near[:d]) > far * spread[:d]).any():
+        near[:d] = 0.0
+    return np.where(spread > 0, leading_bits(near, spread, NEAR_BITS), near)
 
 
 def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
