@@ -114,7 +114,8 @@ def gd_path(
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
-    with np.errstate(under="ignore"):
+    # The bound of divergence sees what overflows
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         thetas, losses, bound, curvature = limited(
             lambda _: _iterates(rows, step, start, fit_intercept, points)
         )
@@ -158,8 +159,7 @@ def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool,
     """Iterates and losses after `points` updates, the divergence bound, the steepest direction."""
     rows, targets = with_moments(rows, int(points.max()))
     path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
-    with np.errstate(over="ignore", invalid="ignore"):
-        thetas, losses = path.points(points)
+    thetas, losses = path.points(points)
     variance = scales_of(targets, fit_intercept).variance
     bound = divergence_bound(path.losses(0, 0)[0], variance, rows.X.dtype)
     return thetas, losses, bound, curvature

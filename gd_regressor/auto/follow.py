@@ -37,15 +37,13 @@ def follow_plan(
     plan: Plan, start: Start, precision: np.dtype, observers: Sequence[Observer] = ()
 ) -> Result:
     """Descend as planned. The estimator stores the coefficients in this `precision`."""
-    with np.errstate(over="ignore", invalid="ignore"):  # Diverged refuses a start that overflows
-        walk, variance = plan.set_out(start), plan.scales.variance
+    walk, variance = plan.set_out(start), plan.scales.variance
     rules = (Diverged(variance, np.dtype(np.float64)), *plan.rules())
     end = run(walk, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
-    with np.errstate(over="ignore", invalid="ignore"):  # the estimator refuses them
-        w, b = plan.frame.to_raw(there.theta)
-        if precision == np.float32:  # the intercept must suit the rounded coefficients
-            b = b + plan.frame.centre @ (w - w.astype(np.float32))
+    w, b = plan.frame.to_raw(there.theta)
+    if precision == np.float32:  # the intercept must suit the rounded coefficients
+        b = b + plan.frame.centre @ (w - w.astype(np.float32))
     return result_of(
         walk,
         end,

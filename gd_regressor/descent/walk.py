@@ -60,7 +60,6 @@ class Walk(Path):
         self.gap_is = problem.gap_is
         self._set_out()
 
-    @np.errstate(over="ignore", invalid="ignore")  # Diverged ends the run there
     def _set_out(self) -> None:
         self._iterates = iterates(self._problem, self._start, self._step)
         self.here = next(self._iterates)
@@ -69,7 +68,6 @@ class Walk(Path):
     def _record(self, here: Iterate, decrease: np.ndarray) -> Records:
         return Records(here.loss[None], decrease[None], self._problem.gap(here)[None])
 
-    @np.errstate(over="ignore", invalid="ignore")
     def _advance(self, k: int) -> None:
         while self.here.k < k:
             before, here = self.here, next(self._iterates)

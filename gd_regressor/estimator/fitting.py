@@ -57,5 +57,6 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     # With a number as learning_rate the SVD, and products over thousands of updates, are shared
     shared = asked.step is not None or data.size > UNSHARED
     shared = shared or (data.n_columns > UNSHARED_COLUMNS and data.size <= data.n_columns**2)
-    with np.errstate(under="ignore"):
+    # The bounds of divergence, and the check of the coefficients, see what overflows
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         return limited(lambda _: follow()) if shared else follow()

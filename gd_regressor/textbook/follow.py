@@ -49,7 +49,6 @@ def textbook_path(
     return Walk(Smooth(DataLoss(rows, frame), metric), theta, step), curvature
 
 
-@np.errstate(over="ignore", invalid="ignore")  # divergence_bound refuses what overflows
 def _residuals(rows: Rows, start: Start) -> Rows:
     """The rows with the residuals at `start` as targets; raises if their squares overflow."""
     left = residual_rows(rows, *start)

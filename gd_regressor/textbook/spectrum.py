@@ -174,13 +174,12 @@ class Spectrum(Path):
         return self.still + self.vectors @ moved, self.minimum + p**2 @ self.residual**2
 
     def records(self, first: int, last: int) -> Records:
-        with np.errstate(over="ignore", invalid="ignore"):  # Diverged ends the run there
-            p, d = polynomials(self._h, self.step.momentum, np.arange(first, last + 1))
-            squares = self.residual**2
-            gaps = p**2 @ squares
-            # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
-            fall = self._h * d
-            return Records(self.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
+        h, squares = self._h, self.residual**2
+        p, d = polynomials(h, self.step.momentum, np.arange(first, last + 1))
+        gaps = p**2 @ squares
+        # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
+        fall = h * d
+        return Records(self.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
 
     @property
     def _h(self) -> np.ndarray:
