@@ -7,7 +7,6 @@ import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -561,8 +560,8 @@ def test_moments_are_not_blamed_where_none_are_kept(room, monkeypatch):
 
     def rounded(*args, **options):
         found = follow_auto(*args, **options)
-        lost = {"condition_number": np.inf, "coef_error": np.inf}
-        return replace(found, status=Status.ILL_CONDITIONED, **lost)
+        lost = found.of_data._replace(condition_number=np.inf, coef_error=np.inf)
+        return found._replace(status=Status.ILL_CONDITIONED, of_data=lost)
 
     monkeypatch.setattr(f"gd_regressor.{room}.follow_auto", rounded)
     model = GDLinearRegressor(stream="qr")

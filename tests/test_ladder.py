@@ -4,7 +4,6 @@ import gc
 import math
 import tracemalloc
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,7 +135,7 @@ def followed(rung, name, offset, tol=1e-12):
     y = X @ np.ones(D) + NOISE
     result = follow(rung, X + offsets, y, tol=tol)
     terms = [*(result.coef[0] * offsets), result.intercept[0]]
-    return replace(result, intercept=np.array([math.fsum(terms)])), X, y
+    return result._replace(intercept=np.array([math.fsum(terms)])), X, y
 
 
 @pytest.mark.parametrize("rung", TALL)
@@ -204,7 +203,7 @@ def test_single_precision_is_as_good_as_its_data(shift, order):
     y = X.astype(float) @ np.ones(D) + NOISE
     for rung in TALL:
         result = follow(rung, X, y)
-        kept = replace(result, coef=result.coef.astype(np.float32))  # as an estimator's are
+        kept = result._replace(coef=result.coef.astype(np.float32))  # as an estimator's are
         assert excess(kept, X.astype(float), y).max() <= 1e-12, rung
 
 
@@ -250,7 +249,7 @@ def test_an_exact_factor_has_converged_where_tol_is_met_before_the_floor():
 def test_a_start_far_away_costs_the_sketch_no_digits(dtype, start):
     X = PLAIN.astype(dtype)
     result = follow("sketch", X, NOISE, start=start)
-    kept = replace(result, coef=result.coef.astype(dtype))
+    kept = result._replace(coef=result.coef.astype(dtype))
     assert result.of_data.metric == "sketch"
     assert excess(kept, X.astype(float), NOISE).max() <= 1e-12
 
@@ -269,7 +268,7 @@ def test_light_rows_do_not_say_where_the_heavy_ones_are():
     weights = np.where(light, 1e-30, 1.0)
     for rung in TALL:
         result = follow(rung, X, NOISE, weights)
-        heavy = replace(result, intercept=result.intercept + 1e8 * result.coef.sum())
+        heavy = result._replace(intercept=result.intercept + 1e8 * result.coef.sum())
         assert excess(heavy, PLAIN[~light], NOISE[~light]).max() <= 1e-12, rung
 
 

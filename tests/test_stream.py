@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import warnings
-from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -221,7 +220,7 @@ def stream_of(keep, Z=NEAR):
 
 def test_the_reason_for_lost_digits_is_what_was_kept():
     near = stream_of("moments")
-    walked = near.follow_textbook(ConstantStep(1e-4), ZEROS, replace(REQUEST, tol=0.1))
+    walked = near.follow_textbook(ConstantStep(1e-4), ZEROS, REQUEST._replace(tol=0.1))
     for result in (near.follow_auto(ZEROS, REQUEST), walked):
         assert result.status is Status.ILL_CONDITIONED
         assert result.reason is Reason.KEPT_MOMENTS

@@ -30,6 +30,12 @@ def two_product(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.nd
     return product, a2 * b2 - (((product - a1 * b1) - a2 * b1) - a1 * b2)
 
 
+def exact_products(a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
+    """Four arrays that add up to exactly a * b: products of halves have no rounding."""
+    b1, b2 = _halves(b)
+    return [half * other for half in _halves(a) for other in (b1, b2)]
+
+
 def _halves(a):
     scaled = 134217729.0 * a  # 2^27 + 1
     high = scaled - (scaled - a)

@@ -115,7 +115,7 @@ def by_sketch(
     factor = Factor.of(moments, about_mean=fit_intercept, source="sketch", suspect=SUSPECT_SINGLE)
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre near the means does, so we take one that blocks can subtract in their precision
-    frame = replace(frame, centre=frame.centre.astype(rows.precision).astype(np.float64))
+    frame = frame._replace(centre=frame.centre.astype(rows.precision).astype(np.float64))
     near = _near_enough(rows, tol, factor.condition_number)
     loss = DataLoss(rows.in_precision(rows.precision), frame, shift_of(frame, near))
     deviation = np.sqrt(moments.yy / moments.weight)

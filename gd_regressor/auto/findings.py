@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,8 +33,7 @@ FEW_DROPPED, MOST_ENTRIES = 8, 1 << 24
 NULL_NOISE = 4 * EPS
 
 
-@dataclass(frozen=True)
-class Findings:
+class Findings(NamedTuple):
     """What the moments of a table, and passes over dependent columns, have shown."""
 
     rows: Table  # which the moments have checked

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,8 +71,7 @@ class Bound(Enum):
     ABOUT = "about "  # where the metric is known, and the steepness of F in it is not
 
 
-@dataclass(frozen=True)
-class Iterate:
+class Iterate(NamedTuple):
     """One point of a descent, in the coordinates of the loss."""
 
     k: int  # updates made so far
@@ -87,8 +86,7 @@ class Iterate:
         return column_products(self.gradient, self.direction)
 
 
-@dataclass(frozen=True)
-class Records:
+class Records(NamedTuple):
     """What stopping rules, plots and warnings see of m consecutive iterates."""
 
     losses: np.ndarray  # (m, t): F_k
@@ -102,16 +100,14 @@ class Records:
         return Records(self.losses[:count], self.decreases[:count], self.gaps[:count])
 
 
-@dataclass(frozen=True)
-class Curvature:
+class Curvature(NamedTuple):
     """The steepest direction of a loss."""
 
     largest: float  # L, the largest eigenvalue of the Hessian of F
     direction: np.ndarray  # (p,): the eigenvector of L
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What the user asks of a descent, whatever the data."""
 
     fit_intercept: bool
@@ -119,24 +115,21 @@ class Request:
     tol: float | None  # in units of V; None asks for max_iter updates exactly
 
 
-@dataclass(frozen=True)
-class Scales:
+class Scales(NamedTuple):
     """The units of the losses, one for each target."""
 
     variance: np.ndarray  # (t,): V, the unit of the loss; 1 for a constant y
     square: np.ndarray  # (t,): the mean square of y, the unit of rounding in the loss
 
 
-@dataclass(frozen=True)
-class Stability:
+class Stability(NamedTuple):
     """How large a constant step may be."""
 
     curvature: Curvature  # of the raw loss
     max_learning_rate: float  # from which some direction no longer shrinks
 
 
-@dataclass(frozen=True)
-class Conditioning:
+class Conditioning(NamedTuple):
     """What was found out about the columns, as far as it played a part; None where it did not."""
 
     condition_number: float | None = None  # of the scaled columns
@@ -145,8 +138,7 @@ class Conditioning:
     coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What a descent found, in raw coordinates. The shapes depend on no option."""
 
     coef: np.ndarray  # (t, d)
@@ -172,8 +164,7 @@ class Result:
         return float((self.gaps / self.variance).max())
 
 
-@dataclass(frozen=True)
-class End:
+class End(NamedTuple):
     """The end of a run."""
 
     k: int  # updates made

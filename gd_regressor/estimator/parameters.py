@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -20,8 +19,7 @@ from gd_regressor.estimator.verbose import Verbose
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """The parameters of an estimator, checked, as the values that a descent takes."""
 
     request: Request
@@ -128,5 +126,7 @@ def _float(value) -> float:
 def _is_real(value) -> bool:
     """Whether a value is a real number. True, False and np.timedelta64 are not."""
     # We ask for float and int first: numbers.Real takes as long as a product of small matrices
-    known = isinstance(value, (float, int, numbers.Real))
+    if type(value) in (float, int):
+        return True
+    known = isinstance(value, numbers.Real)
     return known and not isinstance(value, (bool, np.bool_, np.timedelta64))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import (
     Doubled,
     Point,
+    exact_products,
     exact_sums,
-    two_product,
 )
 from gd_regressor.data.checks import check_mean_square
 from gd_regressor.data.moments import ColumnMoments, Moments
@@ -18,8 +18,7 @@ from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Scales
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """Coordinates theta = (w; b) for columns (X - centre) / scale and targets y - target_centre.
 
     The last of the p = d + 1 coordinates is the intercept; without one, p = d.
@@ -62,10 +61,9 @@ class Frame:
         if not self.fit_intercept:
             return high + low, self.target_centre
         centre = -self.centre[:, None]
-        offset, error = two_product(high, centre)
-        error += low * centre
-        terms = offset, error, self.target_centre[None], theta.high[d:], theta.low[d:]
-        return high + low, exact_sums(np.concatenate(terms))
+        terms = self.target_centre[None], theta.high[d:], theta.low[d:], low * centre
+        terms = np.concatenate((*terms, *exact_products(high, centre)))
+        return high + low, exact_sums(terms)
 
     def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
         """(p, t) coordinates of (d, t) coefficients and (t,) intercepts."""
@@ -88,8 +86,7 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     return Scales(np.where(variance == 0, 1.0, variance), square)
 
 
-@dataclass(frozen=True)
-class AtZero:
+class AtZero(NamedTuple):
     """F and its slope at zero coefficients with the best intercept, from the moments."""
 
     value: np.ndarray  # (t,)

@@ -55,7 +55,7 @@ class DoubledLoss(Quadratic):
         """The Hessian of F times each column of `direction` (p, m): a gradient for zero targets."""
         count = direction.shape[1]
         rows = self.rows.with_targets(partial(_no_targets, count=count))
-        beside = replace(self, rows=rows, frame=replace(self.frame, target_centre=np.zeros(count)))
+        beside = replace(self, rows=rows, frame=self.frame._replace(target_centre=np.zeros(count)))
         return beside.value_and_gradient(Doubled.of(direction))[1]
 
     @staticmethod

@@ -129,7 +129,7 @@ class KeptMoments(Kept[Moments]):
             return result
         status = judged(result.status, np.inf)
         of_data = Conditioning(condition_number=np.inf, coef_error=np.inf)
-        return self._reasoned(replace(result, status=status, of_data=of_data))
+        return self._reasoned(result._replace(status=status, of_data=of_data))
 
     def _plan(self, request: Request) -> Newton:
         moments, fit_intercept = self.statistic, request.fit_intercept
@@ -188,7 +188,7 @@ class KeptMoments(Kept[Moments]):
         if result.status is not Status.ILL_CONDITIONED:
             return result
         forgotten = self.has_forgotten and result.of_data.condition_number != np.inf
-        return replace(result, reason=Reason.FORGOTTEN if forgotten else Reason.KEPT_MOMENTS)
+        return result._replace(reason=Reason.FORGOTTEN if forgotten else Reason.KEPT_MOMENTS)
 
 
 def _spectrum(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -82,10 +82,9 @@ class KeptRoot(Kept[Root]):
             intercept = result.intercept + target_centre - kept @ centre
         found, noise = result.of_data, self.statistic.noise
         error = max(found.coef_error, noise * (found.condition_number or np.inf))
-        return replace(
-            result,
+        return result._replace(
             intercept=intercept,
-            of_data=replace(found, coef_error=error),
+            of_data=found._replace(coef_error=error),
             status=judged(result.status, error),
         )
 
