@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,7 +48,8 @@ class SlicedLoss(Quadratic):
     @staticmethod
     def suits(frame: Frame) -> bool:
         """Whether columns in these units can be cut."""
-        return frame.scale.min() > FINEST and frame.scale.max() < COARSEST
+        scales = frame.scale.tolist()
+        return min(scales) > FINEST and max(scales) < COARSEST
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t), each rounded once, at `theta` (p, t)."""
@@ -63,7 +64,8 @@ class SlicedLoss(Quadratic):
             columns += sums.low[:d] - offset * sums.low[d]
             gradient = np.concatenate((columns, plain(sums[d:])))
         else:
-            gradient = plain(sums[: frame.n_parameters])
+            p = frame.n_parameters
+            gradient = sums.high[:p] + sums.low[:p]
         gradient[:d] /= frame.scale[:, None]
         gradient *= -2 / weight
         return value / weight, gradient
@@ -73,15 +75,14 @@ class SlicedLoss(Quadratic):
         return DataLoss(self.rows, self.frame).hessian_product(direction)
 
 
-@dataclass(frozen=True)
-class _Pass:
+class _Pass(NamedTuple):
     """What a pass over the rows needs to know, and nothing of the rows."""
 
     height: int  # rows of a block
     bits: int  # of a first slice
     cuts: np.ndarray  # (d + 1,): adding and subtracting them leaves the leading bits of a column
     centre: np.ndarray | None  # (d,): what we subtract from the columns
-    # The point (d + 1, t) for these columns, the intercept last: rounded, leading bits, the rest
+    # Minus the point (d + 1, t) for these columns, the intercept last: rounded, leading bits, rest
     whole: np.ndarray
     lead: np.ndarray
     rest: np.ndarray
@@ -98,18 +99,19 @@ class _Pass:
         # The power of two beside the root of a weight is at most root 2 times as large as it
         reach = math.sqrt(2 * n) + FAR if near else 2 * math.sqrt(rows.total_weight)
         power = math.ldexp(1.0, math.frexp(reach)[1])
-        sizes = np.full((d + 1, 1), power if weighted else 1.0)
-        np.multiply(frame.scale[:, None], power, out=sizes[:d])
-        point, low = _raw(theta, frame, near)
-        largest = _largest(point * sizes)
+        # In these units columns are below `power`, and so are the ones beside them
+        units = np.empty((d + 1, 1))
+        units[:d, 0], units[d] = frame.scale, 1.0 if weighted else 1 / power
+        pieces = _beside(theta, frame, near, units[d])
+        whole, lead, rest = pieces
         unit = math.ldexp(0.75, 53 - bits)
-        shift = np.ldexp(unit, np.frexp(largest)[1]) / sizes
-        lead = point + shift
+        shift = np.ldexp(unit, np.frexp(_largest(whole))[1])
+        np.add(whole, shift, out=lead)
         lead -= shift
-        rest = point - lead
-        rest += low
+        rest += whole - lead
+        pieces /= -units  # minus, because we subtract the predictions from the targets
         centre = frame.centre if frame.fit_intercept and not near else None
-        return cls(height, bits, unit * sizes[:, 0], centre, point, lead, rest)
+        return cls(height, bits, unit * power * units[:, 0], centre, *pieces)
 
     def sums(self, part: Rows) -> list:
         """The sums over a part of the rows: squares (t,), and products with columns (d + 1, t)."""
@@ -140,8 +142,8 @@ class _Pass:
         least = product(first, self.rest[:d])
         least += product(second, self.whole[:d])
         least += self.rest[d]
-        residual, error = two_sum(y, -most)
-        error -= least
+        residual, error = two_sum(y, most)
+        error += least
         whole, lead, rest = self._cut(residual, error)
         sums, below = np.empty((2, d + 1, y.shape[1]))
         sums[:d] = product(first.T, lead)
@@ -162,8 +164,8 @@ class _Pass:
         second[:, :-1] += below * power
         least = product(first, self.rest)
         least += product(second, self.whole)
-        residual, error = two_sum(y * power, -product(first, self.lead))
-        error -= least
+        residual, error = two_sum(y * power, product(first, self.lead))
+        error += least
         weighted = Doubled(residual, error) * (s / power**2)
         whole, lead, rest = self._cut(weighted.high, weighted.low)
         low = product(first.T, rest)
@@ -187,19 +189,22 @@ def _largest(columns: np.ndarray) -> np.ndarray:
     return np.maximum.reduce(np.abs(columns))
 
 
-def _raw(theta: Point, frame: Frame, near: bool) -> tuple[np.ndarray, np.ndarray | float]:
-    """The point (d + 1, t) for raw columns, or raw but for their means, and what is below it."""
+def _beside(theta: Point, frame: Frame, near: bool, unit: np.ndarray) -> np.ndarray:
+    """Three points (3, d + 1, t): `theta`, room for its leading bits, and what is below `theta`.
+
+    The intercept belongs to raw columns (`near`) or to centred columns, in units of 1 / `unit`.
+    """
     d, (high, low) = len(frame.scale), parts(theta)
-    point, below = np.zeros((2, d + 1, theta.shape[1]))
-    point[: len(high)], below[: len(high)] = high, low
-    point[:d] /= frame.scale[:, None]
-    below[:d] /= frame.scale[:, None]
+    pieces = np.zeros((3, d + 1, theta.shape[1]))
+    whole, _, rest = pieces
+    whole[:d], rest[: len(high)] = high[:d], low
     if frame.fit_intercept:
         # At the minimum the intercept of centred columns is hardly anything
-        below[d] += point[d]
-        point[d] = frame.target_centre
+        rest[d] += high[d]
+        whole[d] = frame.target_centre
         if near:
-            offset = Doubled(point[:d], below[:d]).dot(frame.centre)
-            point[d], error = two_sum(point[d], -offset.high)
-            below[d] += error - offset.low
-    return point, below
+            offset = Doubled(whole[:d], rest[:d]).dot(frame.centre / frame.scale)
+            whole[d], error = two_sum(whole[d], -offset.high)
+            rest[d] += error - offset.low
+        pieces[:, d] *= unit
+    return pieces
