@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
@@ -593,8 +592,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def _write(self, result: Result, dtype, y_ndim):
-        largest, limits = np.abs(result.coef).max(), np.finfo(dtype)
-        held = largest <= limits.max and np.abs(result.intercept).max() <= limits.max
+        coef, intercept, limits = result.coef, result.intercept, np.finfo(dtype)
+        largest = np.maximum.reduce(np.abs(coef), axis=None)
+        held = largest <= limits.max and all(abs(b) <= limits.max for b in intercept.tolist())
         if not held or 0 < largest < limits.tiny:
             cure = "scale X" if self.learning_rate == "auto" else "scale X, change learning_rate"
             cure += "" if dtype == np.float64 else ", or pass X as float64"
@@ -603,7 +603,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 f"The coefficients of X{size} or the intercept are beyond what "
                 f"{dtype} holds, {limits.tiny:.2g} to {limits.max:.2g}; {cure}."
             )
-        coef, intercept = (a.astype(dtype, copy=False) for a in (result.coef, result.intercept))
+        coef, intercept = coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
         self.intercept_ = intercept if y_ndim == 2 else float(result.intercept[0])
         self.n_iter_ = result.n_iter
@@ -616,19 +616,23 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             ("rank_", found.rank),
             ("metric_", found.metric),
         ):
-            # A fit before with another learning_rate may have left it
-            self.__dict__.pop(name, None)
             if value is not None:
                 setattr(self, name, value)
+            else:  # a fit before with another learning_rate may have left it
+                self.__dict__.pop(name, None)
 
 
-@contextmanager
-def _unchanged_on_error(estimator):
+class _unchanged_on_error:
     """Restore all attributes if the fit fails: validation has changed some by then."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
+
+    def __init__(self, estimator: GDLinearRegressor) -> None:
+        self._known = estimator.__dict__
+        self._before = self._known.copy()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is not None:
+            self._known.clear()
+            self._known.update(self._before)

@@ -33,13 +33,13 @@ DUAL_SUFFICES = condition_for(9.6, power=1)
 class InRowSpace(Plan):
     """Newton's steps in the space of the rows, where the minimiser of least |w| lies."""
 
-    precision: float  # see `newton.floor_rules`
+    precision: float  # see `newton.floor_of`
     combinations: Combinations | None  # of the rows; None where fewer digits are wanted
     sharp: Quadratic  # the loss that shows what points in twice the working precision lack
     step: Step = newton.STEP
 
     def rules(self) -> tuple[Rule, ...]:
-        return newton.floor_rules(self, self.precision)
+        return newton.floor_rules(self, newton.floor_of(self, self.precision))
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         theta, error = walk.at(end.k), newton.error_left(self, walk)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
 from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
@@ -43,32 +44,30 @@ def sharp_precision(condition_number: float) -> float:
     return DESCENDED * condition_number
 
 
-def floor_rules(plan: Plan, precision: float) -> tuple[Rule, ...]:
-    """Rules that descend to the rounding floor, whatever `tol` is. tol=None has no rules.
+def floor_rules(plan: Plan, floor: np.ndarray) -> tuple[Rule, ...]:
+    """Rules that descend to the rounding floor, whatever `tol` is. tol=None has no rules."""
+    return () if plan.request.tol is None else (AtFloor(floor, plan.scales.variance),)
+
+
+def floor_of(plan: Plan, precision: float) -> np.ndarray:
+    """(t,): the distance of the loss from its minimum below which an update is not worth making.
 
     A prediction error of `precision`, in units of y, is too small to justify an update. The error
     of the coefficients is up to condition_number times larger.
     """
-    if plan.request.tol is None:
-        return ()
-    return (AtFloor(floor_of(plan, precision), plan.scales.variance),)
-
-
-def floor_of(plan: Plan, precision: float) -> np.ndarray:
-    """(t,): the distance of the loss from its minimum below which an update is not worth making."""
     loss, variance, square = plan.problem.loss, plan.scales.variance, plan.scales.square
     # The rounding of y's mean does not show in such gradients, so V is the unit
     unit = np.minimum(variance, square) if loss.doubled or loss.sharp else square
     return precision**2 * unit
 
 
-def last_point(plan: Plan, walk: Walk, end: End, precision: float) -> Point:
+def last_point(plan: Plan, walk: Walk, end: End, floor: np.ndarray) -> Point:
     """The last point of a run. At the floor a sharp gradient takes its rounding away."""
     theta = walk.at(end.k)
     if not plan.problem.loss.sharp:
         return theta
-    below = walk.records(end.k, end.k).gaps[0] <= floor_of(plan, precision)
-    return Doubled.of(theta, -walk.here.direction) if below.all() else theta
+    below = walk.records(end.k, end.k).gaps[0] <= floor
+    return Doubled.of(theta, -walk.here.direction) if all(below.tolist()) else theta
 
 
 def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
@@ -88,7 +87,7 @@ def error_left(plan: Plan, walk: Walk) -> float:
     d = len(plan.frame.scale)
     step, w = walk.here.direction[:d], plain(walk.here.theta)[:d]
     size = np.maximum(column_products(w, w), plan.scales.variance)
-    return math.sqrt((column_products(step, step) / size).max())
+    return math.sqrt(np.maximum.reduce(column_products(step, step) / size))
 
 
 def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
@@ -103,15 +102,20 @@ class Newton(Plan):
     """One step of 1 would arrive, but for the rounding of the factor. More steps mend that."""
 
     dependence: Dependence
-    precision: float  # see `floor_rules`
+    precision: float  # see `floor_of`
     unknown: float = 0.0  # relative error of the coefficients at the loss's own exact minimum
     step: Step = STEP
 
+    @cached_property
+    def floor(self) -> np.ndarray:
+        """(t,): see `floor_of`."""
+        return floor_of(self, self.precision)
+
     def rules(self) -> tuple[Rule, ...]:
-        return floor_rules(self, self.precision)
+        return floor_rules(self, self.floor)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        theta = last_point(self, walk, end, self.precision)
+        theta = last_point(self, walk, end, self.floor)
         error = np.inf if self.condition_number == np.inf else error_left(self, walk)
         error = max(error, self.unknown)
         if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:

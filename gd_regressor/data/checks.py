@@ -276,7 +276,7 @@ def check_squares(largest: float) -> None:
 
 def check_mean_square(square: np.ndarray) -> None:
     """Refuse targets whose mean square (t,), the loss at zero, leaves a loss no room above."""
-    if not square.max() <= LARGEST_SQUARE:
+    if not all(value <= LARGEST_SQUARE for value in square.tolist()):
         raise ValueError(
             f"y has values of about {math.sqrt(square.max()):.3g} (root of the mean square), whose "
             "squares leave a loss no room before it overflows; divide y so that its values are at "

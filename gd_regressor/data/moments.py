@@ -468,14 +468,13 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
         # With few rows, to subtract the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
         origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start, far)
-        scale = np.ones(len(origin))
-        moments = _centred(chain([start], blocks), origin, target_origin, scale, precise)
+        moments = _centred(chain([start], blocks), origin, target_origin, None, precise)
         if not few and (away := _far(moments, x)).any():
             # The first rows, or those of little weight, are far from the others
             origin = np.where(away, origin + moments.mean, origin)
-            moments = _centred(_blocks(rows), origin, target_origin, scale, precise)
-    scatter = moments.xx.diagonal()
-    if not scatter.size or (scatter.min() > SMALLEST_SCATTER and scatter.max() < LARGEST_SCATTER):
+            moments = _centred(_blocks(rows), origin, target_origin, None, precise)
+    scatter = moments.xx.diagonal().tolist()
+    if all(SMALLEST_SCATTER < square < LARGEST_SCATTER for square in scatter):
         return moments
     return _in_other_units(rows, moments, precise)
 
@@ -483,7 +482,7 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
 def _mean(rows: np.ndarray) -> np.ndarray:
     """The mean of few rows. For a constant column it is exact."""
     first = rows[0]
-    return first + (rows - first).sum(axis=0) / len(rows)
+    return first + np.add.reduce(rows - first) / len(rows)
 
 
 def _far(moments: Moments, x: Columns) -> np.ndarray:
@@ -547,8 +546,10 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
 
 
 def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
+    """The moments about these origins. We divide the columns by `scale`, unless it is None."""
     d = len(origin)
     products = products_of(blocks, origin, target_origin, scale, precise=precise)
+    scale = np.ones(d) if scale is None else scale
     if precise:
         return _precisely_centred(products, origin, target_origin, scale)
     sums = products.sums

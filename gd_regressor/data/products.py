@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -22,8 +22,7 @@ ONE_BY_ONE = 2
 SHORT = 512
 
 
-@dataclass(frozen=True)
-class Products:
+class Products(NamedTuple):
     """Sums over rows. The first row and column belong to the ones."""
 
     # (1 + d + t, 1 + d + t), without the rows of the targets where these are more than the columns;
@@ -34,16 +33,19 @@ class Products:
 
 
 def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) -> None:
-    """Write [1, (x - centre) / scale, y - target_centre] to `out`, rows times the root of s."""
+    """Write [1, (x - centre) / scale, y - target_centre] to `out`, rows times the root of s.
+
+    We subtract no `centre` and divide by no `scale` that is None.
+    """
     x, y, s = block
-    d = len(centre)
+    d = x.shape[1]
     out[:, 0] = 1
-    if centre.any():
+    if centre is not None:
         np.subtract(x, centre, out=out[:, 1 : d + 1])
     else:
         out[:, 1 : d + 1] = x
     np.subtract(y, target_centre, out=out[:, d + 1 :])
-    if (scale != 1).any():
+    if scale is not None:
         out[:, 1 : d + 1] /= scale
     if s is not None:
         out *= np.sqrt(s)[:, None]
@@ -52,9 +54,13 @@ def side_by_side(out: np.ndarray, block: Block, centre, target_centre, scale) ->
 def products_of(
     blocks: Iterable[Block], origin, target_origin, scale, *, precise: bool = False
 ) -> Products:
-    """Products of columns (X - origin) / scale; `precise` ones in twice the working precision."""
+    """Products of columns (X - origin) / scale; `precise` ones in twice the working precision.
+
+    We divide by no `scale` that is None.
+    """
     d, t = len(origin), len(target_origin)
-    ready = not precise and not origin.any() and (scale == 1).all()
+    centre = origin if np.count_nonzero(origin) else None
+    ready = not precise and centre is None and scale is None
     as_they_are = _AsTheyAre(d, t) if ready else None
     # A symmetric product costs half, unless the targets with each other are most of it
     height = 1 + d + t if t <= d or precise else 1 + d
@@ -72,7 +78,8 @@ def products_of(
         if len(table) < len(x):
             table = np.empty((len(x), 1 + dense.shape[1] + t))
         block = table[: len(x)]
-        side_by_side(block, (dense, y, s), origin[where], target_origin, scale[where])
+        moved, units = (a if a is None else a[where] for a in (centre, scale))
+        side_by_side(block, (dense, y, s), moved, target_origin, units)
         whole = _Sparse.of(block, x, scale, s) if sparse else block
         if precise and sparse:
             sums = sums + _exact(whole, len(x))
@@ -178,7 +185,7 @@ class _Sparse:
     @classmethod
     def of(cls, table, x: SparseColumns, scale, s) -> _Sparse:
         sparse = x.sparse
-        data = sparse.data / scale[sparse.indices] if (scale != 1).any() else sparse.data
+        data = sparse.data if scale is None else sparse.data / scale[sparse.indices]
         if s is not None:
             data = data * np.repeat(np.sqrt(s), np.diff(sparse.indptr))
         return cls(table, _like(sparse, data), x.where)

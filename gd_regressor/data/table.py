@@ -205,7 +205,8 @@ class Rows(Table[Known]):
 
     @property
     def size(self) -> int:
-        return self.n_rows * self.n_columns
+        n, d = self.X.shape
+        return n * d
 
     @property
     def is_sparse(self) -> bool:
@@ -254,7 +255,7 @@ class Rows(Table[Known]):
     @property
     def width(self) -> int:
         """Columns and targets."""
-        return self.n_columns + self.n_targets
+        return self.X.shape[1] + self.y.shape[1]
 
     @property
     def vector_rows(self) -> int:
@@ -296,9 +297,9 @@ class Rows(Table[Known]):
 
     def spans(self, height: int | None = None) -> Iterator[slice]:
         """The blocks, of `block_rows` or `height` rows."""
-        height = height or self.block_rows
-        for row in range(0, self.n_rows, height):
-            yield slice(row, min(row + height, self.n_rows))
+        n, height = self.n_rows, height or self.block_rows
+        for row in range(0, n, height):
+            yield slice(row, min(row + height, n))
 
     def columns(self, rows: slice) -> np.ndarray:
         """Those of a block, dense."""

@@ -77,7 +77,7 @@ def result_of(
         coef=w.T,
         intercept=b,
         n_iter=end.k,
-        loss_curve=end.losses.sum(axis=1) / len(variance),
+        loss_curve=np.add.reduce(end.losses, axis=1) / len(variance),
         gaps=path.records(end.k, end.k).gaps[0],
         gap_is=path.gap_is,
         variance=variance,

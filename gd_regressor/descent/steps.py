@@ -30,7 +30,9 @@ class ConstantStep(Step):
         return np.zeros(theta.shape)
 
     def next(self, state: np.ndarray, here: Iterate, problem: Problem) -> Next:
-        step = self.momentum * state - self.rate * here.direction
+        step = -self.rate * here.direction
+        if self.momentum:
+            step += self.momentum * state
         theta = here.theta + step
         return theta, *problem.value_and_gradient(theta), step
 

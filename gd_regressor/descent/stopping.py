@@ -75,11 +75,12 @@ class AtFloor(Rule):
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         before, met = state
-        gaps = records.gaps
-        last = before[None] if len(gaps) == 1 else np.concatenate((before[None], gaps[:-1]))
-        there = (gaps <= self.floor) | ((gaps > last / 2) & (gaps <= self.ceiling))
-        met = met | np.logical_or.accumulate(there, axis=0)
-        return met.all(axis=1), (gaps[-1], met[-1])
+        ends = []
+        for gap in records.gaps:  # a walk has one row of gaps for each look
+            met = met | (gap <= self.floor) | ((gap > before / 2) & (gap <= self.ceiling))
+            ends.append(all(met.tolist()))
+            before = gap
+        return np.array(ends), (before, met)
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Diverged(Rule):
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
         bound, _ = state
         # ~(<=) rather than >, so that NaN counts as diverged
-        ends = ~(records.losses <= bound).all(axis=1)
+        ends = ~np.logical_and.reduce(records.losses <= bound, axis=1)
         hit = ends.argmax()
         if not ends[hit]:
             return ends, state
@@ -171,7 +172,7 @@ class Diverged(Rule):
 def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:
     """(t,): the loss above which a run that began with the loss `first` (t,) has diverged."""
     factor, ceiling = LARGEST_LOSS[np.dtype(precision)]
-    if not first.max() <= ceiling:
+    if not all(loss <= ceiling for loss in first.tolist()):
         cure = "" if np.dtype(precision) == np.float64 else ", divide y, or pass X as float64"
         raise ValueError(
             f"The loss overflows at the start: it is not below {ceiling:g}. Begin nearer to y, "

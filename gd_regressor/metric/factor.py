@@ -79,7 +79,7 @@ class Factor(Metric):
             variance = np.where(gone, 0.0, variance)
         unit = power_of_two_near_root(variance)
         scale = unit * moments.scale
-        if scale.min() < SMALLEST_DIVISOR:
+        if min(scale.tolist()) < SMALLEST_DIVISOR:
             raise ValueError(
                 f"X: the values of column {scale.argmin()} differ by {scale.min():.1g}, which is "
                 "too little to divide by; multiply the column by a large number."
@@ -188,7 +188,7 @@ def _cholesky(correlation: np.ndarray, suspect: float) -> tuple[np.ndarray, np.n
     """The root (r, d) in the given order of columns, the pivots (r,), whether they are in order."""
     upper, info = lapack.dpotrf(correlation)
     d = len(correlation)
-    if info == 0 and upper.diagonal().min(initial=1.0) ** 2 > CLEAR:
+    if info == 0 and min(upper.diagonal().tolist(), default=1.0) ** 2 > CLEAR:
         return upper, np.arange(d), True
     upper, order, rank, _ = lapack.dpstrf(correlation, tol=suspect)
     root, pivots = np.zeros((rank, d)), order[:rank] - 1

@@ -83,7 +83,7 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     square = variance + moments.target_means**2
     check_mean_square(square)
     variance = variance if fit_intercept else square
-    return Scales(np.where(variance == 0, 1.0, variance), square)
+    return Scales(variance + (variance == 0), square)
 
 
 class AtZero(NamedTuple):

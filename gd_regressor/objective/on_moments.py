@@ -135,7 +135,7 @@ class KnownAtZero(Quadratic):
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
         point = plain(theta)
         w, b = self.frame.split(point)
-        if w.any():
+        if np.count_nonzero(w):
             return self.loss.value_and_gradient(theta)
         return self.at_zero.value_and_gradient(b, 2 * point)
 
