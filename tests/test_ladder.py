@@ -31,7 +31,7 @@ from gd_regressor.textbook import follow as textbook
 
 random = np.random.default_rng(8)
 N, D = 2400, 30
-TALL = ("sketch", "moments", "qr")
+TALL = ("sketch", "single", "moments", "qr")
 PLAIN = random.standard_normal((N, D))
 NOISE = random.standard_normal(N)
 

@@ -31,6 +31,11 @@ def moments_cost(d: int) -> float:
     return 2.5 + d / (30 if has_wide_kernels() else 20)
 
 
+def single_moments_slope() -> float:
+    """Of how many columns the products, in single precision, cost a pass for each of them."""
+    return 100.0 if has_wide_kernels() else 60.0
+
+
 def single_products_per_pass() -> float:
     """How many products per entry of a table, in single precision, take the time of a pass."""
     return 68.0 if has_wide_kernels() else 44.0

@@ -25,7 +25,7 @@ from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.dependence import Dependence, vanishing_together
 from gd_regressor.metric.factor import Factor
-from gd_regressor.objective.frame import NEAR, AtZero, Frame, scales_of, shift_of
+from gd_regressor.objective.frame import AtZero, Frame, near_enough, scales_of, shift_of
 from gd_regressor.objective.on_rows import DataLoss
 
 # Conjugate steps in the metric of a sketch reach this tolerance, with an error of the coefficients
@@ -41,8 +41,6 @@ SKETCH_SAFETY = 4.0
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 # A pivot below this share of a column's scatter may be rounding in single precision
 SUSPECT_SINGLE = 1e-4
-# Sums of rounded products, as measured, are off by fewer eps than this times the root of d
-SUMMED = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +114,7 @@ def by_sketch(
     frame = Frame.of(moments, factor.scale, fit_intercept)
     # Any centre near the means does, so we take one that blocks can subtract in their precision
     frame = frame._replace(centre=frame.centre.astype(rows.precision).astype(np.float64))
-    near = _near_enough(rows, tol, factor.condition_number)
+    near = near_enough(rows, tol, factor.condition_number)
     loss = DataLoss(rows.in_precision(rows.precision), frame, shift_of(frame, near))
     deviation = np.sqrt(moments.yy / moments.weight)
     if single and not all(_single_holds(sizes) for sizes in (factor.scale, deviation)):
@@ -143,19 +141,6 @@ def by_sketch(
         dependence=dependence,
     )
     return plan, found
-
-
-def _near_enough(rows: Rows, tol: float, condition_number: float) -> float:
-    """The most deviations between a mean and zero with which uncentred blocks reach `tol`.
-
-    A mean of R deviations rounds each coordinate of the gradient by about SUMMED eps R. All d of
-    them, divided by the least eigenvalue of the columns' correlations, leave the loss
-    d (SUMMED eps R condition_number)^2 variances of y above its minimum. We allow a hundredth of
-    `tol`.
-    """
-    eps = np.finfo(rows.precision).eps
-    rounding = SUMMED * eps * condition_number * math.sqrt(rows.n_columns)
-    return max(NEAR, math.sqrt(tol) / 10 / rounding)
 
 
 def _single_holds(sizes: np.ndarray) -> bool:

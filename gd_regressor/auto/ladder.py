@@ -7,6 +7,7 @@ from gd_regressor.auto.by_dual import by_dual
 from gd_regressor.auto.by_moments import by_moments
 from gd_regressor.auto.by_qr import by_qr
 from gd_regressor.auto.by_scaling import by_scaling
+from gd_regressor.auto.by_single_moments import by_single_moments, single_cost
 from gd_regressor.auto.by_sketch import SKETCH_REACH, best_sketch, by_sketch
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given, is_small
@@ -18,6 +19,7 @@ FEW_SPARSE = 2000
 RUNGS = {
     "dual": by_dual,
     "sketch": by_sketch,
+    "single": by_single_moments,
     "moments": by_moments,
     "qr": by_qr,
     "scaled": by_scaling,
@@ -36,7 +38,7 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
     first = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, request.tol)
-    if first == "sketch" and rows.costly_to_read:
+    if first in ("sketch", "single") and rows.costly_to_read:
         first = "moments"
     if rows.is_sparse and rung is None and not rows.is_small:
         first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
@@ -51,5 +53,9 @@ def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
         return "dual"
     if is_small(n * d) or tol is None or tol < SKETCH_REACH:
         return "moments"
-    _, cost = best_sketch(n, d, t, tol)
-    return "sketch" if cost < moments_cost(d) else "moments"
+    costs = {
+        "moments": moments_cost(d),
+        "single": single_cost(d, t),
+        "sketch": best_sketch(n, d, t, tol)[1],
+    }
+    return min(costs, key=costs.__getitem__)

@@ -95,6 +95,47 @@ class ConjugateStep(Step):
         return here.theta, value, gradient, replace(state, slope=forget, worn=0 * value, loss=value)
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What a foreseen step remembers."""
+
+    slope: (
+        np.ndarray
+    )  # (t,): of the point before, if its gradient came from the rows, else infinite
+    is_guess: bool = False  # whether the gradient at this point is a bound, not one from the rows
+
+
+@dataclass(frozen=True)
+class ForeseenStep(Step):
+    """Steps of 1 in a metric that is right to a small share; the last needs no look at the rows.
+
+    Where P H = I + E, a step leaves the gradient E' times what it was: at most a `share` of it, if
+    that bounds E's norm. The steps before have shown theirs, and the larger of the two counts. So
+    the loss after a step is known to the square of the share of what that step lowers it by, and
+    where that square is `enough` the step is made without another pass.
+    """
+
+    share: float
+    enough: np.ndarray  # (t,): a distance of the loss from its minimum that ends the run
+
+    def start(self, theta: Point) -> Foreseen | None:
+        return None
+
+    def next(self, state: Foreseen | None, here: Iterate, problem: Problem) -> Next:
+        nothing = Foreseen(np.full_like(here.slope, np.inf))
+        if state is not None and state.is_guess:  # whoever goes on asks the rows
+            return here.theta, *problem.value_and_gradient(here.theta), nothing
+        theta = here.theta - here.direction
+        if state is None:  # the first gradient may come from moments
+            return theta, *problem.value_and_gradient(theta), nothing
+        share = np.maximum(self.share, np.sqrt(quotient(here.slope, state.slope)))
+        left = np.maximum(here.slope, 0.0) * share**2
+        if (left <= self.enough).all():
+            value = np.maximum(here.loss - here.slope / 2, 0.0)
+            return theta, value, here.gradient * share, replace(nothing, is_guess=True)
+        return theta, *problem.value_and_gradient(theta), Foreseen(here.slope)
+
+
 def _begun(state: Conjugate, here: Iterate) -> Conjugate:
     """The state at a point whose gradient comes from the rows: the recurrence starts here."""
     # A slope that has grown is rounding. We forget the direction, and ask for no other gradient,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -112,6 +113,21 @@ class AtZero(NamedTuple):
 # If the means of all columns are within this many deviations of zero, we centre products instead of
 # blocks, which costs no digit
 NEAR = 4.0
+# Sums of rounded products, as measured, are off by fewer eps than this times the root of d
+SUMMED = 4.0
+
+
+def near_enough(rows: Table, tol: float, condition_number: float) -> float:
+    """The most deviations between a mean and zero with which uncentred blocks reach `tol`.
+
+    A mean of R deviations rounds each coordinate of the gradient by about SUMMED eps R. All d of
+    them, divided by the least eigenvalue of the columns' correlations, leave the loss
+    d (SUMMED eps R condition_number)^2 variances of y above its minimum. We allow a hundredth of
+    `tol`.
+    """
+    eps = np.finfo(rows.precision).eps
+    rounding = SUMMED * eps * condition_number * math.sqrt(rows.n_columns)
+    return max(NEAR, math.sqrt(tol) / 10 / rounding)
 
 
 def shift_of(frame: Frame, near: float = NEAR) -> np.ndarray | None:
