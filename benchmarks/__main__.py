@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
+import subprocess
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,14 +13,21 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy import measure_accuracy
+from benchmarks.asked import RATIOS
 from benchmarks.claims import measure_claims
 from benchmarks.data import FULL_SIZES, QUICK_SIZES, Size
 from benchmarks.kinds import KIND_SIZES, measure_kinds
 from benchmarks.measure import busy_core, measure
-from benchmarks.report import Section, libraries_in_use, render
+from benchmarks.report import Section, libraries_in_use, render, sections_text
+from gd_regressor.arithmetic.kernels import has_wide_kernels
 
 CLAIMS = "claims"
 ACCURACY = "accuracy"
+
+# Those that a speed is asked of beside ours. SGD's takes minutes, and is not close
+PEERS = {"auto", *(key for asked in RATIOS.values() for key in asked)} - {"sgd"}
+# OpenBLAS's name for kernels without AVX-512
+NARROW = "Haswell"
 
 # Below the first number of entries a fit takes about a millisecond, and many rounds are
 # affordable; from the second on it takes seconds.
@@ -45,18 +54,38 @@ def main(arguments: list[str] | None = None) -> None:
     with busy_core() if options.busy else nullcontext():
         sections = [_section(options, threads) for threads in options.threads or [None]]
     command = shlex.join(["python", "-m", "benchmarks", *arguments])
+    if options.sections:
+        print(sections_text(sections))
+        return
     report = render(sections, command, options.busy)
+    if has_wide_kernels() and not options.quick:
+        report += "\n" + _with_narrow_kernels(arguments)
     if options.output is None:
         print(report, end="")
     else:
         options.output.write_text(report, encoding="utf-8")
 
 
+def _with_narrow_kernels(arguments: list[str]) -> str:
+    """The same sections on most other processors' kernels, which a process chooses at its start."""
+    _progress(f"once more with OpenBLAS's kernels for {NARROW}")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", *arguments, "--sections"],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "OPENBLAS_CORETYPE": NARROW},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return f"# With OpenBLAS's kernels for {NARROW}\n\n{done.stdout}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure GDLinearRegressor beside its peers, interleaved in one process. The "
-        "full run takes about twenty minutes and 6 GB of memory.",
+        "full run takes about twenty minutes and 6 GB of memory. Where the processor has AVX-512, "
+        "it is made once more with OpenBLAS's kernels for processors that have not.",
     )
     add = parser.add_argument
     add("--quick", action="store_true", help="small sizes and few rounds, under a minute")
@@ -93,25 +122,33 @@ def _parser() -> argparse.ArgumentParser:
         type=_positive,
         help="repeat all of it under each of these limits of BLAS and OpenMP threads",
     )
+    add(
+        "--speed",
+        action="store_true",
+        help="the sizes and peers that a speed is asked beside, and nothing else: a quarter of an "
+        "hour with both kinds of kernels",
+    )
+    add("--sections", action="store_true", help=argparse.SUPPRESS)
     add("--busy", action="store_true", help="beside a process that keeps one core busy")
     return parser
 
 
 def _section(options: argparse.Namespace, threads: int | None) -> Section:
     """Measure all that was asked for under one thread limit."""
-    everything = [*(QUICK_SIZES if options.quick else FULL_SIZES), CLAIMS, ACCURACY]
-    chosen = options.only or everything
+    sizes = QUICK_SIZES if options.quick else FULL_SIZES
+    chosen = options.only or [*sizes, *([] if options.speed else (CLAIMS, ACCURACY))]
+    keys = PEERS if options.speed else None
     rounds = {
         size: options.rounds or _rounds(size, options.quick)
         for size in chosen
         if isinstance(size, Size)
     }
     with nullcontext() if threads is None else threadpool_limits(threads):
-        tables = {size: measure(size, rounds[size], threads, _progress) for size in rounds}
+        tables = {size: measure(size, rounds[size], threads, _progress, keys) for size in rounds}
         kinds = {
             size: measure_kinds(size, KIND_ROUNDS * rounds[size], _progress)
             for size in rounds
-            if options.kinds or (not options.only and size in KIND_SIZES)
+            if options.kinds or (not options.only and not options.speed and size in KIND_SIZES)
         }
         claims = []
         if CLAIMS in chosen:

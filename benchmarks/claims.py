@@ -65,7 +65,7 @@ def measure_claims(quick: bool, rounds: int) -> list[Claim]:
 
 def _closed_form_beside_the_loop(size: Size, rounds: int, judged: bool) -> Claim:
     """Compare speed, and every iterate, of the textbook mode with the naive loop's."""
-    X, y = make_data(size)
+    X, y = make_data(size, "gaussian")
     trace = np.empty((size.columns + 1, TEXTBOOK_UPDATES))
     ours = GDLinearRegressor(TEXTBOOK_RATE, TEXTBOOK_UPDATES, None)
     seconds, _ = interleave(
@@ -96,7 +96,7 @@ def _a_million_updates(rounds: int) -> Claim:
     """Time a million updates with every loss of the curve."""
     updates = 10**6
     size = Size(159, 1)
-    X, y = make_data(size)
+    X, y = make_data(size, "gaussian")
     calls = {
         f"{rate:g}": partial(GDLinearRegressor(rate, updates, None).fit, X, y)
         for rate in LONG_RUN_RATES
@@ -120,7 +120,7 @@ def _a_million_updates(rounds: int) -> Claim:
 def _cost_does_not_grow(rounds: int) -> Claim:
     """Time the coefficients after a thousand, a million and a billion updates."""
     size = Size(2_000, 20)
-    X, y = make_data(size)
+    X, y = make_data(size, "gaussian")
     # A rate so small that the billionth update still moves.
     calls = {f"{k:,}": partial(gd_path, X, y, learning_rate=1e-9, n_iter=[k]) for k in PATH_POINTS}
     # Milliseconds each: many rounds cost nothing, and one scheduler tick would decide a few.

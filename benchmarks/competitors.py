@@ -44,39 +44,30 @@ class Competitor:
     coefficients : callable or None
         ``coefficients(model)`` returns ``(coef, intercept)`` in the units of X. It is not timed.
         None where the work does not end in coefficients.
-    scale : float
-        What measured seconds are multiplied by: 1 unless only a part of the work is run.
-    note : str
-        Said about it below the table.
-    ours : bool
-        Whether it is this package's: its two modes do not lose to each other.
     """
 
     key: str
     name: str
     fit: Callable[[np.ndarray, np.ndarray], Any]
     coefficients: Callable[[Any], Coefficients] | None
-    scale: float = 1.0
-    note: str = ""
-    ours: bool = False
 
 
-def competitors(size: Size, naive_updates: int = TEXTBOOK_UPDATES) -> list[Competitor]:
+def competitors(size: Size) -> list[Competitor]:
     """List ours and theirs; the first is the one that the others are compared with.
+
+    No textbook descent is among them: no one step suits columns in any units. `benchmarks.claims`
+    has it.
 
     Parameters
     ----------
     size : Size
         Only those that are affordable there are listed.
-    naive_updates : int
-        How many of its updates the naive loop really makes. Fewer than `TEXTBOOK_UPDATES` are
-        scaled up in time.
 
     Returns
     -------
     list of Competitor
     """
-    everyone = [*_ours(), *_peers(), *_intel(), _product(), _naive(naive_updates)]
+    everyone = [_ours(), *_peers(), *_intel(), _product()]
     keys = FEWER.get(size, [c.key for c in everyone])
     return [c for c in everyone if c.key in keys]
 
@@ -119,25 +110,13 @@ def naive_descent(
     return w, b
 
 
-def _ours() -> list[Competitor]:
-    textbook = {"learning_rate": TEXTBOOK_RATE, "max_iter": TEXTBOOK_UPDATES, "tol": None}
-    arguments = ", ".join(f"{name}={value}" for name, value in textbook.items())
-    return [
-        Competitor(
-            "auto",
-            "**GDLinearRegressor()**",
-            lambda X, y: GDLinearRegressor().fit(X, y),
-            fitted,
-            ours=True,
-        ),
-        Competitor(
-            "textbook",
-            f"**GDLinearRegressor({arguments})**",
-            lambda X, y: GDLinearRegressor(**textbook).fit(X, y),
-            fitted,
-            ours=True,
-        ),
-    ]
+def _ours() -> Competitor:
+    return Competitor(
+        "auto",
+        "**GDLinearRegressor()**",
+        lambda X, y: GDLinearRegressor().fit(X, y),
+        fitted,
+    )
 
 
 def _peers() -> list[Competitor]:
@@ -180,24 +159,6 @@ def _intel() -> list[Competitor]:
 def _product() -> Competitor:
     """Take what any method by normal equations written with NumPy begins with."""
     return Competitor("product", "X.T @ X alone", lambda X, y: X.T @ X, None)
-
-
-def _naive(updates: int) -> Competitor:
-    note = ""
-    if updates < TEXTBOOK_UPDATES:
-        note = (
-            f"The naive loop would take over a minute here: {updates:,} of its "
-            f"{TEXTBOOK_UPDATES:,} updates were run and the **time is scaled up**; its excess "
-            f"loss is left out, because the textbook mode's is that of the same iterate."
-        )
-    return Competitor(
-        "naive",
-        f"naive NumPy loop, {TEXTBOOK_UPDATES:,} updates",
-        lambda X, y: naive_descent(X, y, updates),
-        lambda model: model,
-        scale=TEXTBOOK_UPDATES / updates,
-        note=note,
-    )
 
 
 def fitted(model: Any) -> Coefficients:

@@ -66,26 +66,34 @@ QUICK_SIZES = (Size(159, 5), Size(20_000, 10), Size(5_000, 50))
 
 NEIGHBOUR_CORRELATION = 0.95
 CATEGORIES = 10
+BLOCK = 1 << 12
 
 
-def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarray]:
+USUAL = "usual"
+# The usual columns' means, in deviations from zero, and their units, as powers of ten
+FURTHEST, UNITS = 10.0, (-1.0, 1.0)
+
+
+def make_data(size: Size, kind: str = USUAL) -> tuple[np.ndarray, np.ndarray]:
     """Draw a regression problem that depends on nothing but its size and kind.
 
-    Gaussian columns are the easy case for every method here: what is compared on them is speed.
-    The other kinds, `KINDS`, are what could slow a method down:
+    The usual columns are normal, as prices, ages and years are: their means lie up to ten
+    deviations away from zero, and their units span two decades. What is compared on them is speed.
+    The other kinds, `KINDS`, are what could change it:
 
+    * ``"gaussian"``: normal columns about zero, the easy case for every method here;
     * ``"ar1"``: normal columns, neighbours correlated by 0.95, as in a time series and its lags;
     * ``"onehot"``: categories in full coding, whose columns depend on each other exactly;
     * ``"student"``: entries so heavy-tailed that they have no variance;
-    * ``"sorted"``: the Gaussian rows in the order of y, so that no part of them is a fair sample;
-    * ``"float32"``: the Gaussian columns in single precision, which should be faster.
+    * ``"sorted"``: the rows of ``"gaussian"`` in the order of y: no part of them is a fair sample;
+    * ``"float32"``: the columns of ``"gaussian"`` in single precision, which should be faster.
 
     Parameters
     ----------
     size : Size
         Rows n and columns d.
     kind : str
-        ``"gaussian"`` or one of `KINDS`.
+        ``"usual"`` or one of `KINDS`.
 
     Returns
     -------
@@ -93,7 +101,7 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
         C order, float64 (but ``"float32"``).
     y : ndarray of shape (n,)
         A linear function of the columns with standard normal coefficients and the intercept 3,
-        plus standard normal noise.
+        plus standard normal noise. Of the usual columns it is that of the standardised ones.
     """
     rng = np.random.default_rng([size.rows, size.columns])
     coef = rng.standard_normal(size.columns)
@@ -107,7 +115,19 @@ def make_data(size: Size, kind: str = "gaussian") -> tuple[np.ndarray, np.ndarra
     if kind == "sorted":
         order = np.argsort(y)
         return X[order], y[order]
+    if kind == USUAL:
+        _move(rng, X)
     return X, y
+
+
+def _move(rng: np.random.Generator, X: np.ndarray) -> None:
+    """Give columns about zero other means and units, without a copy of them."""
+    mean = rng.uniform(-FURTHEST, FURTHEST, X.shape[1])
+    unit = 10 ** rng.uniform(*UNITS, X.shape[1])
+    for first in range(0, len(X), BLOCK):
+        block = X[first : first + BLOCK]
+        block += mean
+        block *= unit
 
 
 def _normal(rng: np.random.Generator, X: np.ndarray) -> None:
@@ -140,6 +160,7 @@ def _heavy_tailed(rng: np.random.Generator, X: np.ndarray) -> None:
 
 
 _FILL = {
+    USUAL: _normal,
     "gaussian": _normal,
     "ar1": _autoregressive,
     "onehot": _one_hot,
@@ -147,4 +168,4 @@ _FILL = {
     "sorted": _normal,
     "float32": _normal,
 }
-KINDS = tuple(kind for kind in _FILL if kind != "gaussian")
+KINDS = tuple(kind for kind in _FILL if kind != USUAL)

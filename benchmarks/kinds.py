@@ -1,4 +1,4 @@
-"""The default estimator on other kinds of data, beside itself on Gaussian columns."""
+"""The default estimator on other kinds of data, beside itself on the usual ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.data import KINDS, Size, make_data
+from benchmarks.data import KINDS, USUAL, Size, make_data
 from benchmarks.measure import PATIENCE, interleave
 from benchmarks.reference import find_optimum
 from gd_regressor import GDLinearRegressor
@@ -31,21 +31,21 @@ class KindMeasurement:
     kind : str
     seconds : float
         Median of a fit.
-    gaussian : float
-        Median of a fit to Gaussian columns in the same rounds.
+    usual : float
+        Median of a fit to the usual columns in the same rounds.
     excess : float
         (F - F*) / V on this kind.
     """
 
     kind: str
     seconds: float
-    gaussian: float
+    usual: float
     excess: float
 
     @property
     def ratio(self) -> float:
-        """How many times longer than on Gaussian columns."""
-        return self.seconds / self.gaussian
+        """How many times longer than on the usual columns."""
+        return self.seconds / self.usual
 
 
 def measure_kinds(
@@ -65,22 +65,22 @@ def measure_kinds(
     list of KindMeasurement
         In the order of `KINDS`.
     """
-    gaussian = make_data(size)
+    usual = make_data(size)
     found = []
     for kind in KINDS:
         progress(f"{size}: {kind} data")
-        found.append(_measure_kind(size, kind, gaussian, rounds))
+        found.append(_measure_kind(size, kind, usual, rounds))
     return found
 
 
 def _measure_kind(
-    size: Size, kind: str, gaussian: tuple[np.ndarray, np.ndarray], rounds: int
+    size: Size, kind: str, usual: tuple[np.ndarray, np.ndarray], rounds: int
 ) -> KindMeasurement:
     # The data die with this call: the next kind's may need their memory.
     X, y = make_data(size, kind)
     calls = {
         kind: lambda: GDLinearRegressor().fit(X, y),
-        "gaussian": lambda: GDLinearRegressor().fit(*gaussian),
+        USUAL: lambda: GDLinearRegressor().fit(*usual),
     }
     seconds, models = interleave(calls, rounds, PATIENCE)
     excess = find_optimum(X, y).excess(X, models[kind].coef_, models[kind].intercept_)

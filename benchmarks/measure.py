@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.competitors import Competitor, competitors, naive_descent
-from benchmarks.data import TEXTBOOK_UPDATES, Size, make_data
+from benchmarks.competitors import Competitor, competitors
+from benchmarks.data import Size, make_data
 from benchmarks.memory import peak_extra_memory
 from benchmarks.reference import Optimum, find_optimum
 
-# The naive loop is really run when its updates are expected to take less than this.
-NAIVE_PATIENCE = 60.0
 # A competitor sits out the rounds left once its fits have taken this long together.
 PATIENCE = 20.0
 
@@ -51,7 +49,7 @@ class Measurement:
     seconds : tuple of float
         One per round that it ran in.
     excess : float or None
-        (F - F*) / V; None where the competitor has no coefficients, or was not run to its end.
+        (F - F*) / V; None where the competitor has no coefficients.
     memory : int or None
         Peak bytes beyond the data; None where the platform does not tell.
     """
@@ -121,7 +119,11 @@ def interleave(
 
 
 def measure(
-    size: Size, rounds: int, threads: int | None, progress: Callable[[str], None]
+    size: Size,
+    rounds: int,
+    threads: int | None,
+    progress: Callable[[str], None],
+    keys: Container[str] | None = None,
 ) -> list[Measurement]:
     """Measure every competitor on one data set.
 
@@ -133,6 +135,8 @@ def measure(
         The limit in force, for the memory measurement to repeat in its own processes.
     progress : callable
         Is told, in words, what happens now.
+    keys : container of str, optional
+        Only these competitors, and no memory; by default all, with their memory.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def measure(
     progress(f"{size}: data and reference")
     X, y = make_data(size)
     optimum = find_optimum(X, y)
-    everyone = competitors(size, _affordable_updates(X, y))
+    everyone = [c for c in competitors(size) if keys is None or c.key in keys]
     progress(f"{size}: {rounds} rounds of {len(everyone)} fits")
     # Untimed, on a few rows: imports on first use and thread pools are nobody's fit.
     head = slice(4 * size.columns + 20)
@@ -152,13 +156,14 @@ def measure(
     excesses = {c.key: _excess(optimum, X, c, models[c.key]) for c in everyone}
     # The memory measurement makes its own data, in processes of their own.
     del X, y
-    progress(f"{size}: memory")
+    if keys is None:
+        progress(f"{size}: memory")
     return [
         Measurement(
             c,
-            tuple(c.scale * s for s in seconds[c.key]),
+            tuple(seconds[c.key]),
             excesses[c.key],
-            peak_extra_memory(size, c.key, threads),
+            peak_extra_memory(size, c.key, threads) if keys is None else None,
         )
         for c in everyone
     ]
@@ -176,18 +181,6 @@ def busy_core() -> Iterator[None]:
 
 
 def _excess(optimum: Optimum, X: np.ndarray, competitor: Competitor, model: Any) -> float | None:
-    if competitor.coefficients is None or competitor.scale != 1:
+    if competitor.coefficients is None:
         return None
     return optimum.excess(X, *competitor.coefficients(model))
-
-
-def _affordable_updates(X: np.ndarray, y: np.ndarray) -> int:
-    """Choose how many updates of the naive loop to run, from the time that three take."""
-    naive_descent(X, y, updates=1)
-    began = time.perf_counter()
-    naive_descent(X, y, updates=3)
-    each = (time.perf_counter() - began) / 3
-    if each * TEXTBOOK_UPDATES <= NAIVE_PATIENCE:
-        return TEXTBOOK_UPDATES
-    # A sixth of the patience is long enough for a stable time; ten updates are the least.
-    return max(10, int(NAIVE_PATIENCE / 6 / each))

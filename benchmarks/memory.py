@@ -19,9 +19,6 @@ from threadpoolctl import threadpool_limits
 from benchmarks.competitors import competitors
 from benchmarks.data import Size, make_data
 
-# Memory does not depend on the number of updates, so the naive loop makes a few only.
-FEW_UPDATES = 3
-
 # glibc raises its mmap threshold as it goes and then keeps freed blocks, into which a fit could
 # grow unseen. A fixed threshold gives every larger block back at once.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
@@ -64,7 +61,7 @@ def _main(rows: str, columns: str, key: str, threads: str) -> None:
     warnings.simplefilter("ignore")
     size = Size(int(rows), int(columns))
     X, y = make_data(size)
-    (competitor,) = [c for c in competitors(size, FEW_UPDATES) if c.key == key]
+    (competitor,) = [c for c in competitors(size) if c.key == key]
     with threadpool_limits(int(threads)) if int(threads) else nullcontext():
         # Code loaded and thread pools started by a first fit belong to the process.
         head = slice(4 * X.shape[1] + 20)

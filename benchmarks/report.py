@@ -17,7 +17,7 @@ from benchmarks.accuracy import ALL_DIGITS, Accuracy
 from benchmarks.asked import EQUALLY_EXACT, EXCESS, KIND_RATIO, SINGLE_SPEED, kind_ratio
 from benchmarks.claims import Claim
 from benchmarks.competitors import IntelLinearRegression
-from benchmarks.data import CATEGORIES, NEIGHBOUR_CORRELATION, TEXTBOOK_UPDATES, Size
+from benchmarks.data import CATEGORIES, FURTHEST, NEIGHBOUR_CORRELATION, Size
 from benchmarks.kinds import KindMeasurement
 from benchmarks.markdown import duration, verdict
 from benchmarks.measure import PATIENCE, Measurement
@@ -84,7 +84,23 @@ def render(sections: Sequence[Section], command: str, busy: bool) -> str:
     str
         Markdown.
     """
-    parts = ["# Benchmarks", _environment(command, busy), _how_to_read()]
+    head = ["# Benchmarks", _environment(command, busy), _how_to_read()]
+    return "\n\n".join([*head, sections_text(sections)]) + "\n"
+
+
+def sections_text(sections: Sequence[Section]) -> str:
+    """Write the tables alone.
+
+    Parameters
+    ----------
+    sections : sequence of Section
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = []
     for section in sections:
         limit = "" if section.threads is None else f", threads limited to {section.threads}"
         parts.append(f"Native libraries{limit}: {section.libraries}.")
@@ -100,7 +116,7 @@ def render(sections: Sequence[Section], command: str, busy: bool) -> str:
             parts.append(_unscaled_table(section.accuracy, limit))
     if len(sections) > 1 and sections[0].tables:
         parts.append(_threads_table(sections))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _environment(command: str, busy: bool) -> str:
@@ -145,11 +161,11 @@ difference is computed as the mean squared distance of the two models' predictio
 same number without cancellation.
 *Memory* is how far one fit raises the high-water mark of the resident set above process and data,
 in a process of its own (so that what BLAS and LAPACK allocate is counted; `tracemalloc` would miss
-it). The data are standard normal columns; y is linear in them, plus noise. A case that
+it). The columns are normal, with means up to {FURTHEST:g} deviations from zero and units
+that span two decades; y is linear in them, plus noise. A case that
 `GDLinearRegressor()` loses is marked **loses**.
 
-The textbook mode makes exactly {TEXTBOOK_UPDATES:,} updates, with the whole loss curve, and is not
-asked to reach the optimum; the naive loop makes the same updates without the curve. `lstsq` has no
+`lstsq` has no
 intercept of its own, so that appending the column of ones is part of its time and memory. `X.T @ X`
 fits nothing: it is what any method by normal equations written with NumPy begins with, on the
 threads of BLAS."""
@@ -157,17 +173,18 @@ threads of BLAS."""
 
 def _kinds_table(kinds: dict[Size, list[KindMeasurement]], limit: str) -> str:
     rows = [(str(size), *_kind_cells(size, row)) for size, found in kinds.items() for row in found]
-    header = ["size", "kind", "time", "Gaussian", "times Gaussian", "excess", "met"]
+    header = ["size", "kind", "time", "usual", "times usual", "excess", "met"]
     single = " and ".join(f"{speed} times faster on {size}" for size, speed in SINGLE_SPEED.items())
     parts = [
         f"## Other kinds of data{limit}",
         f"""\
-The time of `GDLinearRegressor()`, and that of fits to Gaussian columns in the same rounds. Asked is
-at most {KIND_RATIO} times the latter, and an excess of at most {EXCESS:.0e}. The kinds: *ar1*, rows
-of a process in which neighbours are correlated by {NEIGHBOUR_CORRELATION}; *onehot*, blocks of up
-to {CATEGORIES} columns that sum to one, with frequencies as 1, 1/2, 1/3, ...; *student*, Student's
-t with two degrees of freedom; *sorted*, the Gaussian rows in the order of y; *float32*, the
-Gaussian columns in single precision, asked to be {single}.""",
+The time of `GDLinearRegressor()`, and that of fits to the usual columns in the same rounds. Asked
+is at most {KIND_RATIO} times the latter, and an excess of at most {EXCESS:.0e}. The kinds:
+*gaussian*, normal columns about zero; *ar1*, rows of a process in which neighbours are correlated
+by {NEIGHBOUR_CORRELATION}; *onehot*, blocks of up to {CATEGORIES} columns that sum to one, with
+frequencies as 1, 1/2, 1/3, ...; *student*, Student's t with two degrees of freedom; *sorted*, the
+Gaussian rows in the order of y; *float32*, the Gaussian columns in single precision, asked to be
+{single}.""",
         markdown.table(header, rows, "llrrrrc"),
     ]
     return "\n\n".join(parts)
@@ -177,7 +194,7 @@ def _kind_cells(size: Size, row: KindMeasurement) -> tuple[str, ...]:
     return (
         row.kind,
         duration(row.seconds),
-        duration(row.gaussian),
+        duration(row.usual),
         f"{row.ratio:.2f}",
         markdown.excess(row.excess),
         verdict(row.ratio <= kind_ratio(size, row.kind) and row.excess <= EXCESS),

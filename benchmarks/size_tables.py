@@ -28,7 +28,6 @@ def size_table(size: Size, rows: list[Measurement], limit: str) -> str:
     header = ["", "time", "ratio", "asked", "excess", "memory", "ours"]
     parts = [f"## {size}{limit}", _rounds(rows)]
     parts.append(markdown.table(header, lines, "lrrlrrl"))
-    parts += [row.competitor.note for row in rows if row.competitor.note]
     return "\n\n".join(parts)
 
 
@@ -66,7 +65,7 @@ def _line(size: Size, ours: Measurement, row: Measurement) -> tuple[str, ...]:
     low, high = row.quartiles
     asked = [r.text if r.met else f"{r.text} **no**" for r in requests(size, ours, row)]
     return (
-        row.competitor.name + (" (time scaled up)" if row.competitor.scale != 1 else ""),
+        row.competitor.name,
         f"{duration(row.median)} ({duration(low)} to {duration(high)})",
         f"{row.median / ours.median:.3g}",
         "; ".join(asked),
@@ -79,7 +78,7 @@ def _line(size: Size, ours: Measurement, row: Measurement) -> tuple[str, ...]:
 def _losses(ours: Measurement, theirs: Measurement) -> list[str]:
     """Name everything in which ours is worse than theirs."""
     # The product is a part of a fit: `requests` says how near to it the whole is to come.
-    if theirs.competitor.ours or theirs.competitor.coefficients is None:
+    if theirs is ours or theirs.competitor.coefficients is None:
         return []
     found = []
     if theirs.median < ours.median:

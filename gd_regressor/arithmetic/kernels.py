@@ -33,7 +33,7 @@ def moments_cost(d: int) -> float:
 
 def single_moments_slope() -> float:
     """Of how many columns the products, in single precision, cost a pass for each of them."""
-    return 100.0 if has_wide_kernels() else 60.0
+    return 72.0 if has_wide_kernels() else 50.0
 
 
 def single_products_per_pass() -> float:

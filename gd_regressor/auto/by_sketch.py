@@ -81,7 +81,7 @@ class Sketched(Plan):
 def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
     """The height of the sketch that reaches `tol` at the least cost, and this cost.
 
-    The unit is a pass over X (measured). A sketch of m rows costs 3.5 and the products of its
+    The unit is a pass over X (measured). A sketch of m rows costs 2.5 and the products of its
     columns. Its factor costs d^2 / (50 n). Each update costs a pass, and an eighth more for each
     target after the first. An update divides the distance from the minimum by m / d, because the
     eigenvalues of P H lie in (1 +- sqrt(d / m))^-2. The cost depends only on the sizes and on the
@@ -92,7 +92,7 @@ def best_sketch(n: int, d: int, t: int, tol: float) -> tuple[int, float]:
     def cost(multiple: int) -> float:
         updates = 1 + math.log(SKETCH_SAFETY / min(tol, 0.1)) / math.log(multiple)
         products = multiple * d * d / (speed * n)
-        return 3.5 + products + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
+        return 2.5 + products + d * d / (50 * n) + updates * (1 + (t - 1) / 8)
 
     best = min((h for h in HEIGHTS if 2 * h * d <= n), key=cost, default=HEIGHTS[0])
     return best * d, cost(best)

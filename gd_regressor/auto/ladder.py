@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.by_dual import by_dual
 from gd_regressor.auto.by_moments import by_moments
@@ -37,7 +39,8 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
-    first = rung or first_rung(rows.n_rows, rows.n_columns, rows.n_targets, request.tol)
+    sizes = rows.n_rows, rows.n_columns, rows.n_targets
+    first = rung or first_rung(*sizes, request.tol, rows.precision)
     if first in ("sketch", "single") and rows.costly_to_read:
         first = "moments"
     if rows.is_sparse and rung is None and not rows.is_small:
@@ -47,15 +50,15 @@ def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[s
     return ("moments", "qr") if first == "moments" else (first, "moments", "qr")
 
 
-def first_rung(n: int, d: int, t: int, tol: float | None) -> str:
+def first_rung(
+    n: int, d: int, t: int, tol: float | None, precision: np.dtype | type = np.float64
+) -> str:
     """The rung to try first on a dense table of n rows, d columns and t targets."""
     if d >= n:
         return "dual"
     if is_small(n * d) or tol is None or tol < SKETCH_REACH:
         return "moments"
-    costs = {
-        "moments": moments_cost(d),
-        "single": single_cost(d, t),
-        "sketch": best_sketch(n, d, t, tol)[1],
-    }
+    costs = {"moments": moments_cost(d), "sketch": best_sketch(n, d, t, tol)[1]}
+    if precision == np.float64:  # columns in single precision have nothing to round
+        costs["single"] = single_cost(n, d, t)
     return min(costs, key=costs.__getitem__)

@@ -97,11 +97,9 @@ class ConjugateStep(Step):
 
 @dataclass(frozen=True)
 class Foreseen:
-    """What a foreseen step remembers."""
+    """What foreseen steps remember."""
 
-    slope: (
-        np.ndarray
-    )  # (t,): of the point before, if its gradient came from the rows, else infinite
+    slope: np.ndarray  # (t,): of the point before
     is_guess: bool = False  # whether the gradient at this point is a bound, not one from the rows
 
 
@@ -109,10 +107,10 @@ class Foreseen:
 class ForeseenStep(Step):
     """Steps of 1 in a metric that is right to a small share; the last needs no look at the rows.
 
-    Where P H = I + E, a step leaves the gradient E' times what it was: at most a `share` of it, if
-    that bounds E's norm. The steps before have shown theirs, and the larger of the two counts. So
-    the loss after a step is known to the square of the share of what that step lowers it by, and
-    where that square is `enough` the step is made without another pass.
+    Where P H = I + E, a step leaves a gradient of at most a `share` of what it was, if that bounds
+    E's norm in the metric. The step before has shown its own share, and the larger of the two
+    counts. So the slope after a step is known to be at most the square of the share times that
+    before it. Where that is `enough`, we make the step without another pass.
     """
 
     share: float
@@ -122,18 +120,16 @@ class ForeseenStep(Step):
         return None
 
     def next(self, state: Foreseen | None, here: Iterate, problem: Problem) -> Next:
-        nothing = Foreseen(np.full_like(here.slope, np.inf))
+        now = Foreseen(here.slope)
         if state is not None and state.is_guess:  # whoever goes on asks the rows
-            return here.theta, *problem.value_and_gradient(here.theta), nothing
+            return here.theta, *problem.value_and_gradient(here.theta), now
         theta = here.theta - here.direction
-        if state is None:  # the first gradient may come from moments
-            return theta, *problem.value_and_gradient(theta), nothing
-        share = np.maximum(self.share, np.sqrt(quotient(here.slope, state.slope)))
-        left = np.maximum(here.slope, 0.0) * share**2
-        if (left <= self.enough).all():
-            value = np.maximum(here.loss - here.slope / 2, 0.0)
-            return theta, value, here.gradient * share, replace(nothing, is_guess=True)
-        return theta, *problem.value_and_gradient(theta), Foreseen(here.slope)
+        if state is not None:
+            share = np.maximum(self.share, np.sqrt(quotient(np.abs(here.slope), state.slope)))
+            if (here.slope * share**2 <= self.enough).all():
+                value = np.maximum(here.loss - here.slope / 2, 0.0)
+                return theta, value, here.gradient * share, replace(now, is_guess=True)
+        return theta, *problem.value_and_gradient(theta), now
 
 
 def _begun(state: Conjugate, here: Iterate) -> Conjugate:
