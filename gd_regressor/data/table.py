@@ -16,10 +16,12 @@ from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.kinds import Columns
 from gd_regressor.data.sparse import SparseColumns
 
-# A block of this many entries (2 MiB of float64) is still in cache when it is used again; smaller
-# ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
+# A block of this many entries (1 MiB of float64) is still in a core's own cache when it is used
+# again; smaller ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
 # of two blocks to run at full speed, half of that for products with vectors.
-BLOCK_ENTRIES, BLOCK_ROWS = 1 << 18, 1 << 10
+BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
+# Fewer entries are not worth a task of their own
+STRETCH_ENTRIES = 1 << 18
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
@@ -329,10 +331,10 @@ class Rows(Table[Known]):
 
     @property
     def _n_stretches(self) -> int:
-        if self.n_rows * self.width < BLOCK_ENTRIES:
+        if self.n_rows * self.width < STRETCH_ENTRIES:
             return 1
         # What a stretch of sparse rows gives is as long as the columns are many
-        least = max(BLOCK_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
+        least = max(STRETCH_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
         return min(max(self.stored // least, 1), STRETCHES)
 
     def _cut(self, stretches: int) -> Iterator[Rows]:
