@@ -1,4 +1,4 @@
-"""Newton's steps on the rows, in the metric of moments that were made in single precision."""
+"""by_single_moments, for some hundred columns: Newton's steps on the rows, rounded moments."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ from functools import partial
 import numpy as np
 
 from gd_regressor.arithmetic.kernels import moments_cost, single_moments_slope
+from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import WIDE, Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import End, Request
 from gd_regressor.descent.steps import ForeseenStep
 from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
-from gd_regressor.metric.factor import Factor
+from gd_regressor.metric.factor import SUSPECT_SINGLE, Factor
 from gd_regressor.objective.frame import AtZero, Frame, near_enough, scales_of, shift_of
 from gd_regressor.objective.on_rows import DataLoss
 
 # Steps end where their distance from the minimum, as the metric sees it, is this share of what
 # `tol` allows
-SAFETY = 4.0
+ROUNDED_SAFETY = 4.0
 # So many rows for each column tell in advance whether single precision can do; where their columns
-# have a condition number above POOR, or depend on each other, it cannot
-ROWS, LEAST_ROWS, POOR = 1.5, 64, 1000.0
-# Squares of columns and targets of these sizes stay in the range of single precision
-SMALLEST, LARGEST = 1e-12, 1e12
+# have a condition number above HOPELESS, or depend on each other, it cannot
+SAMPLE_PER_COLUMN, LEAST_SAMPLE, HOPELESS = 1.5, 64, 1000.0
 # Columns further from zero than so many deviations we move before we round them. Of many columns
 # the products take so long that moving costs little
-FAR, FAR_OF_MANY = 16.0, 1.0
+MOVED_FROM, MOVED_OF_MANY = 16.0, 1.0
 # Rows, and entries, of a block: so many that the sum of its products is worth adding
-HEIGHT, ENTRIES = 1 << 12, 1 << 18
-# A step leaves a share ROUNDING sqrt(d) (1 + R^2) condition^2 of the distance from the minimum, for
-# means of R deviations. As measured it is 6e-7 or less. Above MOST another rung is for the table
-ROUNDING, MOST = 1e-6, 0.1
-# A pivot below this share of a column's scatter may be rounding
-SUSPECT = 1e-4
+ROUNDED_ROWS, ROUNDED_ENTRIES = 1 << 12, 1 << 18
+# A step leaves a share LEFT sqrt(d) (1 + R^2) condition^2 of the distance from the minimum, for
+# means of R deviations. As measured it is 6e-7 or less. Above MOST_LEFT another rung is for the
+# table
+LEFT, MOST_LEFT = 1e-6, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Rounded(Plan):
 
 def allowed(request: Request, variance: np.ndarray) -> np.ndarray:
     """(t,): the distance of the loss from its minimum at which a descent ends."""
-    return (request.tol or 0.0) / SAFETY * variance
+    return (request.tol or 0.0) / ROUNDED_SAFETY * variance
 
 
 def single_cost(n: int, d: int, t: int) -> float:
@@ -71,20 +70,20 @@ def single_cost(n: int, d: int, t: int) -> float:
 
 
 def by_single_moments(
-    rows: Rows, request: Request, found: Findings | None
+    given: Rows | Unchecked, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan; none where the columns need more digits, or another range, than it has."""
-    if request.tol is None or rows.precision != np.float64:
+    if request.tol is None or given.precision != np.float64:
         return None, found
-    origin = _origin(rows)
+    origin, _ = given.seen_by(lambda rows: (_origin(rows), ()))  # some rows prove nothing
     if origin is None:
         return None, found
-    moments = _moments(rows, origin)
+    moments, rows = given.seen_by(partial(_moments, origin=origin))
     if moments is None:
         return None, found
-    factor = Factor.of(moments, about_mean=request.fit_intercept, suspect=SUSPECT)
+    factor = Factor.of(moments, about_mean=request.fit_intercept, suspect=SUSPECT_SINGLE)
     share = _share_left(moments, factor)
-    if factor.dropped.size or share > MOST:
+    if factor.dropped.size or share > MOST_LEFT:
         return None, found
     frame = Frame.of(moments, factor.scale, request.fit_intercept)
     near = near_enough(rows, request.tol, factor.condition_number)
@@ -104,7 +103,7 @@ def by_single_moments(
 
 
 def _n_sampled(d: int) -> float:
-    return ROWS * d + LEAST_ROWS
+    return SAMPLE_PER_COLUMN * d + LEAST_SAMPLE
 
 
 def _origin(rows: Rows) -> np.ndarray | None:
@@ -124,38 +123,44 @@ def _origin(rows: Rows) -> np.ndarray | None:
         some = Moments.of_rows(Rows(x, y, weights))
         deviation = np.sqrt(some.xx.diagonal() / some.weight) * some.scale
         sizes = np.concatenate([deviation, np.sqrt(some.yy / some.weight)])
-    if not ((sizes > SMALLEST) & (sizes < LARGEST)).all():
+    if not ((sizes > LEAST_SINGLE_FACTOR) & (sizes < MOST_SINGLE_FACTOR)).all():
         return None
     factor = Factor.of(some)
-    if factor.dropped.size or factor.condition_number > POOR:
+    if factor.dropped.size or factor.condition_number > HOPELESS:
         return None
-    far = FAR_OF_MANY if d > WIDE else FAR
+    far = MOVED_OF_MANY if d > WIDE else MOVED_FROM
     mean = some.column_means
     return np.where(np.abs(mean) > far * deviation, mean, 0.0)
 
 
-def _moments(rows: Rows, origin: np.ndarray) -> Moments | None:
-    """Moments with products of columns in single precision; None where these left its range."""
+def _moments(rows: Rows, origin: np.ndarray) -> tuple[Moments | None, list[float]]:
+    """Moments with products of columns in single precision; None where these left its range.
+
+    The sums beside the moments show a NaN or an infinity in X or y.
+    """
     exact, d = Moments.of_rows(rows.targets_only), rows.n_columns
     sums = rows.total(partial(_products, origin=origin, target_origin=exact.target_means))
     with np.errstate(over="ignore", invalid="ignore"):
         mean = sums[d] / sums[d, d]
         central = sums[:d] - np.multiply.outer(sums[:d, d], mean)
         scatter = central.diagonal()
-        # What is not a number in any row is none in the diagonal
         squares = sums.diagonal()
-        usable = np.isfinite(squares).all() and (scatter > SMALLEST**2 * exact.weight).all()
+        usable = (
+            np.isfinite(squares).all() and (scatter > LEAST_SINGLE_FACTOR**2 * exact.weight).all()
+        )
+    seen = [*squares.tolist(), *exact.yy.tolist()]
     if not usable or not np.isfinite(central).all():
-        return None
+        return None, seen
     xx, xy = np.ascontiguousarray(central[:, :d]), central[:, d + 1 :]
-    return replace(exact, origin=origin, scale=np.ones(d), mean=mean[:d], xx=xx, xy=xy)
+    scale = np.ones(d)
+    return replace(exact, origin=origin, scale=scale, mean=mean[:d], xx=xx, xy=xy), seen
 
 
 def _products(rows: Rows, origin: np.ndarray, target_origin: np.ndarray) -> np.ndarray:
     """Those of [columns - origin, 1, targets], rounded; sums of blocks in double precision."""
     d, t = rows.n_columns, rows.n_targets
     width, moved = d + 1 + t, origin.any()
-    height = min(max(ENTRIES // width, HEIGHT), rows.n_rows)
+    height = min(max(ROUNDED_ENTRIES // width, ROUNDED_ROWS), rows.n_rows)
     total, table = np.zeros((width, width)), np.empty((height, width), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # seen in the sums
         for x, y, s in rows.blocks(height):
@@ -175,5 +180,5 @@ def _products(rows: Rows, origin: np.ndarray, target_origin: np.ndarray) -> np.n
 def _share_left(moments: Moments, factor: Factor) -> float:
     """The share of the gradient that a step leaves, at most."""
     square = (moments.weight * moments.mean**2 / moments.xx.diagonal()).max(initial=0.0)
-    rounding = ROUNDING * math.sqrt(len(factor.scale)) * (1 + square)
+    rounding = LEFT * math.sqrt(len(factor.scale)) * (1 + square)
     return float(rounding * factor.condition_number**2)

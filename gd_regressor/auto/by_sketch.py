@@ -24,7 +24,7 @@ from gd_regressor.descent.steps import ConjugateStep
 from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.dependence import Dependence, vanishing_together
-from gd_regressor.metric.factor import Factor
+from gd_regressor.metric.factor import SUSPECT_SINGLE, Factor
 from gd_regressor.objective.frame import AtZero, Frame, near_enough, scales_of, shift_of
 from gd_regressor.objective.on_rows import DataLoss
 
@@ -39,8 +39,6 @@ SINGLE_SUFFICES = condition_for(3.5, power=2, dtype=np.float32)
 SKETCH_SAFETY = 4.0
 # Heights of a sketch that are considered, in columns
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
-# A pivot below this share of a column's scatter may be rounding in single precision
-SUSPECT_SINGLE = 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)

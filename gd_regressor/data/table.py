@@ -17,8 +17,8 @@ from gd_regressor.data.kinds import Columns
 from gd_regressor.data.sparse import SparseColumns
 
 # A block of this many entries (1 MiB of float64) is still in a core's own cache when it is used
-# again; smaller ones lose more to the threads' handing over of the interpreter. 1024 rows are enough for a product
-# of two blocks to run at full speed, half of that for products with vectors.
+# again; smaller ones lose more to the threads' handing over of the interpreter. 1024 rows are
+# enough for a product of two blocks to run at full speed, half of that for products with vectors.
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
 # Fewer entries are not worth a task of their own
 STRETCH_ENTRIES = 1 << 18

@@ -23,6 +23,8 @@ from gd_regressor.objective.frame import Frame
 # A pivot below this share of its column's scatter may be rounding of the moments. The size of the
 # rounding depends on the number of rows and the order of additions, so the rows decide
 SUSPECT = 1e-9
+# A pivot below this share may be rounding, if products were made in single precision
+SUSPECT_SINGLE = 1e-4
 # A scatter below this many eps of the largest scatter that the column ever had is rounding, which
 # removed rows left behind
 REMOVED = 64
