@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +21,6 @@ from gd_regressor.objective.on_rows_doubled import DoubledLoss
 # over many rows in working precision lose more digits than a QR factorisation.
 WELL_CONDITIONED = condition_for(11.6, power=2)
 DOUBLED_FROM = condition_for(12.3, power=2)
-# Moments of columns that have their means within AWAY ranges of zero need no copy of the rows. They
-# lose the digits of the means' squares, in variances; where these times the square of the condition
-# number are more than LOST, they are made again about the means
-AWAY, LOST = 4.0, 1e4
 # Of up to FEW_DROPPED columns we find in doubled precision what they depend on, and of more where
 # that is no more work than a pass over so many entries: more would take longer than all else
 FEW_DROPPED, MOST_ENTRIES = 8, 1 << 24
@@ -47,7 +42,8 @@ class Findings(NamedTuple):
     @classmethod
     def of(cls, given: Given, fit_intercept: bool) -> Findings:
         """From one pass over the rows. Columns that may be dependent need more passes."""
-        rows, moments, factor = _moments(given, fit_intercept)
+        moments, rows = given.seen_by(first_moments)
+        factor = Factor.of(moments, about_mean=fit_intercept)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
         working = DataLoss(rows, frame, _shift(rows, frame))
@@ -63,21 +59,6 @@ class Findings(NamedTuple):
         noise = NULL_NOISE if judge.doubled else noise
         dependence = Dependence(factor, vectors, condition, noise)
         return cls(rows, moments, factor, frame, dependence, loss, lossy)
-
-
-def _moments(given: Given, fit_intercept: bool) -> tuple[Table, Moments, Factor]:
-    """The table, its moments and their factor. If the first pass lost digits, we make another."""
-    if given.is_small:
-        moments, rows = given.seen_by(first_moments)
-        return rows, moments, Factor.of(moments, about_mean=fit_intercept)
-    moments, rows = given.seen_by(partial(first_moments, far=AWAY))
-    factor = Factor.of(moments, about_mean=fit_intercept)
-    scatter, square = moments.xx.diagonal(), moments.weight * moments.mean**2
-    lost = np.divide(square, scatter, out=np.zeros_like(square), where=scatter > 0)
-    if rows.known is not None or lost.max(initial=0.0) * factor.condition_number**2 <= LOST:
-        return rows, moments, factor
-    moments = Moments.of_rows(rows)
-    return rows, moments, Factor.of(moments, about_mean=fit_intercept)
 
 
 def _shift(rows: Table, frame: Frame) -> np.ndarray | None:

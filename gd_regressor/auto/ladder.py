@@ -17,6 +17,9 @@ from gd_regressor.descent.records import Request
 
 # More sparse columns than this have no products: by_scaling descends on them as they are
 FEW_SPARSE = 2000
+# Moments give all digits of the coefficients. Rungs that end at `tol` must be so much cheaper to be
+# worth those that they leave out
+WORTH_DIGITS = 1.3
 # Each rung returns a plan or None, and its findings about the table for the rungs after it
 RUNGS = {
     "dual": by_dual,
@@ -58,7 +61,7 @@ def first_rung(
         return "dual"
     if is_small(n * d) or tol is None or tol < SKETCH_REACH:
         return "moments"
-    costs = {"moments": moments_cost(d), "sketch": best_sketch(n, d, t, tol)[1]}
+    costs = {"moments": moments_cost(d) / WORTH_DIGITS, "sketch": best_sketch(n, d, t, tol)[1]}
     if precision == np.float64:  # columns in single precision have nothing to round
         costs["single"] = single_cost(n, d, t)
     return min(costs, key=costs.__getitem__)

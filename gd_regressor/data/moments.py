@@ -178,9 +178,7 @@ class Moments:
         return cls.of_rows(rows, precise=True).times(unit)
 
     @classmethod
-    def of_rows(
-        cls, rows: Table[Moments], *, precise: bool = False, far: float = NO_ORIGIN
-    ) -> Moments:
+    def of_rows(cls, rows: Table[Moments], *, precise: bool = False) -> Moments:
         """Compute the moments of a table, in one pass.
 
         Parameters
@@ -189,10 +187,6 @@ class Moments:
             The validated table.
         precise : bool, default=False
             Whether to sum in twice the working precision, which takes four times as long.
-        far : float, default=0.5
-            We do not centre a column whose mean is within `far` ranges of zero. Its products lose
-            as many digits as the square of the mean has, in variances. If we centre no column, a
-            block needs no copy.
 
         Returns
         -------
@@ -202,7 +196,7 @@ class Moments:
         if rows.known is not None and not precise:
             return rows.known
         # None only where no row has weight, which is refused where a table is made
-        moments: Any = sums_of(rows, precise=precise, far=far)
+        moments: Any = sums_of(rows, precise=precise)
         check_squares_in(moments, rows)
         return moments
 
@@ -338,17 +332,17 @@ class Moments:
         return self.target_origin + self.target_mean
 
 
-def first_moments(rows: Table, far: float = NO_ORIGIN) -> tuple[Moments, list[float]]:
+def first_moments(rows: Table) -> tuple[Moments, list[float]]:
     """The moments of a first pass, and sums among them that show a NaN or an infinity."""
-    moments = Moments.of_rows(rows, far=far)
+    moments = Moments.of_rows(rows)
     return moments, [*moments.xx.diagonal().tolist(), *moments.yy.tolist()]
 
 
-def sums_of(rows: Table, *, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
+def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
     """Moments, without a check of the targets' size; None if no row has weight."""
     # Sums in twice the precision are large, so we hold few of them at once
     few = 2 if precise and rows.n_columns > WIDE else 0
-    return rows.total(partial(_of_part, precise=precise, far=far), stretches=few)
+    return rows.total(partial(_of_part, precise=precise), stretches=few)
 
 
 def check_squares_in(moments: Moments, rows: Table) -> None:
@@ -366,11 +360,11 @@ def _largest_target(rows: Rows) -> float:
     return largest_target(rows.y, rows.weights, rows.first)
 
 
-def _of_part(rows: Rows, precise: bool = False, far: float = NO_ORIGIN) -> Moments | None:
+def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
     total = None
     for part in rows.parts(height):
-        moments = _of_group(part, precise, far)
+        moments = _of_group(part, precise)
         if moments is not None:  # None if all weights of the part are zero
             total = moments if total is None else total + moments
     return total
@@ -457,7 +451,7 @@ def _blocks(rows: Rows):
     return rows.blocks()
 
 
-def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
+def _of_group(rows: Rows, precise: bool) -> Moments | None:
     blocks = _blocks(rows)
     start = next(blocks, None)
     if start is None:
@@ -467,7 +461,7 @@ def _of_group(rows: Rows, precise: bool, far: float) -> Moments | None:
         x, y, s = start
         # With few rows, to subtract the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
-        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start, far)
+        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
         moments = _centred(chain([start], blocks), origin, target_origin, None, precise)
         if not few and (away := _far(moments, x)).any():
             # The first rows, or those of little weight, are far from the others
@@ -517,12 +511,12 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
     return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
 
 
-def _origins(x, y, s, far: float = NO_ORIGIN) -> tuple[np.ndarray, np.ndarray]:
+def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
     """(d,) and (t,): values near the means, zero for sparse columns."""
     if not isinstance(x, SparseColumns):
-        near, d = origin_of(x, y, s, far), x.shape[1]
+        near, d = origin_of(x, y, s, NO_ORIGIN), x.shape[1]
         return near[:d], near[d:]
-    near, origin = origin_of(x.dense, y, s, far), np.zeros(x.shape[1])
+    near, origin = origin_of(x.dense, y, s, NO_ORIGIN), np.zeros(x.shape[1])
     origin[x.where] = near[: x.where.size]
     return origin, near[x.where.size :]
 
