@@ -52,7 +52,8 @@ LAYERS = [
     *("data.unchecked", "data.table", "data.sparse", "data.checks", "data.kinds"),
     *("arithmetic.slices", "arithmetic.rounding", "arithmetic.doubled"),
     *("arithmetic.units", "arithmetic.ranges"),
-    *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels", "arithmetic.cached"),
+    *("arithmetic.threads", "arithmetic.limits", "arithmetic.kernels"),
+    *("arithmetic.cached", "arithmetic.frozen"),
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]

@@ -234,6 +234,27 @@ def test_whatever_passes_over_rows_takes_checked_ones_only(scripts):
     assert status == 0, said
 
 
+FROZEN = """
+import numpy as np
+from gd_regressor.arithmetic.doubled import Doubled
+from gd_regressor.auto.newton import Newton
+from gd_regressor.data.table import Rows
+
+def changed(rows: Rows, plan: Newton, number: Doubled) -> None:
+    rows.on_disk = True  # pyright: ignore[reportAttributeAccessIssue]
+    plan.precision = 1.0  # pyright: ignore[reportAttributeAccessIssue]
+    plan.rank = 1  # pyright: ignore[reportAttributeAccessIssue]
+    number.high = np.ones(1)  # pyright: ignore[reportAttributeAccessIssue]
+    number.other = 1  # pyright: ignore[reportAttributeAccessIssue]
+"""
+
+
+def test_no_code_changes_a_field_of_a_frozen_record(scripts):
+    (scripts / "frozen.py").write_text(FROZEN, "utf-8")
+    status, said = checked(scripts, "basedpyright", "--pythonpath", sys.executable, "frozen.py")
+    assert status == 0, said
+
+
 # --- Public names ---
 
 

@@ -8,12 +8,13 @@ no longer than a double.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any
 
 import numpy as np
+
+from gd_regressor.arithmetic.frozen import frozen
 
 
 def two_sum(a: np.ndarray, b: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +47,7 @@ EPS = np.finfo(np.float64).eps  # the relative distance of two neighbouring doub
 STRIP = 128  # rows of a matrix in one step, because doubled arithmetic takes much memory
 
 
-@dataclass(frozen=True)
+@frozen
 class Doubled:
     """An array of numbers high + low, where low is below an ulp of high: about 32 digits."""
 

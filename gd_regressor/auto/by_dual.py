@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto import newton
@@ -29,7 +29,7 @@ from gd_regressor.objective.on_rows_sliced import SlicedLoss
 DUAL_SUFFICES = condition_for(9.6, power=1)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class InRowSpace(Plan):
     """Newton's steps in the space of the rows, where the minimiser of least |w| lies."""
 

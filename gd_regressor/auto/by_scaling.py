@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import ROUGH, SLACK, Arrival, Plan, judged
@@ -27,7 +26,7 @@ from gd_regressor.objective.on_rows import DataLoss
 SAFETY = 16.0
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Scaled(Plan):
     """No array has size (d, d): random combinations show which columns depend on others."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.kernels import moments_cost, single_moments_slope
 from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.arithmetic.threads import product
@@ -42,7 +43,7 @@ ROUNDED_ROWS, ROUNDED_ENTRIES = 1 << 12, 1 << 18
 LEFT, MOST_LEFT = 1e-6, 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Rounded(Plan):
     """The rows put right what single precision does not know."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.kernels import single_products_per_pass
 from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.arithmetic.rounding import condition_for
@@ -41,7 +42,7 @@ SKETCH_SAFETY = 4.0
 HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Sketched(Plan):
     """Conjugate steps mend the errors of the sketch, as far as `tol` asks."""
 

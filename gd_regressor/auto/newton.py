@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
@@ -97,7 +97,7 @@ def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
     return brought_back(plan.problem, theta, least, to_the_bit=loss.doubled or loss.sharp)
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Newton(Plan):
     """One step of 1 would arrive, but for the rounding of the factor. More steps mend that."""
 

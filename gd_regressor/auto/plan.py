@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Reason, Request, Scales, Start, Status
 from gd_regressor.descent.walk import Smooth, Walk
@@ -32,7 +32,7 @@ class Arrival(NamedTuple):
     reason: Reason | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen(kw_only=True)
 class Plan(ABC):
     """The problem to descend on, and the step to descend by. Each plan judges its own end."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, column_products
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED, of_combination
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Iterate
@@ -36,7 +37,7 @@ ROUGHLY = 1e-3
 ABSENT = 1e-9
 
 
-@dataclass(frozen=True)
+@frozen
 class Variation(Quadratic):
     """v'Hv / 2 as a loss: how much combinations v (p, m) of columns vary on the rows."""
 
@@ -66,7 +67,7 @@ class Variation(Quadratic):
         return steps
 
 
-@dataclass(frozen=True)
+@frozen
 class Vanishing:
     """The combinations of columns that vanish on the rows, and the eigenvalues of P H elsewhere.
 
@@ -157,7 +158,7 @@ class Vanishing:
         return None
 
 
-@dataclass(frozen=True)
+@frozen
 class LeastNorm:
     """Find the point of least raw |w| among those that differ by vanishing combinations.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Generic, Self, TypeVar, final
 
 import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.kinds import Columns
 from gd_regressor.data.sparse import SparseColumns
@@ -179,7 +180,7 @@ class Table(Given, Generic[Known]):
 
 
 @final
-@dataclass(frozen=True)
+@frozen
 class Rows(Table[Known]):
     """A table in memory, read in blocks: X (n, d), y (n, t), weights (n,) or None."""
 

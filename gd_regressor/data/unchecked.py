@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.data.checks import check_finite, check_targets
 from gd_regressor.data.table import Found, Given, Rows
 
 
 @final
-@dataclass(frozen=True)
+@frozen
 class Unchecked(Given):
     """Dense rows in memory without weights.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import LARGEST_SQUARE, SMALLEST_DIVISOR, below_largest
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import Records, Status
@@ -22,7 +22,7 @@ LARGEST_LOSS = {
 }
 
 
-@dataclass(frozen=True)
+@frozen
 class Settled(Rule):
     """The loss has settled: an update lowered the loss by at most tol times the variance of y.
 
@@ -61,7 +61,7 @@ class Settled(Rule):
         return met.all(axis=1), (streaks[-1], met[-1])
 
 
-@dataclass(frozen=True)
+@frozen
 class AtFloor(Rule):
     """The distance from the minimum is rounding: below the floor, or no longer halved."""
 
@@ -83,7 +83,7 @@ class AtFloor(Rule):
         return np.array(ends), (before, met)
 
 
-@dataclass(frozen=True)
+@frozen
 class NearMinimum(Rule):
     """Every target's estimated distance from the minimum was at most the threshold once.
 
@@ -107,7 +107,7 @@ class NearMinimum(Rule):
         return met.all(axis=1), (met[-1], none[-1])
 
 
-@dataclass(frozen=True)
+@frozen
 class Flattening(Rule):
     """The extrapolated sum of all further decreases is at most the threshold.
 
@@ -141,7 +141,7 @@ class Flattening(Rule):
         return bool(((left <= self.threshold) & (last >= 0) | (last == 0)).all())
 
 
-@dataclass(frozen=True)
+@frozen
 class Diverged(Rule):
     """The loss has exceeded `divergence_bound`."""
 

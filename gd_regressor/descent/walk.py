@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.descent.nouns import Metric, Path, Problem, Quadratic, Step
 from gd_regressor.descent.records import Bound, Iterate, Records
 
 
-@dataclass(frozen=True)
+@frozen
 class Smooth(Problem):
     """A quadratic loss in a metric: the direction is P times the gradient."""
 

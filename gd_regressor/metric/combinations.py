@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Doubled, plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.row_space import RowSpace
@@ -16,7 +15,7 @@ from gd_regressor.objective.frame import Frame
 STEPS = 4
 
 
-@dataclass(frozen=True, eq=False)
+@frozen
 class Combinations:
     """Multiples of the centred rows, added up in twice the working precision.
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.linalg import qr_multiply, solve_triangular
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import of_combination
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import Frame
 
 
-@dataclass(frozen=True)
+@frozen
 class Dependence:
     """The combinations of scaled columns that vanish on the rows, up to a constant."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import column_products
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import ColumnMoments
 from gd_regressor.descent.nouns import Metric
 from gd_regressor.descent.records import Bound
 
 
-@dataclass(frozen=True)
+@frozen
 class Identity(Metric):
     """No metric: the textbooks' direction is the gradient itself.
 
@@ -32,7 +31,7 @@ class Identity(Metric):
         return theta
 
 
-@dataclass(frozen=True)
+@frozen
 class Diagonal(Metric):
     """Half of the inverse variances of the columns: this metric needs no products of columns."""
 

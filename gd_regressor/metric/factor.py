@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack, qr
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.arithmetic.rounding import DESCENDED, condition_for
 from gd_regressor.arithmetic.units import power_of_two_near_root
@@ -37,7 +37,7 @@ CERTAIN = condition_for(9.6, power=1)
 FEW_PIVOTS, POWERS = 128, 8
 
 
-@dataclass(frozen=True)
+@frozen
 class Factor(Metric):
     """R, where R'R are the correlations of the columns; as a metric, (2 R'R)^-1.
 

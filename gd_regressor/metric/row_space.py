@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.descent.nouns import Metric
 from gd_regressor.descent.records import Bound
@@ -15,7 +14,7 @@ from gd_regressor.descent.records import Bound
 SQUARES_SUFFICE = condition_for(7.6, power=2)
 
 
-@dataclass(frozen=True)
+@frozen
 class RowSpace(Metric):
     """The pseudoinverse of the Hessian, from the singular values of the centred rows.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
@@ -14,12 +12,13 @@ from gd_regressor.arithmetic.doubled import (
     column_products,
     plain,
 )
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.objective.frame import AtZero, Frame
 
 
-@dataclass(frozen=True)
+@frozen
 class MomentLoss(Quadratic):
     """F from the moments of the rows. The error is a few eps of F at zero coefficients.
 
@@ -76,7 +75,7 @@ class MomentLoss(Quadratic):
         return self.moments.column_means / self.frame.scale
 
 
-@dataclass(frozen=True)
+@frozen
 class PreciseMomentLoss(Quadratic):
     """F at points of twice the working precision, from moments in this precision."""
 
@@ -119,7 +118,7 @@ class PreciseMomentLoss(Quadratic):
         return hessian, slope
 
 
-@dataclass(frozen=True)
+@frozen
 class KnownAtZero(Quadratic):
     """A loss whose value at zero coefficients comes from moments, without a pass over the rows."""
 

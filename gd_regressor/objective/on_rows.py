@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -12,6 +11,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from gd_regressor.arithmetic.doubled import (
     residual,
 )
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
@@ -39,7 +39,7 @@ def _residuals_in_order(rows: Rows, w: np.ndarray, b: np.ndarray) -> list[np.nda
     return [residual(rows.columns(span), y, w, b) for span, y in targets]
 
 
-@dataclass(frozen=True)
+@frozen
 class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
 

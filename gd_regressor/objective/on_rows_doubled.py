@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 
 import numpy as np
@@ -11,6 +11,7 @@ from gd_regressor.arithmetic.doubled import (
     Doubled,
     plain,
 )
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.slices import Slices, largest_of
 from gd_regressor.arithmetic.units import power_of_two_above, power_of_two_near_root
 from gd_regressor.data.table import Rows, Table, add_each
@@ -21,7 +22,7 @@ from gd_regressor.objective.frame import Frame
 DOUBLED_ENTRIES = 1 << 16
 
 
-@dataclass(frozen=True)
+@frozen
 class DoubledLoss(Quadratic):
     """F at points of twice the working precision, with all sums in this precision.
 

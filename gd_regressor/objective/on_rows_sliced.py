@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Doubled, Point, column_products, parts, plain, two_sum
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import COARSEST, FINEST
 from gd_regressor.arithmetic.slices import bits_of
 from gd_regressor.arithmetic.threads import product
@@ -28,7 +28,7 @@ FAR = 32.0
 NARROW = 64
 
 
-@dataclass(frozen=True)
+@frozen
 class SlicedLoss(Quadratic):
     """The loss at points of twice the working precision, for columns of low condition number.
 
