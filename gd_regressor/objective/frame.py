@@ -61,9 +61,10 @@ class Frame(NamedTuple):
         high, low = theta.high[:d] * units, theta.low[:d] * units
         if not self.fit_intercept:
             return high + low, self.target_centre
-        centre = -self.centre[:, None]
-        terms = self.target_centre[None], theta.high[d:], theta.low[d:], low * centre
-        terms = np.concatenate((*terms, *exact_products(high, centre)))
+        # In scaled coordinates, because halves of the largest raw numbers overflow
+        centre = -self.centre[:, None] * units
+        terms = self.target_centre[None], theta.high[d:], theta.low[d:], theta.low[:d] * centre
+        terms = np.concatenate((*terms, *exact_products(theta.high[:d], centre)))
         return high + low, exact_sums(terms)
 
     def from_raw(self, w: np.ndarray, b: np.ndarray) -> np.ndarray:
