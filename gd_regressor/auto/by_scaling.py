@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import ROUGH, SLACK, Arrival, Plan, judged
 from gd_regressor.auto.probe import LeastNorm, Vanishing
-from gd_regressor.data.moments import column_moments
+from gd_regressor.data.column_moments import column_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule

@@ -15,7 +15,8 @@ from gd_regressor.arithmetic.ranges import (
 )
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.arithmetic.units import power_of_two_above
-from gd_regressor.data.moments import SAMPLED, Moments, origin_of
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.origins import SAMPLED, origin_of
 from gd_regressor.data.table import Rows, add_each
 
 # We sketch stretches of rows apart, and each sketch has LEAST_HEIGHT times as many rows as columns,

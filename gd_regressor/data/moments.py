@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 
-from gd_regressor.arithmetic.doubled import EPS, Doubled, plain, plus_outer
+from gd_regressor.arithmetic.doubled import Doubled, plain, plus_outer
 from gd_regressor.arithmetic.ranges import (
     LARGEST_SCATTER,
     LARGEST_SQUARE,
@@ -20,7 +20,6 @@ from gd_regressor.arithmetic.ranges import (
     SMALLEST_SQUARE,
     WIDEST,
 )
-from gd_regressor.arithmetic.slices import leading_bits
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.checks import (
     as_table,
@@ -33,22 +32,16 @@ from gd_regressor.data.checks import (
     largest_target,
 )
 from gd_regressor.data.kinds import Columns, MatrixLike
+from gd_regressor.data.origins import SAMPLED, mean_of, origins_of
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
-from gd_regressor.data.table import WIDE, Rows, Table, add_each
+from gd_regressor.data.table import WIDE, Rows, Table
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
 GROUP = 16
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
-SMALLEST = float(np.finfo(np.float64).tiny)  # below it, squares lose digits
-# Rows to find an origin from
-SAMPLED = 256
-# Columns that have their means within so many ranges of zero need no origin, and cost few digits
-NO_ORIGIN = 0.5
-# Bits of an origin below the range of its column: it is as near to the mean as it has to be
-NEAR_BITS = 6
 # An origin astray from the mean by the root of so many variances costs four digits
 ASTRAY = 1e4
 
@@ -374,72 +367,6 @@ def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.
     return sum(matrices) + a[:, None] * b
 
 
-@dataclass(frozen=True, eq=False)
-class ColumnMoments:
-    """Moments without products of columns: no array has size (d, d)."""
-
-    weight: float
-    column_means: np.ndarray  # (d,)
-    target_means: np.ndarray  # (t,)
-    scatter: np.ndarray  # (d,): sum of s (x - mean)^2
-    xy: np.ndarray  # (d, t)
-    yy: np.ndarray  # (t,)
-
-    @property
-    def scale(self) -> np.ndarray:
-        """(d,): ones, because the columns are not divided."""
-        return np.ones(len(self.scatter))
-
-
-def column_moments(rows: Rows) -> ColumnMoments:
-    """The moments of sparse columns, in one pass."""
-    first = next(rows.blocks(rows.vector_rows, as_stored=True))
-    (origin, target_origin), (d, t) = _origins(*first), (rows.n_columns, rows.n_targets)
-
-    def of_part(part):
-        sums, squares, ys = np.zeros((d, 1 + t)), np.zeros(d), np.zeros((1 + t, 1 + t))
-        for x, y, s in part.blocks(part.vector_rows, as_stored=True):
-            x, table = x.moved(origin), np.column_stack([np.ones(len(y)), y - target_origin])
-            weighted = table if s is None else s[:, None] * table
-            sums += x.T @ weighted
-            squares += x.column_sums(weighted[:, 0])
-            ys += weighted.T @ table
-        return sums, squares, ys
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        sums, squares, ys = rows.total(of_part, add_each)
-        weight, y_sums = float(ys[0, 0]), ys[0, 1:]
-        mean, target_mean = sums[:, 0] / weight, y_sums / weight
-        scatter = squares - weight * mean**2
-        # A column stored in one row of each hundred millions differs from its mean; rounding does
-        scatter = np.where(scatter > 4 * EPS * squares, scatter, 0.0)
-        finite = np.isfinite(squares) & np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
-    if not finite.all():
-        raise ValueError(
-            f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
-        )
-    if (squares < SMALLEST).any():
-        _check_no_squares_vanish(rows, origin)
-    yy = np.maximum(np.diag(ys)[1:] - y_sums * target_mean, 0.0)
-    xy = sums[:, 1:] - np.multiply.outer(mean, y_sums)
-    return ColumnMoments(weight, origin + mean, target_origin + target_mean, scatter, xy, yy)
-
-
-def _check_no_squares_vanish(rows: Rows, origin: np.ndarray) -> None:
-    """Refuse a column whose squares about `origin` vanish: it would pass for a constant one."""
-
-    def largest_of(part):
-        blocks = part.blocks(part.vector_rows, as_stored=True)
-        return np.max([x.moved(origin).largest() for x, _, _ in blocks], axis=0, initial=0.0)
-
-    largest = rows.total(largest_of, np.maximum)
-    vanish = (largest > 0) & (largest**2 < SMALLEST)
-    if vanish.any():
-        raise ValueError(
-            f"X: the squares of column {np.argmax(vanish)} vanish; multiply the column."
-        )
-
-
 def _sparse_pays(rows: Rows) -> bool:
     """Whether products of stored entries cost less than products of dense blocks."""
     return rows.is_sparse and DENSER * rows.stored < rows.size
@@ -461,7 +388,7 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
         x, y, s = start
         # With few rows, to subtract the mean takes less time than to ask whether it is near zero
         few = s is None and rows.n_rows <= SAMPLED and not rows.is_sparse
-        origin, target_origin = (_mean(x), _mean(y)) if few else _origins(*start)
+        origin, target_origin = (mean_of(x), mean_of(y)) if few else origins_of(*start)
         moments = _centred(chain([start], blocks), origin, target_origin, None, precise)
         if not few and (away := _far(moments, x)).any():
             # The first rows, or those of little weight, are far from the others
@@ -471,12 +398,6 @@ def _of_group(rows: Rows, precise: bool) -> Moments | None:
     if all(SMALLEST_SCATTER < square < LARGEST_SCATTER for square in scatter):
         return moments
     return _in_other_units(rows, moments, precise)
-
-
-def _mean(rows: np.ndarray) -> np.ndarray:
-    """The mean of few rows. For a constant column it is exact."""
-    first = rows[0]
-    return first + np.add.reduce(rows - first) / len(rows)
 
 
 def _far(moments: Moments, x: Columns) -> np.ndarray:
@@ -509,34 +430,6 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
         return moments
     scale[odd] = power_of_two_above(spread)
     return _centred(_blocks(rows), origin, moments.target_origin, scale, precise)
-
-
-def _origins(x, y, s) -> tuple[np.ndarray, np.ndarray]:
-    """(d,) and (t,): values near the means, zero for sparse columns."""
-    if not isinstance(x, SparseColumns):
-        near, d = origin_of(x, y, s, NO_ORIGIN), x.shape[1]
-        return near[:d], near[d:]
-    near, origin = origin_of(x.dense, y, s, NO_ORIGIN), np.zeros(x.shape[1])
-    origin[x.where] = near[: x.where.size]
-    return origin, near[x.where.size :]
-
-
-def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
-    """A value near the mean of each column and target. For a constant one it is exact.
-
-    If the means of all columns are within `far` ranges of zero, it is zero for all of them, because
-    there is little to gain, and blocks need no copy. Otherwise we move all columns, which takes no
-    longer than to move one. An origin has few bits, so whole numbers still have exact products.
-    """
-    some = slice(None, None, -(-len(x) // SAMPLED))
-    rows = np.concatenate((x[some], y[some]), axis=1)
-    apart = rows - rows[0]
-    step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
-    near, d = rows[0] + step, x.shape[1]
-    spread = np.abs(apart).max(axis=0)
-    if not (np.abs(near[:d]) > far * spread[:d]).any():
-        near[:d] = 0.0
-    return np.where(spread > 0, leading_bits(near, spread, NEAR_BITS), near)
 
 
 def _centred(blocks, origin, target_origin, scale, precise) -> Moments:

@@ -7,7 +7,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import column_products
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.units import power_of_two_near_root
-from gd_regressor.data.moments import ColumnMoments
+from gd_regressor.data.column_moments import ColumnMoments
 from gd_regressor.descent.nouns import Metric
 from gd_regressor.descent.records import Bound
 

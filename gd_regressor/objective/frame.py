@@ -14,7 +14,8 @@ from gd_regressor.arithmetic.doubled import (
     exact_sums,
 )
 from gd_regressor.data.checks import check_mean_square
-from gd_regressor.data.moments import ColumnMoments, Moments
+from gd_regressor.data.column_moments import ColumnMoments
+from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Scales
 

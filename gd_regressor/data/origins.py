@@ -1,0 +1,49 @@
+"""Origins: values near the means of columns, about which their products keep all digits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gd_regressor.arithmetic.slices import leading_bits
+from gd_regressor.data.sparse import SparseColumns
+
+# Rows to find an origin from
+SAMPLED = 256
+# Columns that have their means within so many ranges of zero need no origin, and cost few digits
+NO_ORIGIN = 0.5
+# Bits of an origin below the range of its column: it is as near to the mean as it has to be
+NEAR_BITS = 6
+
+
+def mean_of(rows: np.ndarray) -> np.ndarray:
+    """The mean of few rows. For a constant column it is exact."""
+    first = rows[0]
+    return first + np.add.reduce(rows - first) / len(rows)
+
+
+def origins_of(x, y, s) -> tuple[np.ndarray, np.ndarray]:
+    """(d,) and (t,): values near the means, zero for sparse columns."""
+    if not isinstance(x, SparseColumns):
+        near, d = origin_of(x, y, s, NO_ORIGIN), x.shape[1]
+        return near[:d], near[d:]
+    near, origin = origin_of(x.dense, y, s, NO_ORIGIN), np.zeros(x.shape[1])
+    origin[x.where] = near[: x.where.size]
+    return origin, near[x.where.size :]
+
+
+def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
+    """A value near the mean of each column and target. For a constant one it is exact.
+
+    If the means of all columns are within `far` ranges of zero, it is zero for all of them, because
+    there is little to gain, and blocks need no copy. Otherwise we move all columns, which takes no
+    longer than to move one. An origin has few bits, so whole numbers still have exact products.
+    """
+    some = slice(None, None, -(-len(x) // SAMPLED))
+    rows = np.concatenate((x[some], y[some]), axis=1)
+    apart = rows - rows[0]
+    step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
+    near, d = rows[0] + step, x.shape[1]
+    spread = np.abs(apart).max(axis=0)
+    if not (np.abs(near[:d]) > far * spread[:d]).any():
+        near[:d] = 0.0
+    return np.where(spread > 0, leading_bits(near, spread, NEAR_BITS), near)
