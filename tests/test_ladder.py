@@ -164,12 +164,13 @@ def test_a_sketched_descent_centres_blocks_only_where_tol_asks(tol, offset, cent
     assert (plan.problem.loss.shift is None) is centred
 
 
-def test_moments_of_rows_near_zero_need_no_copy_of_a_block(monkeypatch):
+@pytest.mark.parametrize(("offset", "needed"), [(1.0, False), (6.0, True)])
+def test_blocks_are_copied_only_where_a_mean_costs_digits(offset, needed, monkeypatch):
     copied = []
-    monkeypatch.setattr(products, "side_by_side", lambda *args: copied.append(args))
-    X = PLAIN + 6.0
-    assert follow("moments", X, NOISE).of_data.rank == D
-    assert not copied
+    moved = products.side_by_side
+    monkeypatch.setattr(products, "side_by_side", lambda *a: copied.append(a) or moved(*a))
+    assert follow("moments", PLAIN + offset, NOISE).of_data.rank == D
+    assert bool(copied) is needed
 
 
 OPTIONS = {
