@@ -498,6 +498,18 @@ def test_targets_beyond_floats_are_named_beside_columns_of_any_size(size, value,
             GDLinearRegressor().fit(X, y)
 
 
+@pytest.mark.parametrize("mean", [0.0, 3.0])
+@pytest.mark.parametrize("size", [2.0**-900, 2.0**976, 2.0**1000, 2.0**1015])
+def test_the_fit_of_many_rows_is_the_same_in_units_near_the_ends_of_floats(size, mean):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((400, 3)) + mean
+    y = X @ [1.0, -2.0, 3.0] + random.standard_normal(400)
+    w, b = exact_least_squares(X, y)  # a power of two as unit is exact
+    model = GDLinearRegressor().fit(X * [size, 1.0, size], y)
+    assert model.coef_ * [size, 1.0, size] == pytest.approx([float(v) for v in w], rel=1e-14)
+    assert model.intercept_ == pytest.approx(float(b), rel=1e-14)
+
+
 def test_a_start_from_which_the_loss_overflows_is_refused_and_nothing_else_is_said():
     X, y = np.arange(12.0).reshape(6, 2) ** 2, np.arange(6.0)
     with warnings.catch_warnings():

@@ -46,4 +46,6 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     spread = np.abs(apart).max(axis=0)
     if not (np.abs(near[:d]) > far * spread[:d]).any():
         near[:d] = 0.0
-    return np.where(spread > 0, leading_bits(near, spread, NEAR_BITS), near)
+    few = leading_bits(near, spread, NEAR_BITS)
+    # Near the largest floats the cut overflows
+    return np.where((spread > 0) & np.isfinite(few), few, near)
