@@ -52,7 +52,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         steadily, so none of the last ``ceil(1 / (1 - momentum))`` updates may change it by more.
         With "auto": the descent stops where the estimated distance of the loss from its minimum is
         at most `tol` times the variance of y. Most fits reach the rounding floor earlier. ``0``
-        descends to that floor. ``None`` makes exactly `max_iter` updates.
+        descends to that floor, and asks for all digits of the coefficients. ``None`` makes exactly
+        `max_iter` updates.
     fit_intercept : bool, default=True
         Whether to fit an intercept b. The intercept is one more coordinate of the descent.
     momentum : float, default=0.0

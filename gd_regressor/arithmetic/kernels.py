@@ -32,7 +32,7 @@ def moments_cost(d: int) -> float:
 
 
 def single_moments_slope() -> float:
-    """Of how many columns the products, in single precision, cost a pass for each of them."""
+    """How many more columns make their products, in single precision, one pass dearer."""
     return 72.0 if has_wide_kernels() else 50.0
 
 

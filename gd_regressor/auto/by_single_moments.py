@@ -26,8 +26,8 @@ from gd_regressor.metric.factor import SUSPECT_SINGLE, Factor
 from gd_regressor.objective.frame import AtZero, Frame, near_enough, scales_of, shift_of
 from gd_regressor.objective.on_rows import DataLoss
 
-# Steps end where their distance from the minimum, as the metric sees it, is this share of what
-# `tol` allows
+# The metric may see a distance from the minimum as too small. So steps end where it is what `tol`
+# allows, divided by this
 ROUNDED_SAFETY = 4.0
 # So many rows for each column tell in advance whether single precision can do; where their columns
 # have a condition number above HOPELESS, or depend on each other, it cannot
@@ -35,7 +35,8 @@ SAMPLE_PER_COLUMN, LEAST_SAMPLE, HOPELESS = 1.5, 64, 1000.0
 # Columns further from zero than so many deviations we move before we round them. Of many columns
 # the products take so long that moving costs little
 MOVED_FROM, MOVED_OF_MANY = 16.0, 1.0
-# Rows, and entries, of a block: so many that the sum of its products is worth adding
+# A block has at least so many rows, and of few columns so many entries: with fewer, to add its
+# products to the sums would take longer than to make them
 ROUNDED_ROWS, ROUNDED_ENTRIES = 1 << 12, 1 << 18
 # A step leaves a share LEFT sqrt(d) (1 + R^2) condition^2 of the distance from the minimum, for
 # means of R deviations. As measured it is 6e-7 or less. Above MOST_LEFT another rung is for the
@@ -179,7 +180,7 @@ def _products(rows: Rows, origin: np.ndarray, target_origin: np.ndarray) -> np.n
 
 
 def _share_left(moments: Moments, factor: Factor) -> float:
-    """The share of the gradient that a step leaves, at most."""
+    """The share of the gradient that a step leaves: no measured share was larger."""
     square = (moments.weight * moments.mean**2 / moments.xx.diagonal()).max(initial=0.0)
     rounding = LEFT * math.sqrt(len(factor.scale)) * (1 + square)
     return float(rounding * factor.condition_number**2)
