@@ -510,6 +510,19 @@ def test_the_fit_of_many_rows_is_the_same_in_units_near_the_ends_of_floats(size,
     assert model.intercept_ == pytest.approx(float(b), rel=1e-14)
 
 
+@pytest.mark.parametrize("value", [1e302, -1.7e308])
+@pytest.mark.parametrize("shape", [(50, 3), (400, 3), (5, 9)])
+def test_a_constant_column_of_any_size_changes_nothing(shape, value):
+    random = np.random.default_rng(0)
+    X, noise = random.standard_normal(shape), random.standard_normal(shape[0])
+    y = 2 * X[:, 0] + 10 + noise
+    without = GDLinearRegressor().fit(X, y)
+    model = GDLinearRegressor().fit(np.insert(X, 1, value, axis=1), y)
+    assert model.coef_[1] == 0
+    assert np.delete(model.coef_, 1) == pytest.approx(without.coef_, rel=1e-14)
+    assert model.intercept_ == pytest.approx(without.intercept_, rel=1e-14)
+
+
 def test_a_start_from_which_the_loss_overflows_is_refused_and_nothing_else_is_said():
     X, y = np.arange(12.0).reshape(6, 2) ** 2, np.arange(6.0)
     with warnings.catch_warnings():

@@ -42,7 +42,7 @@ from gd_regressor.data.table import WIDE, Rows, Table
 GROUP = 16
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
-# An origin astray from the mean by the root of so many variances costs four digits
+# An origin whose distance from the mean, squared, is so many variances costs four digits
 ASTRAY = 1e4
 
 

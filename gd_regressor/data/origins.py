@@ -9,7 +9,7 @@ from gd_regressor.data.sparse import SparseColumns
 
 # Rows to find an origin from
 SAMPLED = 256
-# Columns that have their means within so many ranges of zero need no origin, and cost few digits
+# Columns whose means lie within so many ranges of zero need no origin: they lose few digits
 NO_ORIGIN = 0.5
 # Bits of an origin below the range of its column: it is as near to the mean as it has to be
 NEAR_BITS = 6

@@ -62,8 +62,9 @@ class Frame(NamedTuple):
         high, low = theta.high[:d] * units, theta.low[:d] * units
         if not self.fit_intercept:
             return high + low, self.target_centre
-        # In scaled coordinates, because halves of the largest raw numbers overflow
-        centre = -self.centre[:, None] * units
+        # In scaled coordinates, because halves of the largest raw numbers overflow. Those of a
+        # constant column may overflow there, too, but its coefficient is zero
+        centre = np.where(theta.high[:d] == 0, 0.0, -self.centre[:, None] * units)
         terms = self.target_centre[None], theta.high[d:], theta.low[d:], theta.low[:d] * centre
         terms = np.concatenate((*terms, *exact_products(theta.high[:d], centre)))
         return high + low, exact_sums(terms)
