@@ -41,8 +41,14 @@ MILD = {
     "heavy tails": np.random.default_rng(6).standard_t(2, (N, D)),
     "an entry of 1e15": changed(77, 3, 1e15),
     "condition 20": dependent(0.1),
+    "equal products, which round the same way": np.where(PLAIN > 0, 0.1, 0.0),
+    "the same further from zero": np.where(PLAIN > 0, 3.3, 3.0),
 }
-AWAY = {"means within ten deviations", "an offset of 1e8 deviations"}
+AWAY = {
+    "means within ten deviations",
+    "an offset of 1e8 deviations",
+    "the same further from zero",
+}
 HOSTILE = {
     "an entry of 1e30": changed(77, 3, 1e30),
     "denormal units": np.column_stack([PLAIN[:, :-1], PLAIN[:, -1] * 1e-290]),

@@ -15,7 +15,7 @@ from gd_regressor.arithmetic.threads import product
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import WIDE, Rows
+from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import End, Request
@@ -32,16 +32,18 @@ ROUNDED_SAFETY = 4.0
 # So many rows for each column tell in advance whether single precision can do; where their columns
 # have a condition number above HOPELESS, or depend on each other, it cannot
 SAMPLE_PER_COLUMN, LEAST_SAMPLE, HOPELESS = 1.5, 64, 1000.0
-# Columns further from zero than so many deviations we move before we round them. Of many columns
-# the products take so long that moving costs little
-MOVED_FROM, MOVED_OF_MANY = 16.0, 1.0
+# We move columns before we round them, if the squares of their means, in deviations, have a larger
+# sum. To move one takes as long as to move all
+MOVED_FROM = 300.0
 # A block has at least so many rows, and of few columns so many entries: with fewer, to add its
 # products to the sums would take longer than to make them
 ROUNDED_ROWS, ROUNDED_ENTRIES = 1 << 12, 1 << 18
 # A step leaves a share LEFT sqrt(d) (1 + R^2) condition^2 of the distance from the minimum, for
 # means of R deviations. As measured it is 6e-7 or less. Above MOST_LEFT another rung is for the
-# table
-LEFT, MOST_LEFT = 1e-6, 0.1
+# table. To this we add BIASED condition^2 times the sum of all R^2. For kernels add up to 384
+# products one after the other. Where these are equal all additions may round the same way, which is
+# 384 / 2 times 6e-8 of the sum. Products of columns and twice those with the ones have it
+LEFT, BIASED, MOST_LEFT = 1e-6, 3e-5, 0.1
 
 
 @frozen(kw_only=True)
@@ -130,9 +132,8 @@ def _origin(rows: Rows) -> np.ndarray | None:
     factor = Factor.of(some)
     if factor.dropped.size or factor.condition_number > HOPELESS:
         return None
-    far = MOVED_OF_MANY if d > WIDE else MOVED_FROM
     mean = some.column_means
-    return np.where(np.abs(mean) > far * deviation, mean, 0.0)
+    return mean if ((mean / deviation) ** 2).sum() > MOVED_FROM else np.zeros(d)
 
 
 def _moments(rows: Rows, origin: np.ndarray) -> tuple[Moments | None, list[float]]:
@@ -181,6 +182,6 @@ def _products(rows: Rows, origin: np.ndarray, target_origin: np.ndarray) -> np.n
 
 def _share_left(moments: Moments, factor: Factor) -> float:
     """The share of the gradient that a step leaves: no measured share was larger."""
-    square = (moments.weight * moments.mean**2 / moments.xx.diagonal()).max(initial=0.0)
-    rounding = LEFT * math.sqrt(len(factor.scale)) * (1 + square)
-    return float(rounding * factor.condition_number**2)
+    squares = moments.weight * moments.mean**2 / moments.xx.diagonal()
+    rounding = LEFT * math.sqrt(len(squares)) * (1 + squares.max(initial=0.0))
+    return float((rounding + BIASED * squares.sum()) * factor.condition_number**2)
