@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACT
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
-from gd_regressor.data.moments import Moments
+from gd_regressor.data.moments import Moments, sums_of
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
@@ -124,7 +125,7 @@ def _origin(rows: Rows) -> np.ndarray | None:
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
-        some = Moments.of_rows(Rows(x, y, weights))
+        some: Any = sums_of(Rows(x, y, weights))  # it refuses no targets: others may be larger
         deviation = np.sqrt(some.xx.diagonal() / some.weight) * some.scale
         sizes = np.concatenate([deviation, np.sqrt(some.yy / some.weight)])
     if not ((sizes > LEAST_SINGLE_FACTOR) & (sizes < MOST_SINGLE_FACTOR)).all():
