@@ -529,3 +529,15 @@ def test_a_start_from_which_the_loss_overflows_is_refused_and_nothing_else_is_sa
         warnings.simplefilter("error")
         with pytest.raises(ValueError, match="loss overflows at the start"):
             GDLinearRegressor().fit(X, y, coef_init=[1e154, 1e154])
+
+
+def test_rounding_of_an_update_is_not_long_in_a_column_of_small_unit():
+    """A coefficient per 1e-25 has to be 0 for the norm to be least: the others suffice."""
+    random = np.random.default_rng(1)
+    X, y = random.standard_normal((5, 8)), random.standard_normal(5)
+    X[4, 0] = X[1, 2] = 1e8
+    enough = GDLinearRegressor().fit(X[:, :7], y)
+    X[:, 7] *= 1e-25
+    model = GDLinearRegressor().fit(X, y)
+    assert model.rank_ == enough.rank_ == 4
+    assert np.linalg.norm(model.coef_) <= 10 * np.linalg.norm(enough.coef_)

@@ -22,6 +22,8 @@ from gd_regressor.metric.dependence import Dependence
 MILD = 10.0
 # Sharp and doubled gradients leave a loss this far from its minimum, as a share of V
 FLOOR = 1e-15
+# A norm that falls below this share of what it was falls by more than rounding
+SHORTER = 1 - 1e-9
 # In the metric of an exact factor a step of 1 would arrive at once
 STEP = ConstantStep(1.0)
 
@@ -120,5 +122,13 @@ class Newton(Plan):
         error = max(error, self.unknown)
         if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:
             least, near = settled(self, self.dependence.least_norm(theta))
+            least = self._without_rounding(least)
             theta = self.dependence.shorter(theta, least, near)
         return Arrival(theta, judged(floor_status(self, walk, end), error), error)
+
+    def _without_rounding(self, least: Point) -> Point:
+        """An update leaves rounding in scaled coordinates, long where raw units are small."""
+        again, d = self.dependence.least_norm(least), self.dependence
+        move, size = (column_products(plain(p), plain(p)) for p in (again - plain(least), least))
+        shorter = d.raw_norm(again) < d.raw_norm(least) * SHORTER
+        return again if (shorter & (move <= DESCENDED**2 * size)).all() else least
