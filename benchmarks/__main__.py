@@ -18,7 +18,7 @@ from benchmarks.claims import measure_claims
 from benchmarks.data import FULL_SIZES, QUICK_SIZES, Size
 from benchmarks.kinds import KIND_SIZES, measure_kinds
 from benchmarks.measure import busy_core, measure
-from benchmarks.report import Section, libraries_in_use, render, sections_text
+from benchmarks.report import DIGITS_TITLE, Section, libraries_in_use, render, sections_text
 from gd_regressor.arithmetic.kernels import has_wide_kernels
 
 CLAIMS = "claims"
@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
         return
     report = render(sections, command, options.busy)
     if has_wide_kernels() and not options.quick:
-        report += "\n" + _with_narrow_kernels(arguments)
+        times, title, digits = report.partition(DIGITS_TITLE)
+        report = f"{times.rstrip()}\n\n{_with_narrow_kernels(arguments)}\n{title}{digits}"
     if options.output is None:
         print(report, end="")
     else:
@@ -155,7 +156,7 @@ def _section(options: argparse.Namespace, threads: int | None) -> Section:
             _progress("textbook claims")
             claims = measure_claims(options.quick, options.rounds or 3)
         accuracy = None
-        if ACCURACY in chosen:
+        if ACCURACY in chosen and not options.sections:  # digits hardly depend on the kernels
             _progress("accuracy")
             accuracy = measure_accuracy()
         return Section(threads, libraries_in_use(), tables, kinds, claims, accuracy)

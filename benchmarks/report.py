@@ -24,6 +24,8 @@ from benchmarks.measure import PATIENCE, Measurement
 from benchmarks.reference import reference_precision
 from benchmarks.size_tables import lost, size_table
 
+DIGITS_TITLE = "## Correct digits"  # what is below it goes to the page on digits
+
 
 @dataclass(frozen=True)
 class Section:
@@ -227,7 +229,7 @@ def _digits_table(accuracy: Accuracy, limit: str) -> str:
     solvers = list(accuracy.digits[0].digits)
     header = ["", "condition", *solvers]
     parts = [
-        f"## Correct digits{limit}",
+        f"{DIGITS_TITLE}{limit}",
         f"""\
 How many decimal digits are right of the worst coefficient (the intercept is one of them), up to the
 {ALL_DIGITS} of a correctly rounded number. The truth is the least-squares solution in exact
