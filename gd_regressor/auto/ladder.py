@@ -20,6 +20,8 @@ FEW_SPARSE = 2000
 # Moments give all digits of the coefficients. Rungs that end at `tol` must be so much cheaper to be
 # worth those that they leave out
 WORTH_DIGITS = 1.3
+# These read the rows again and again; the plans of the others need nothing after them
+MANY_PASSES, LAST = ("sketch", "single"), ("scaled", "qr")
 # Each rung returns a plan or None, and its findings about the table for the rungs after it
 RUNGS = {
     "dual": by_dual,
@@ -42,26 +44,33 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
+    if rung in LAST:
+        return (rung,)
     sizes = rows.n_rows, rows.n_columns, rows.n_targets
-    first = rung or first_rung(*sizes, request.tol, rows.precision)
-    if first in ("sketch", "single") and rows.costly_to_read:
-        first = "moments"
+    first = (rung,) if rung else cheap_rungs(*sizes, request.tol, rows.precision)
+    if rows.costly_to_read:
+        first = tuple(name for name in first if name not in MANY_PASSES)
     if rows.is_sparse and rung is None and not rows.is_small:
-        first = "scaled" if rows.n_columns > FEW_SPARSE else "moments"
-    if first in ("scaled", "qr"):
-        return (first,)
-    return ("moments", "qr") if first == "moments" else (first, "moments", "qr")
+        first = ()
+        if rows.n_columns > FEW_SPARSE:
+            return ("scaled",)
+    return tuple(dict.fromkeys((*first, "moments", "qr")))
 
 
-def first_rung(
+def cheap_rungs(
     n: int, d: int, t: int, tol: float | None, precision: np.dtype | type = np.float64
-) -> str:
-    """The rung to try first on a dense table of n rows, d columns and t targets."""
+) -> tuple[str, ...]:
+    """The rungs to try before moments on a dense table of n rows, d columns and t targets.
+
+    The cheapest is the first. A rung that gives up has looked at a sample, or made one product. So
+    we try the next one, which may not need the digits that the first lacks.
+    """
     if d >= n:
-        return "dual"
+        return ("dual",)
     if is_small(n * d) or tol is None or tol < SKETCH_REACH:
-        return "moments"
-    costs = {"moments": moments_cost(d) / WORTH_DIGITS, "sketch": best_sketch(n, d, t, tol)[1]}
+        return ()
+    costs = {"sketch": best_sketch(n, d, t, tol)[1]}
     if precision == np.float64:  # columns in single precision have nothing to round
         costs["single"] = single_cost(n, d, t)
-    return min(costs, key=costs.__getitem__)
+    most = moments_cost(d) / WORTH_DIGITS
+    return tuple(sorted((name for name in costs if costs[name] < most), key=costs.__getitem__))
