@@ -109,7 +109,7 @@ def test_a_condition_number_leaves_the_digits_that_it_is_for(digits, power, dtyp
 
 
 def test_derived_condition_numbers_are_the_former_numbers():
-    assert by_moments.SLICED_FROM == 5.0
+    assert by_moments.SLICED_FROM == 2.0
     assert findings.DOUBLED_FROM == 50.0
     assert findings.WELL_CONDITIONED == 100.0
     assert triangle.MOMENTS_ARE_EXACT == 300.0

@@ -31,7 +31,7 @@ MOMENTS_REACH = 1e-20
 # In large tables above this condition number, a QR factorisation has more digits than moments. We
 # add a pass over the rows there, unless fewer digits than ROUGH's are asked for. With tol=0 all
 # digits are, at any condition number
-SLICED_FROM = condition_for(14.3, power=2)
+SLICED_FROM = condition_for(15, power=2)
 # Of more columns, products in twice the working precision take longer than passes in it; of sparse
 # ones, more memory than a fit may
 PRECISE, PRECISE_SPARSE = 100, 700
