@@ -2,8 +2,9 @@
 
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Status
+from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
-from gd_regressor.paths import gd_path
+from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
@@ -12,8 +13,11 @@ __version__ = "0.1.0"
 __all__ = [
     "DivergenceWarning",
     "GDLinearRegressor",
+    "InverseScaling",
+    "LearningRateReport",
     "LossCurveDisplay",
     "Moments",
     "Status",
     "gd_path",
+    "learning_rate_report",
 ]

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import as_table, as_targets
-from gd_regressor.data.inputs import rows_of
-from gd_regressor.data.kinds import Floats, Integers
+from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.kinds import DaskLike, Floats, Integers, MatrixLike
+from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Start
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
-from gd_regressor.estimator.parameters import check_bool, check_learning_rate, check_momentum
-from gd_regressor.estimator.start import checked_start, zeros_for_missing
-from gd_regressor.objective.frame import Frame, scales_of
+from gd_regressor.estimator.arrays import names_of, rows_for, rows_in_memory, stream_of_moments
+from gd_regressor.estimator.directions import INTERCEPT, direction_names, report_tables
+from gd_regressor.estimator.fitting import landscape_of, landscape_of_stream
+from gd_regressor.estimator.parameters import (
+    check_bool,
+    check_learning_rate,
+    check_momentum,
+    check_tol,
+    check_word,
+)
+from gd_regressor.estimator.start import checked_start, start_before, zeros_for_missing
+from gd_regressor.estimator.tables import html_table, text_table
+from gd_regressor.estimator.wrapped import names_through, unwrapped
+from gd_regressor.objective.frame import scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
+from gd_regressor.textbook.landscape import Landscape
 
+# Learning rate, momentum and tol of an estimator
+Setting = tuple[float, float, float | None]
 # Each point takes a vector of coefficients: more points would fill the memory
 MOST_POINTS = 10**8
 
@@ -37,6 +53,7 @@ def gd_path(
     sample_weight: ArrayLike | None = None,
     coef_init: ArrayLike | None = None,
     intercept_init: ArrayLike | None = None,
+    on_divergence: Literal["raise", "truncate"] = "raise",
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Compute iterates of gradient descent with a constant step.
 
@@ -63,6 +80,9 @@ def gd_path(
         Coefficients to start from; None starts from zeros.
     intercept_init : float or array-like of shape (n_targets,), default=None
         Intercept to start from; None starts from 0.
+    on_divergence : {"raise", "truncate"}, default="raise"
+        What to do about iterates beyond the point where a diverging descent is stopped: refuse, or
+        leave them out, so that the arrays have fewer points.
 
     Returns
     -------
@@ -78,9 +98,9 @@ def gd_path(
     Raises
     ------
     ValueError
-        If `gd_path` cannot use a parameter, or an iterate has diverged. A descent has diverged when
-        its loss exceeds 1e100 times the larger of the first loss and the variance of y. For
-        float32 the factor is 1e20.
+        If `gd_path` cannot use a parameter, or with ``on_divergence="raise"`` an iterate has
+        diverged. A descent has diverged when its loss exceeds 1e100 times the larger of the first
+        loss and the variance of y. For float32 the factor is 1e20.
 
     Warns
     -----
@@ -106,11 +126,9 @@ def gd_path(
     check_learning_rate(learning_rate)
     check_momentum(momentum)
     check_bool("fit_intercept", fit_intercept)
-    points = _checked_points(n_iter)
-    table = as_table(X, accept_sparse=False, estimator="gd_path")
-    targets = as_targets(y, estimator="gd_path")
-    check_consistent_length(table, targets)
-    rows = rows_of(table, targets, sample_weight)
+    check_word("on_divergence", on_divergence, ("raise", "truncate"))
+    points = checked_points(n_iter)
+    rows, y_ndim = rows_in_memory(X, y, sample_weight, "gd_path", accept_sparse=False)
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
@@ -120,24 +138,33 @@ def gd_path(
             lambda _: _iterates(rows, step, start, fit_intercept, points)
         )
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
-    if beyond.any():
+    if beyond.any() and on_divergence == "raise":
         raise ValueError(
             f"n_iter={points[beyond].min()} lies where the descent has diverged; ask for fewer "
-            f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends."
+            f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends, or "
+            'write on_divergence="truncate".'
         )
+    thetas, losses = thetas[~beyond], losses[~beyond]
     if learning_rate >= limit:
-        advice = divergence_advice(learning_rate, limit, curvature, range(table.shape[1]))
+        advice = divergence_advice(learning_rate, limit, curvature, range(rows.n_columns))
         warnings.warn(advice, DivergenceWarning, stacklevel=2)
-    w, b = Frame.raw(rows, fit_intercept).split(thetas)
     coefs, intercepts = (
-        np.moveaxis(a, (0, -1), (-1, 0)).astype(table.dtype, copy=False) for a in (w, b)
+        a.astype(rows.precision, copy=False) for a in shaped(thetas, fit_intercept, y_ndim)
     )
-    if targets.ndim == 1:
-        coefs, intercepts = coefs[0], intercepts[0]
     return coefs, intercepts, losses.mean(axis=1)
 
 
-def _checked_points(n_iter) -> np.ndarray:
+def shaped(thetas: np.ndarray, fit_intercept: bool, y_ndim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients ([t,] d, n) and intercepts ([t,] n) of points (n, p, t)."""
+    w, b = thetas, np.zeros_like(thetas[:, 0])
+    if fit_intercept:
+        w, b = thetas[:, :-1], thetas[:, -1]
+    coefs, intercepts = (np.moveaxis(a, (0, -1), (-1, 0)) for a in (w, b))
+    return (coefs[0], intercepts[0]) if y_ndim == 1 else (coefs, intercepts)
+
+
+def checked_points(n_iter) -> np.ndarray:
+    """Numbers of updates (m,); refuses what is none."""
     try:
         points = np.asarray(n_iter)
     except ValueError:  # lists of different lengths
@@ -163,3 +190,560 @@ def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool,
     variance = scales_of(targets, fit_intercept).variance
     bound = divergence_bound(path.losses(0, 0)[0], variance, rows.X.dtype)
     return thetas, losses, bound, curvature
+
+
+class LearningRateReport:
+    """All that the eigenvalues of a squared loss tell about descents on it, before any is made.
+
+    Made from the moments of the data by one decomposition. After it each question costs micro- to
+    milliseconds, however many updates it is about. ``print(report)`` shows a table; a notebook
+    shows the same as HTML. `standardised` is the same report for columns of mean 0 and deviation 1.
+
+    A curvature is an eigenvalue of the Hessian ``(2/n) [X 1]'[X 1]``, and a direction its
+    eigenvector. Without momentum an update multiplies what is left of a direction with curvature
+    ``c`` by ``1 - learning_rate * c``.
+
+    Parameters
+    ----------
+    landscape : object
+        The loss and the start, of the package's own making: use one of the constructors.
+    feature_names : list of str
+        The names of the columns.
+    y_ndim : int, default=1
+        The dimensions of y.
+    setting : tuple of (float, float, float or None), default=None
+        Learning rate, momentum and `tol` of the estimator that the report is about.
+
+    Attributes
+    ----------
+    feature_names : list of str
+        The names of the columns.
+    fit_intercept : bool
+        Whether there is an intercept, the last coordinate of `vectors`.
+    setting : tuple of (float, float, float or None) or None
+        Learning rate, momentum and `tol` of the estimator, where there is one with a number as
+        `learning_rate`.
+    curvatures : ndarray of shape (n_directions,)
+        The eigenvalues of the Hessian, the largest first. Zero along combinations of columns that
+        vanish.
+    vectors : ndarray of shape (n_features + fit_intercept, n_directions)
+        The directions, of norm 1.
+    directions : list of str
+        Names for them: the one or two columns that each mostly is, such as ``"width - height"``.
+    excess : ndarray of shape (n_directions,)
+        What each direction adds to the first loss above the minimum, the mean over the targets.
+    variance : ndarray of shape (n_targets,)
+        The unit of `tol`: the variance of y (without an intercept its mean square); 1 where it
+        is 0.
+    first_loss : float
+        The loss at the start.
+    minimum_loss : float
+        The smallest loss that there is.
+    coef : ndarray of shape (n_features,) or (n_targets, n_features)
+        The coefficients that a descent from the start comes to in the end.
+    intercept : float or ndarray of shape (n_targets,)
+        Its intercept.
+
+    See Also
+    --------
+    learning_rate_report : The report of columns and targets.
+    gd_path : The iterates of one descent.
+
+    Notes
+    -----
+    Wherever an update is counted to be "needed", the loss is within `tol` times the variance of y
+    of its minimum from that update on. An update that stops a descent (`stops_after`) is another
+    thing: the stopping rule sees only how much one update changes the loss.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gd_regressor import LearningRateReport, Moments
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+    >>> report = LearningRateReport.from_moments(Moments.of(X, y), feature_names=["hours"])
+    >>> report.directions
+    ['hours', 'intercept']
+    >>> print(f"{report.limit():.5f} {report.condition_number:.1f}")
+    0.08452 70.0
+    >>> report.needs(0.01, 0.0, 1e-6), report.stops_after(0.01, 0.0, 1e-6)
+    (1950, 1213)
+    """
+
+    # What the constructor writes
+    feature_names: list[str]
+    fit_intercept: bool
+    setting: Setting | None
+    curvatures: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+    directions: list[str]
+    excess: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    first_loss: float
+    minimum_loss: float
+    coef: NDArray[np.float64]
+    intercept: float | NDArray[np.float64]
+
+    def __init__(
+        self,
+        landscape: Landscape,
+        feature_names: Sequence[str],
+        y_ndim: int = 1,
+        setting: Setting | None = None,
+    ) -> None:
+        modes = landscape.modes
+        self._landscape, self._y_ndim = landscape, y_ndim
+        self.feature_names = list(feature_names)
+        self.fit_intercept = landscape.fit_intercept
+        self.setting = setting
+        self.curvatures, self.vectors = modes.curvatures, modes.vectors
+        self.directions = direction_names(modes.vectors, self.feature_names)
+        self.excess = (modes.residual**2).mean(axis=1)
+        self.variance = landscape.scales.variance
+        self.minimum_loss = float(modes.minimum.mean())
+        self.first_loss = self.minimum_loss + float(self.excess.sum())
+        coef, intercept = self._shaped(modes.end[None])
+        self.coef, self.intercept = coef[..., 0], intercept[..., 0]
+        if y_ndim == 1:
+            self.intercept = float(self.intercept)
+
+    @classmethod
+    def from_moments(
+        cls,
+        moments: Moments,
+        *,
+        fit_intercept: bool = True,
+        feature_names: Sequence[str] | None = None,
+        coef_init: ArrayLike | None = None,
+        intercept_init: ArrayLike | None = None,
+    ) -> Self:
+        """Report on rows of which the moments are known.
+
+        Parameters
+        ----------
+        moments : Moments
+            Those of all rows.
+        fit_intercept : bool, default=True
+            Whether there is an intercept.
+        feature_names : sequence of str, default=None
+            The names of the columns; None is x0, x1, ...
+        coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+            Coefficients to start from; None is zeros.
+        intercept_init : float or array-like of shape (n_targets,), default=None
+            Intercept to start from; None is 0.
+
+        Returns
+        -------
+        report : LearningRateReport
+        """
+        check_bool("fit_intercept", fit_intercept)
+        stream = stream_of_moments(moments)
+        names = names_of(None, feature_names, stream.n_columns)
+        given = checked_start(coef_init, intercept_init, stream, fit_intercept)
+        start = zeros_for_missing(given, stream)
+        landscape = landscape_of_stream(stream, start, bool(fit_intercept))
+        return cls(landscape, names, stream.y_ndim)
+
+    @classmethod
+    def from_estimator(
+        cls,
+        fitted: Any,
+        X: MatrixLike | DaskLike | None = None,
+        y: ArrayLike | DaskLike | None = None,
+        *,
+        sample_weight: ArrayLike | DaskLike | None = None,
+    ) -> Self:
+        """Report on the descent of a fitted estimator, in the units that it descends in.
+
+        Parameters
+        ----------
+        fitted : GDLinearRegressor, Pipeline or TransformedTargetRegressor
+            Fitted. X passes the transformers before the descent, y that of the target.
+        X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features), \
+default=None
+            What it was fitted to. May be left out for a stream, which keeps its moments.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Its targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Its weights.
+
+        Returns
+        -------
+        report : LearningRateReport
+            From the start of that fit, if its learning rate is a number, else from zero.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is not fitted, or not by gradient descent.
+        """
+        parts = unwrapped(fitted)
+        model = parts.model
+        if not (hasattr(model, "loss_curve_") and hasattr(model, "fit_intercept")):
+            raise ValueError(
+                f"fitted must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
+                f"{type(model).__name__}; call fit first, or use learning_rate_report(X, y)."
+            )
+        fit_intercept, setting, names = bool(model.fit_intercept), None, None
+        if isinstance(model.learning_rate, numbers.Real):
+            tol = None if model.tol is None else float(model.tol)
+            setting = (float(model.learning_rate), float(model.momentum), tol)
+        if X is None and y is None and hasattr(model, "stream_"):
+            kept = model.stream_
+            landscape = landscape_of_stream(kept, start_before(model, kept), fit_intercept)
+            d, y_ndim = kept.n_columns, kept.y_ndim
+        elif X is None or y is None:
+            raise ValueError("X and y must be given, unless the estimator holds a stream.")
+        else:
+            names = names_through(parts.steps, X)
+            X, y = parts.transformed(X, y)
+            table, y_ndim = rows_for(X, y, sample_weight, "LearningRateReport")
+            landscape = landscape_of(table, start_before(model, table), fit_intercept)
+            d = table.n_columns
+        known = names or getattr(model, "feature_names_in_", None)
+        return cls(landscape, names_of(X, known, d), y_ndim, setting)
+
+    @property
+    def standardised(self) -> LearningRateReport:
+        """The same for columns of mean 0 and deviation 1 (ddof=0), as StandardScaler makes them.
+
+        The target is as it is, and so is the model at the start. Constant columns stay constant.
+        """
+        return LearningRateReport(self._landscape.standardised, self.feature_names, self._y_ndim)
+
+    @property
+    def largest_curvature(self) -> float:
+        """L, the largest eigenvalue of the Hessian."""
+        return float(self.curvatures.max(initial=0.0))
+
+    @property
+    def smallest_curvature(self) -> float:
+        """The smallest eigenvalue that is not zero, mu."""
+        return float(self.curvatures[self.curvatures > 0].min(initial=np.inf, where=True))
+
+    @property
+    def condition_number(self) -> float:
+        """L / mu; the condition number of the columns is its root."""
+        return self.largest_curvature / self.smallest_curvature if self._is_curved else 1.0
+
+    @property
+    def best_learning_rate(self) -> float:
+        """2 / (L + mu), whose guarantee is the best one: for any start.
+
+        Each update leaves at most ``(L - mu) / (L + mu)`` of the error. `fastest` is the best rate
+        from this start.
+        """
+        if not self._is_curved:
+            return np.inf
+        return 2 / (self.largest_curvature + self.smallest_curvature)
+
+    @property
+    def best_momentum(self) -> tuple[float, float]:
+        """The momentum with the best guarantee, and the learning rate that belongs to it.
+
+        Polyak's (1964): with ``q = sqrt(mu / L)`` they are ``((1 - q) / (1 + q))**2`` and
+        ``(2 / (sqrt(L) + sqrt(mu)))**2``.
+        """
+        if not self._is_curved:
+            return 0.0, np.inf
+        above, below = np.sqrt(self.largest_curvature), np.sqrt(self.smallest_curvature)
+        return float(((above - below) / (above + below)) ** 2), float((2 / (above + below)) ** 2)
+
+    @property
+    def steepest_column(self) -> str:
+        """The column with the largest share of the steepest direction: it sets the limit."""
+        return [*self.feature_names, INTERCEPT][int(np.argmax(np.abs(self._steepest)))]
+
+    @property
+    def steepest_share(self) -> float:
+        """The square of its share. Below one half, columns correlated with it set the limit too."""
+        return float(np.max(self._steepest**2))
+
+    def limit(self, momentum: float = 0.0) -> float:
+        """The learning rate from which on a descent need not arrive, ``2 (1 + momentum) / L``.
+
+        Parameters
+        ----------
+        momentum : float, default=0.0
+            Polyak's momentum, in [0, 1).
+
+        Returns
+        -------
+        limit : float
+        """
+        check_momentum(momentum)
+        return ConstantStep(1.0, float(momentum)).stability_limit(self.largest_curvature)
+
+    def fastest(self, tol: float = 1e-6) -> tuple[float, float]:
+        """The learning rate that needs the fewest updates from this start, without momentum.
+
+        Parameters
+        ----------
+        tol : float, default=1e-6
+            In units of the variance of y.
+
+        Returns
+        -------
+        learning_rate : float
+            Of the rates with the fewest updates, the one that comes nearest with them.
+        n_updates : int or inf
+            What it needs.
+        """
+        _check_tol(tol)
+        with _quiet():
+            rate, count = self._landscape.forecast.fastest(float(tol))
+        return rate, _counted(count)
+
+    def losses(
+        self,
+        learning_rate: ArrayLike,
+        momentum: ArrayLike = 0.0,
+        n_iter: Integers = 1000,
+    ) -> NDArray[np.float64]:
+        """Losses after any numbers of updates, of one descent or of many.
+
+        Parameters
+        ----------
+        learning_rate : float or array-like
+            The rate, or several.
+        momentum : float or array-like, default=0.0
+            Polyak's momentum, in [0, 1); broadcast with `learning_rate`.
+        n_iter : int or array-like of int of shape (n_points,), default=1000
+            Numbers of updates, in any order. An int k stands for 0, 1, ..., k.
+
+        Returns
+        -------
+        losses : ndarray of shape (n_points,), or (..., n_points) for several rates
+            Mean squared error, the mean over targets where there are several. Infinite where it
+            is beyond the range of floats.
+        """
+        rates, momenta, shape = _checked_steps(learning_rate, momentum)
+        points = checked_points(n_iter)
+        with _quiet():
+            losses = self._landscape.forecast.losses(rates, momenta, points)
+        return losses.reshape(*shape, len(points))
+
+    def coefs(
+        self, learning_rate: float, momentum: float = 0.0, n_iter: Integers = 1000
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Coefficients and intercepts after any numbers of updates.
+
+        Parameters
+        ----------
+        learning_rate : float
+            The rate.
+        momentum : float, default=0.0
+            Polyak's momentum, in [0, 1).
+        n_iter : int or array-like of int of shape (n_points,), default=1000
+            Numbers of updates, in any order. An int k stands for 0, 1, ..., k.
+
+        Returns
+        -------
+        coefs : ndarray of shape (n_features, n_points) or (n_targets, n_features, n_points)
+            Coefficients, as those of `gd_path`.
+        intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
+            Intercepts.
+        """
+        step, points = _checked_step(learning_rate, momentum), checked_points(n_iter)
+        with _quiet():
+            thetas, _ = self._landscape.forecast.path(step).points(points)
+        return self._shaped(thetas)
+
+    def stops_after(self, learning_rate: float, momentum: float = 0.0, tol: float = 1e-6) -> float:
+        """The update after which the stopping rule of `GDLinearRegressor` ends a descent.
+
+        Parameters
+        ----------
+        learning_rate : float
+            The rate.
+        momentum : float, default=0.0
+            Polyak's momentum, in [0, 1).
+        tol : float, default=1e-6
+            As the estimator's.
+
+        Returns
+        -------
+        n_updates : int or inf
+            The `n_iter_` of a fit whose `max_iter` is not below it. Infinite where no update
+            satisfies the rule before the descent has diverged.
+        """
+        step = _checked_step(learning_rate, momentum)
+        _check_tol(tol)
+        with _quiet():
+            return _counted(self._landscape.forecast.stops_after(step, float(tol)))
+
+    def diverges_after(self, learning_rate: float, momentum: float = 0.0) -> float:
+        """The update with which a fit ends as diverged.
+
+        Parameters
+        ----------
+        learning_rate : float
+            The rate.
+        momentum : float, default=0.0
+            Polyak's momentum, in [0, 1).
+
+        Returns
+        -------
+        n_updates : int or inf
+            The `n_iter_` of a fit that nothing else ends before; infinite below the `limit`.
+        """
+        step = _checked_step(learning_rate, momentum)
+        with _quiet():
+            return _counted(self._landscape.forecast.diverges_after(step))
+
+    @overload
+    def needs(self, learning_rate: float, momentum: float = 0.0, tol: float = 1e-6) -> float: ...
+    @overload
+    def needs(
+        self, learning_rate: ArrayLike, momentum: ArrayLike = 0.0, tol: float = 1e-6
+    ) -> float | NDArray[np.float64]: ...
+    def needs(
+        self, learning_rate: ArrayLike, momentum: ArrayLike = 0.0, tol: float = 1e-6
+    ) -> float | NDArray[np.float64]:
+        """How many updates bring the loss to its minimum, of one descent or of many.
+
+        Parameters
+        ----------
+        learning_rate : float or array-like
+            The rate, or several.
+        momentum : float or array-like, default=0.0
+            Polyak's momentum, in [0, 1); broadcast with `learning_rate`.
+        tol : float, default=1e-6
+            How near, in units of the variance of y.
+
+        Returns
+        -------
+        n_updates : int or inf, or ndarray of float
+            The first update from which on the loss of each target stays within `tol` times its
+            variance of the minimum; infinite for never.
+        """
+        rates, momenta, shape = _checked_steps(learning_rate, momentum)
+        _check_tol(tol)
+        with _quiet():
+            needed = self._landscape.forecast.needs(rates, momenta, float(tol))
+        return needed.reshape(shape) if shape else _counted(float(needed[0]))
+
+    def __str__(self) -> str:
+        return "\n\n".join(f"{title}\n{text_table(rows)}" for title, rows in report_tables(self))
+
+    def __repr__(self) -> str:
+        return (
+            f"<LearningRateReport: {len(self.feature_names)} columns, limit {self.limit():.4g}, "
+            f"condition number {self.condition_number:.4g}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return "".join(html_table(rows, title) for title, rows in report_tables(self))
+
+    @property
+    def _is_curved(self) -> bool:
+        return self.largest_curvature > 0
+
+    @property
+    def _steepest(self) -> NDArray[np.float64]:
+        return self._landscape.modes.curvature.direction
+
+    def _shaped(self, thetas: np.ndarray) -> tuple[Any, Any]:
+        """Coefficients and intercepts of `thetas` (n, p, t), in the shapes of `gd_path`."""
+        return shaped(thetas, self.fit_intercept, self._y_ndim)
+
+
+def learning_rate_report(
+    X: MatrixLike | DaskLike,
+    y: ArrayLike | DaskLike,
+    *,
+    sample_weight: ArrayLike | DaskLike | None = None,
+    fit_intercept: bool = True,
+    feature_names: Sequence[str] | None = None,
+    coef_init: ArrayLike | None = None,
+    intercept_init: ArrayLike | None = None,
+) -> LearningRateReport:
+    """Report what gradient descent will do on columns and targets, at any learning rate.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features)
+        Columns, in any units.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0.
+    fit_intercept : bool, default=True
+        Whether there is an intercept.
+    feature_names : sequence of str, default=None
+        The names of the columns; None takes those of a data frame, else x0, x1, ...
+    coef_init : array-like of shape (n_features,) or (n_targets, n_features), default=None
+        Coefficients to start from; None is zeros.
+    intercept_init : float or array-like of shape (n_targets,), default=None
+        Intercept to start from; None is 0.
+
+    Returns
+    -------
+    report : LearningRateReport
+        What its attributes and methods tell; ``print(report)`` shows most of it.
+
+    Raises
+    ------
+    ValueError
+        If a parameter, a shape or a value of the data cannot be used.
+
+    Examples
+    --------
+    Columns in different units: the wide one sets the limit, and standardising mends it.
+
+    >>> import numpy as np
+    >>> from gd_regressor import learning_rate_report
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.standard_normal((100, 2)) * [1.0, 1000.0]
+    >>> y = X @ [1.0, 0.001] + rng.standard_normal(100)
+    >>> report = learning_rate_report(X, y, feature_names=["metres", "grams"])
+    >>> report.steepest_column, report.condition_number > 1e5
+    ('grams', True)
+    >>> better = report.standardised
+    >>> print(f"{report.limit():.2g} {better.limit():.2f}, condition {better.condition_number:.1f}")
+    1.1e-06 0.88, condition 1.3
+    """
+    check_bool("fit_intercept", fit_intercept)
+    table, y_ndim = rows_for(X, y, sample_weight, "learning_rate_report")
+    names = names_of(X, feature_names, table.n_columns)
+    given = checked_start(coef_init, intercept_init, table, fit_intercept)
+    start = zeros_for_missing(given, table)
+    return LearningRateReport(landscape_of(table, start, bool(fit_intercept)), names, y_ndim)
+
+
+def _check_tol(tol) -> None:
+    if tol is None:
+        raise ValueError("tol must be a number >= 0, got None; say how near.")
+    check_tol(tol)
+
+
+def _checked_step(learning_rate, momentum) -> ConstantStep:
+    check_learning_rate(learning_rate)
+    check_momentum(momentum)
+    return ConstantStep(float(learning_rate), float(momentum))
+
+
+def _checked_steps(learning_rate, momentum) -> tuple[np.ndarray, np.ndarray, tuple[int, ...]]:
+    """Rates and momenta (c,), and the shape that they were broadcast to."""
+    values = [finite_floats("learning_rate", learning_rate), finite_floats("momentum", momentum)]
+    for array, check in zip(values, (check_learning_rate, check_momentum), strict=True):
+        for extreme in (array.min(), array.max()) if array.size else ():
+            check(float(extreme))
+    try:
+        rates, momenta = np.broadcast_arrays(*values)
+    except ValueError:
+        raise ValueError(
+            f"momentum must fit the learning_rate of shape {values[0].shape}, got shape "
+            f"{values[1].shape}."
+        ) from None
+    return rates.ravel(), momenta.ravel(), rates.shape
+
+
+def _counted(updates: float) -> float:
+    """An int where there is one."""
+    return int(updates) if updates < np.inf else np.inf
+
+
+def _quiet() -> np.errstate:
+    """Powers may vanish, and those of a diverging descent overflow: what asks sees it."""
+    return np.errstate(over="ignore", invalid="ignore", under="ignore")

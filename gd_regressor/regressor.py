@@ -11,16 +11,16 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from gd_regressor.arithmetic.ranges import MOST_WEIGHT
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.checks import as_table, check_finite
 from gd_regressor.data.distributed import is_dask, predicted
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
-from gd_regressor.descent.records import Result, Status
+from gd_regressor.descent.records import Result, Start, Status
+from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import warn_of
-from gd_regressor.estimator.arrays import chunk_of, table_of
+from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.fitting import fit_stream, fit_table
 from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.start import start_of
@@ -28,6 +28,8 @@ from gd_regressor.streams.stream import Stream
 
 # Rows of float32 that are predicted in float64 at once: their copy takes little memory
 PREDICT_ROWS = 1 << 14
+# Of a number as learning_rate, or of "auto"
+MODE_ONLY = ("max_learning_rate", "minimum_loss", "condition_number", "rank", "metric")
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -40,12 +42,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    learning_rate : float or "auto", default="auto"
+    learning_rate : float, InverseScaling or "auto", default="auto"
         A number eta makes the update ``w -= eta * g`` with ``g = -(2/n) X'(y - X w - b)``. The
         intercept moves by the same rule. The descent is stable below `max_learning_rate_`. (A text
-        whose loss is ``1/(2m) sum e^2`` has half of our loss: for its rate a write ``a / 2``.)
+        whose loss is ``1/(2m) sum e^2`` has half of our loss: for its rate a write ``a / 2``.) A
+        schedule gives each update a rate of its own.
     max_iter : int, default=1000
-        The largest number of updates.
+        The largest number of updates. 0 makes none: the model is the start, `loss_curve_` its loss.
     tol : float or None, default=1e-12
         With a number as `learning_rate`: the descent stops after the first update that lowers the
         loss by at most `tol` times the variance of y. With momentum the loss need not fall
@@ -92,7 +95,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word alone.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
-        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is a number.
+        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto".
+    minimum_loss_ : float
+        The smallest loss that there is, the mean over the targets. It is nan where the descent
+        walked over the rows, and exists only when `learning_rate` is no "auto".
+    coef_init_ : ndarray of shape (n_features,) or (n_targets, n_features)
+        The coefficients that the descent started from, given, drawn or zero; `gd_path` takes them.
+        They exist only when `learning_rate` is no "auto".
+    intercept_init_ : float or ndarray of shape (n_targets,)
+        The intercept that it started from, likewise.
     condition_number_ : float
         Condition number of the centred columns, each scaled to about deviation 1, without the
         columns that depend on others. Above 128 columns it is an estimate from below, mostly
@@ -185,6 +196,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     loss_curve_: NDArray[np.float64]
     status_: Status
     max_learning_rate_: float
+    minimum_loss_: float
+    coef_init_: NDArray[np.float64]
+    intercept_init_: float | NDArray[np.float64]
     condition_number_: float
     rank_: int
     metric_: Literal["moments", "sketch", "qr", "dual", "scaled"]
@@ -211,7 +225,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        learning_rate: float | Literal["auto"] = "auto",
+        learning_rate: float | InverseScaling | Literal["auto"] = "auto",
         max_iter: int = 1000,
         tol: float | None = 1e-12,
         *,
@@ -276,7 +290,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             table, y_ndim = table_of(self, X, y, sample_weight)
             start = start_of(self, table, coef_init, intercept_init)
             result = fit_table(table, start, asked)
-            self._write(result, table.precision, y_ndim)
+            self._write(result, table.precision, y_ndim, start)
         return self._end(result, asked)
 
     def partial_fit(
@@ -418,18 +432,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         2.000000 1.000000
         """
         asked = asked_of(self)
-        if not isinstance(moments, Moments):
-            raise ValueError(
-                f"moments must be Moments, got {type(moments).__name__}; write Moments.of(X, y)."
-            )
-        if not 1 / MOST_WEIGHT**2 < moments.weight < MOST_WEIGHT**2:
-            raise ValueError(
-                f"moments must have a weight from {1 / MOST_WEIGHT**2:g} to {MOST_WEIGHT**2:g}, "
-                f"got {moments.weight:g}; make them of rows with weights above zero and near 1."
-            )
+        stream = stream_of_moments(moments)
         with _unchanged_on_error(self):
             self.__dict__.pop("feature_names_in_", None)
-            stream = Stream.of_moments(moments)
             self.n_features_in_ = stream.n_columns
             result = self._learn(stream, asked)
         return self._end(result, asked)
@@ -581,8 +586,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     def _learn(self, stream: Stream, asked: Asked) -> Result:
         """Descend on a stream and write the attributes."""
         self.stream_ = stream
-        result = fit_stream(stream, start_of(self, stream), asked)
-        self._write(result, stream.precision, stream.y_ndim)
+        start = start_of(self, stream)
+        result = fit_stream(stream, start, asked)
+        self._write(result, stream.precision, stream.y_ndim, start)
         return result
 
     def _end(self, result: Result, asked: Asked) -> Self:
@@ -592,7 +598,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
         return self
 
-    def _write(self, result: Result, dtype, y_ndim):
+    def _write(self, result: Result, dtype, y_ndim: int, start: Start):
         coef, intercept, limits = result.coef, result.intercept, np.finfo(dtype)
         largest = np.maximum.reduce(np.abs(coef), axis=None)
         held = largest <= limits.max and all(abs(b) <= limits.max for b in intercept.tolist())
@@ -611,8 +617,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
         found, stable = result.of_data, result.of_step
+        w, b = start
         for name, value in (
             ("max_learning_rate_", stable and stable.max_learning_rate),
+            ("minimum_loss_", stable and stable.minimum_loss),
+            ("coef_init_", stable and np.ascontiguousarray(w.T if y_ndim == 2 else w[:, 0])),
+            ("intercept_init_", stable and (b if y_ndim == 2 else float(b[0]))),
             ("condition_number_", found.condition_number),
             ("rank_", found.rank),
             ("metric_", found.metric),

@@ -5,6 +5,7 @@ import doctest
 import importlib
 import inspect
 import re
+import subprocess
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,7 @@ LAYERS = [
     "__init__",
     *("plots.loss_curve", "regressor", "paths"),
     *("estimator.fitting", "estimator.arrays", "estimator.start", "estimator.advice"),
+    *("estimator.directions", "estimator.tables", "estimator.wrapped"),
     *("estimator.parameters", "estimator.verbose"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),
     *("streams.kept", "streams.null_space"),
@@ -41,12 +43,14 @@ LAYERS = [
         "auto.by_scaling",
     ),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
-    *("textbook.follow", "textbook.spectrum", "textbook.triangle"),
+    *("textbook.landscape", "textbook.forecast", "textbook.follow", "textbook.modal"),
+    *("textbook.spectrum", "textbook.polynomials", "textbook.modes", "textbook.triangle"),
     *("metric.dependence", "metric.factor", "metric.diagonal"),
     *("metric.combinations", "metric.row_space"),
     *("objective.on_rows_sliced", "objective.on_rows_doubled", "objective.on_moments"),
     *("objective.on_rows", "objective.frame"),
-    *("descent.run", "descent.walk", "descent.stopping", "descent.steps", "descent.nouns"),
+    *("descent.run", "descent.walk", "descent.stopping", "descent.steps"),
+    *("descent.schedules", "descent.nouns"),
     "descent.records",
     *("data.distributed", "data.inputs", "data.root", "data.column_moments", "data.moments"),
     *("data.products", "data.origins"),
@@ -348,6 +352,16 @@ def test_no_private_name_of_scikit_learn(path):
 def test_extras_are_imported_where_they_are_used(room):
     packages = {name.split(".")[0] for name in imports(TREES[room], inside_functions=False)}
     assert not packages & EXTRAS
+
+
+def test_a_fit_imports_no_pipelines_and_no_other_estimators():
+    """They would take as long to import as the whole package."""
+    code = "import sys, gd_regressor; print(*(m for m in sys.modules if m.startswith('sklearn.')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
+    )
+    wings = {name.split(".")[1] for name in done.stdout.split()}
+    assert not wings & {"compose", "linear_model", "model_selection", "pipeline", "preprocessing"}
 
 
 def entered(fit):

@@ -230,7 +230,7 @@ def test_parquet_gives_the_same_report(run, tmp_path, cars):
         ("--target price --learning-rate -0.1", "learning_rate"),
         ("--target price --learning-rate nan", "learning_rate"),
         ("--target price --learning-rate 0", "learning_rate"),
-        ("--target price --max-iter 0", "max_iter"),
+        ("--target price --max-iter -1", "max_iter"),
         ("--target price --max-iter many", "--max-iter: invalid int value: 'many'"),
         ("--target price --tol -1", "tol"),
         ("--target price --tol tight", "tol must be a finite number >= 0 or None, got 'tight'"),

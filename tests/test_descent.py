@@ -10,7 +10,7 @@ import pytest
 from reference import extended, naive_descent
 
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Status, gd_path
-from gd_regressor.textbook.spectrum import polynomials, totals
+from gd_regressor.textbook.polynomials import shrinking
 
 random = np.random.default_rng(7)
 N = 20
@@ -114,20 +114,39 @@ def test_closed_form_follows_its_recurrence_also_at_double_roots(momentum):
     rates = [0.0, 1e-12, 1e-3, 0.5, 1.0, 1.5, 1.02 * 2 * (1 + momentum)]
     if momentum:
         rates += [e * f for e in (lower, upper) for f in (1 - 1e-6, 1 - 1e-12, 1, 1 + 1e-15, 1.1)]
-    ks = np.arange(301)
-    p, d = polynomials(np.array(rates), momentum, ks)
-    q = totals(np.array(rates), momentum, ks)
+    ks = np.arange(301.0)
+    along = shrinking(np.array(rates), momentum)
+    p, d = along.left(ks[:, None])
+    q = along.total(ks[:, None])
     mu = mpmath.mpf(momentum)
     for i, h in enumerate(map(mpmath.mpf, rates)):
         # D by its recurrence, q its sum and p its differences: p_k = 1 - h q_k
         before, here, travelled = mpmath.mpf(0), mpmath.mpf(0), mpmath.mpf(0)
-        for k in ks:
+        for k in range(301):
             size = 1 + abs(here)
             assert abs(p[k, i] - (1 - h * travelled)) <= 1e-10 * max(1, abs(1 - h * travelled))
             assert abs(h * d[k, i] - h * here) <= 1e-10 * h * size + 1e-15
             assert abs(q[k, i] - travelled) <= 1e-10 * (abs(travelled) + 1)
             before, here = here, (1 + mu - h) * here - mu * before if k else mpmath.mpf(1)
             travelled += here
+
+
+def test_a_start_comes_back_with_every_bit(route):
+    """V V' of the closed form is the identity up to rounding only."""
+    w, b = np.array([2.0, 1 / 3, -1e-9]), 1e9 + 0.1
+    starts = {"coef_init": w, "intercept_init": b}
+    coefs, intercepts, _ = gd_path(PLAIN, NOISY, learning_rate=0.1, n_iter=[1, 0], **starts)
+    assert (coefs[:, 1] == w).all() and intercepts[1] == b
+    assert (coefs[:, 0] != w).any()
+
+
+def test_dependent_columns_are_no_direction_that_descends_slowly(route):
+    """A singular vector of zero is any vector: it must not be taken for what is left of y."""
+    X = np.column_stack([PLAIN, PLAIN[:, 0], 2 * PLAIN[:, 1], np.ones(N), np.zeros(N)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = GDLinearRegressor(0.1, 10**5).fit(X, NOISY)
+    assert model.status_ is Status.CONVERGED
 
 
 def first_settled(losses, threshold, window, strict):
@@ -248,3 +267,18 @@ def test_a_descent_from_zero_arrives_at_the_least_norm(route):
     np.testing.assert_allclose(
         [*model.coef_, model.intercept_], np.linalg.pinv(A) @ NOISY, rtol=1e-10
     )
+
+
+def test_gd_path_leaves_out_what_lies_beyond_divergence(route):
+    options = {"learning_rate": 2 * limit_of(PLAIN), "on_divergence": "truncate"}
+    with pytest.warns(DivergenceWarning):
+        coefs, intercepts, losses = gd_path(PLAIN, NOISY, n_iter=1000, **options)
+        model = GDLinearRegressor(options["learning_rate"]).fit(PLAIN, NOISY)
+        some = gd_path(PLAIN, NOISY, n_iter=[10**6, 3, 10**5, 1], **options)
+    # A fit keeps the first iterate beyond, too
+    assert coefs.shape == (3, len(losses)) and intercepts.shape == losses.shape
+    assert len(losses) == model.n_iter_
+    np.testing.assert_allclose(losses, model.loss_curve_[:-1], rtol=1e-9)
+    np.testing.assert_array_equal(some[0], coefs[:, [3, 1]])
+    with pytest.raises(ValueError, match="on_divergence must be"):
+        gd_path(PLAIN, NOISY, learning_rate=0.1, n_iter=1, on_divergence="stop")

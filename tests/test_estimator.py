@@ -16,6 +16,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import sklearn
+from reference import exact_least_squares
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
@@ -772,7 +773,7 @@ def no_work(monkeypatch):
 
 BAD_PARAMETERS = [
     *(("learning_rate", v) for v in (0, -0.1, np.nan, np.inf, "fast", "0.1", True, None, [0.1])),
-    *(("max_iter", v) for v in (0, -1, 1.5, 10.0, True, "x", None)),
+    *(("max_iter", v) for v in (-1, 1.5, 10.0, True, "x", None)),
     *(("tol", v) for v in (-1e-3, np.nan, np.inf, "x", True, [0.1])),
     *(("momentum", v) for v in (-0.1, 1, 1.0, np.nan, "x", None, True)),
     *(("init", v) for v in ("ones", None, 0)),
@@ -988,8 +989,61 @@ def test_prediction_needs_a_fit_and_the_same_columns():
         model.predict(changed(X, np.nan))
 
 
+@pytest.mark.parametrize("rate", [RATE, "auto"])
+@pytest.mark.parametrize("kind", ["dense", "wide", "sparse", "stream", "qr"])
+def test_no_updates_leave_the_start_and_its_loss(rate, kind, route):
+    table = sparse.csr_array(X) if kind == "sparse" else X[:2] if kind == "wide" else X
+    target, keep = y[: table.shape[0]], "qr" if kind == "qr" else "moments"
+    w, b = np.array([2.0, -1 / 3, 1e-9])[: X.shape[1]], 0.1
+    model = GDLinearRegressor(rate, 0, stream=keep)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        if kind in ("stream", "qr"):
+            model.set_params(warm_start=True).coef_, model.intercept_ = w, b
+            model.partial_fit(table, target)
+        else:
+            model.fit(table, target, coef_init=w, intercept_init=b)
+    assert model.status_ is Status.MAX_ITER and model.n_iter_ == 0
+    assert (model.coef_ == w).all() and model.intercept_ == b
+    expected = np.mean((target - table @ w - b) ** 2)
+    np.testing.assert_allclose(model.loss_curve_, [expected], rtol=1e-12)
+    assert hasattr(model, "max_learning_rate_") == (rate != "auto")
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_a_drawn_start_is_an_attribute_that_gd_path_takes(targets, route):
+    target = y if targets == 1 else np.column_stack([y, y**2])
+    model = GDLinearRegressor(RATE, 7, None, init="random", random_state=3).fit(X, target)
+    start = {"coef_init": model.coef_init_, "intercept_init": model.intercept_init_}
+    coefs, intercepts, losses = gd_path(X, target, learning_rate=RATE, n_iter=7, **start)
+    np.testing.assert_allclose(coefs[..., -1], model.coef_, rtol=1e-12)
+    assert (coefs[..., 0] == model.coef_init_).all()
+    assert (intercepts[..., 0] == model.intercept_init_).all()
+    np.testing.assert_allclose(losses, model.loss_curve_, rtol=1e-12)
+    none = GDLinearRegressor().fit(X, target)
+    assert not hasattr(none, "coef_init_") and not hasattr(none, "minimum_loss_")
+    again = model.set_params(learning_rate="auto").fit(X, target)
+    assert not hasattr(again, "coef_init_")
+
+
+def test_the_minimum_loss_is_exact_where_it_is_known(route):
+    model = GDLinearRegressor(RATE, 7, None).fit(X, y)
+    if route == "walk":
+        assert np.isnan(model.minimum_loss_)
+    else:
+        w, b = exact_least_squares(X, y)
+        left = [
+            Fraction(float(t))
+            - b
+            - sum(Fraction(float(v)) * c for v, c in zip(row, w, strict=True))
+            for row, t in zip(X, y, strict=True)
+        ]
+        exact = float(sum(e * e for e in left) / len(y))
+        assert model.minimum_loss_ == pytest.approx(exact, rel=1e-12, abs=1e-15)
+
+
 FAILED_FITS = {
-    "a parameter": lambda model, table: model.set_params(max_iter=0).fit(table, y),
+    "a parameter": lambda model, table: model.set_params(max_iter=-1).fit(table, y),
     "a value of X": lambda model, table: model.fit(changed(table, np.nan), y),
     "a value of y": lambda model, table: model.fit(table, changed(y, np.nan)),
     "the length of y": lambda model, table: model.fit(table, y[1:]),

@@ -49,13 +49,17 @@ import pyarrow as pa
 import scipy.sparse
 from numpy.typing import NDArray
 from gd_regressor import (
-    DivergenceWarning, GDLinearRegressor, LossCurveDisplay, Moments, Status, gd_path
+    DivergenceWarning, GDLinearRegressor, InverseScaling, LearningRateReport, LossCurveDisplay,
+    Moments, Status,
+    gd_path, learning_rate_report,
 )
 
 X, y = np.ones((3, 2)), np.ones(3)
 model = GDLinearRegressor(learning_rate=0.1, tol=None, random_state=np.random.RandomState(0))
 frame, named = pd.DataFrame({"a": [1.0]}), pl.DataFrame({"a": [1.0]})
 assert_type(model, GDLinearRegressor)
+
+assert_type(GDLinearRegressor(InverseScaling(0.1, power=1)), GDLinearRegressor)
 
 # Every kind of rows
 assert_type(model.fit(X, y), GDLinearRegressor)
@@ -87,6 +91,8 @@ assert_type(model.loss_curve_, NDArray[np.float64])
 assert_type(model.status_, Status)
 word: str = model.status_.name
 assert_type(model.max_learning_rate_, float)
+assert_type(model.minimum_loss_, float)
+assert_type(model.coef_init_, NDArray[np.float64])
 assert_type(model.condition_number_, float)
 assert_type(model.rank_, int)
 assert_type(model.n_features_in_, int)
@@ -96,6 +102,13 @@ coefs, intercepts, losses = gd_path(X, y, learning_rate=0.1, n_iter=[0, 10**6])
 assert_type(coefs, NDArray[np.floating[Any]])
 assert_type(losses, NDArray[np.float64])
 gd_path(X, y, learning_rate=0.1, n_iter=np.arange(3))
+report = learning_rate_report(X, y, feature_names=["a", "b"])
+assert_type(report, LearningRateReport)
+assert_type(LearningRateReport.from_estimator(model, frame[["a"]], y), LearningRateReport)
+assert_type(report.needs(0.1, 0.9, tol=1e-6), float)
+assert_type(report.losses([0.1, 0.2], 0.0, 100), NDArray[np.float64])
+assert_type(report.best_momentum, tuple[float, float])
+assert_type(report.standardised.fastest(1e-6), tuple[float, float])
 moments = Moments.of(X, y) + Moments.of([[1.0, 2.0]], [1.0])
 assert_type(moments - moments, Moments)
 assert_type(moments.times(2.0), Moments)
@@ -300,7 +313,7 @@ def test_every_parameter_and_every_return_value_has_a_type(name):
     assert signature.return_annotation is not signature.empty
 
 
-@pytest.mark.parametrize("name", ["GDLinearRegressor", "LossCurveDisplay"])
+@pytest.mark.parametrize("name", ["GDLinearRegressor", "LearningRateReport", "LossCurveDisplay"])
 def test_every_attribute_in_the_docstring_is_declared_and_none_has_a_value(name):
     thing = getattr(gd_regressor, name)
     told = re.search(r"^Attributes\n-+\n(.*?)\n\n", inspect.getdoc(thing), re.MULTILINE | re.DOTALL)

@@ -20,6 +20,7 @@ import numpy as np
 from gd_regressor.command.tables import UserError
 from gd_regressor.data.moments import Low, Moments
 from gd_regressor.data.root import Root
+from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.streams.kept_moments import KeptMoments
 from gd_regressor.streams.kept_root import KeptRoot
@@ -29,7 +30,7 @@ from gd_regressor.streams.stream import Stream
 # The types that a saved estimator may hold. We name each type, because to trust every name in this
 # package would be to trust its functions too, such as the command itself
 KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
-TRUSTED = (GDLinearRegressor, Stream, *KEPT, np.dtype)
+TRUSTED = (GDLinearRegressor, InverseScaling, Stream, *KEPT, np.dtype)
 
 
 def destination(path: str) -> Path:

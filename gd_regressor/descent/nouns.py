@@ -92,6 +92,24 @@ class Step(ABC):
         """The point after `here`, its loss and gradient, and the state after this update."""
 
 
+class Schedule(ABC):
+    """Learning rates, one for each update. A schedule holds parameters only, and never changes."""
+
+    @abstractmethod
+    def rate(self, t: int) -> float:
+        """The rate of the t-th update, counted from 1."""
+
+    @property
+    @abstractmethod
+    def final_rate(self) -> float:
+        """What the rates come to in the end."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> dict[str, tuple[Any, bool]]:
+        """Its parameters by name, and whether each must be above zero."""
+
+
 class Rule(ABC):
     """One reason to end a run."""
 
@@ -127,6 +145,11 @@ class Path(ABC):
     """All iterates of one descent, by a walk or in closed form."""
 
     gap_is: Bound  # what the gaps are of the distances from the minimum
+
+    @property
+    def minimum(self) -> np.ndarray | None:
+        """(t,): the minimum of F, where it is known."""
+        return None
 
     @property
     def stride(self) -> int:

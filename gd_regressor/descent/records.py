@@ -127,6 +127,7 @@ class Stability(NamedTuple):
 
     curvature: Curvature  # of the raw loss
     max_learning_rate: float  # from which some direction no longer shrinks
+    minimum_loss: float  # the mean over targets; nan where it is not known
 
 
 class Conditioning(NamedTuple):

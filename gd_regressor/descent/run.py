@@ -27,6 +27,8 @@ def run(
     try:
         if _ended_by(observers, 0, records, path):
             status = Status.INTERRUPTED
+        elif max_iter == 0:
+            status = Status.MAX_ITER
         while status is None:
             # We look at twice as many updates each time, so a path that ends early costs little
             last = min(k + min(max(k, 1), stride), max_iter)

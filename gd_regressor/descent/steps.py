@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products
-from gd_regressor.descent.nouns import Next, Problem, Step
+from gd_regressor.descent.nouns import Next, Problem, Schedule, Step
 from gd_regressor.descent.records import Iterate
 
 # A gradient is worn when its slope is below this share of the slope of the last gradient from the
@@ -15,22 +16,34 @@ from gd_regressor.descent.records import Iterate
 WORN = 1e-12
 
 
-@dataclass(frozen=True)
-class ConstantStep(Step):
-    """theta_{k+1} = theta_k - rate * direction_k + momentum * (theta_k - theta_{k-1}).
+class TextbookStep(Step):
+    """theta_{k+1} = theta_k - rate_k * direction_k + momentum * (theta_k - theta_{k-1}).
 
     This is the heavy ball of Polyak (1964); with momentum 0 it is plain gradient descent. The state
     is the last step.
     """
 
-    rate: float
-    momentum: float = 0.0
+    momentum: float
+
+    @abstractmethod
+    def rate_at(self, t: int) -> float:
+        """The rate of the t-th update, counted from 1."""
+
+    @property
+    @abstractmethod
+    def final_rate(self) -> float:
+        """What the rates come to in the end."""
+
+    @property
+    @abstractmethod
+    def constant(self) -> ConstantStep | None:
+        """The step of constant rate that this one is, if it is one."""
 
     def start(self, theta: Point) -> np.ndarray:
         return np.zeros(theta.shape)
 
     def next(self, state: np.ndarray, here: Iterate, problem: Problem) -> Next:
-        step = -self.rate * here.direction
+        step = -self.rate_at(here.k + 1) * here.direction
         if self.momentum:
             step += self.momentum * state
         theta = here.theta + step
@@ -41,6 +54,44 @@ class ConstantStep(Step):
         if largest_curvature == 0:  # all columns are zero, so nothing moves at any rate
             return np.inf
         return float(2 * (1 + self.momentum) / largest_curvature)
+
+
+@dataclass(frozen=True)
+class ConstantStep(TextbookStep):
+    """The same rate for ever."""
+
+    rate: float
+    momentum: float = 0.0
+
+    def rate_at(self, t: int) -> float:
+        return self.rate
+
+    @property
+    def final_rate(self) -> float:
+        return self.rate
+
+    @property
+    def constant(self) -> ConstantStep:
+        return self
+
+
+@dataclass(frozen=True)
+class ScheduledStep(TextbookStep):
+    """A rate for each update."""
+
+    schedule: Schedule
+    momentum: float = 0.0
+
+    def rate_at(self, t: int) -> float:
+        return self.schedule.rate(t)
+
+    @property
+    def final_rate(self) -> float:
+        return self.schedule.final_rate
+
+    @property
+    def constant(self) -> ConstantStep | None:
+        return None
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,10 @@ class Moved(Path):
         self.gap_is = path.gap_is
 
     @property
+    def minimum(self) -> np.ndarray | None:
+        return self._path.minimum
+
+    @property
     def stride(self) -> int:
         return self._path.stride
 

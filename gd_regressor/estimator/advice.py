@@ -34,7 +34,16 @@ def divergence_advice(
     learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
 ) -> str:
     """Text for a learning rate at or above `limit`: which column sets the limit, what to write."""
-    share = np.abs(curvature.direction) ** 2
+    return (
+        f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
+        f"{limit:.6g}, which {blame(curvature.direction, columns)}. Write a smaller "
+        'learning_rate, put a StandardScaler in front, or use learning_rate="auto".'
+    )
+
+
+def blame(direction: np.ndarray, columns: Sequence) -> str:
+    """Which column sets the limit of the learning rate, of the steepest `direction` (p,)."""
+    share = np.abs(direction) ** 2
     column = int(np.argmax(share))
     who = "the intercept"
     if column < len(columns):
@@ -42,19 +51,17 @@ def divergence_advice(
         if isinstance(columns, range):
             who += " (counting from 0)"
     # If columns have like scales, no single one sets the limit: the steepest direction is shared
-    sets = "sets" if share[column] > 0.5 else "and those correlated with it set"
-    return (
-        f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
-        f"{limit:.6g}, which {who} {sets}. Write a smaller learning_rate, put a StandardScaler in "
-        'front, or use learning_rate="auto".'
-    )
+    return f"{who} {'sets' if share[column] > 0.5 else 'and those correlated with it set'}"
 
 
 def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
     """Give at most one warning, and nowhere else. `stacklevel` points at the call of `fit`."""
+    if not asked.request.max_iter:  # the user asked for the start
+        return
     stable, step = result.of_step, asked.step
-    if step and stable and step.rate >= stable.max_learning_rate:
-        advice = divergence_advice(step.rate, stable.max_learning_rate, stable.curvature, columns)
+    if step and stable and step.final_rate >= stable.max_learning_rate:
+        rate, limit = step.final_rate, stable.max_learning_rate
+        advice = divergence_advice(rate, limit, stable.curvature, columns)
         text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
         warnings.warn(text, DivergenceWarning, stacklevel=4)
     elif (text := _advice(result, asked)) is not None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any, TypeGuard
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from gd_regressor.data.checks import as_table, as_targets, check_addable
+from gd_regressor.data.checks import MOST_WEIGHT, as_table, as_targets, check_addable
 from gd_regressor.data.distributed import dask_rows, is_dask
 from gd_regressor.data.inputs import Batch, rows_of, rows_of_block
+from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
+from gd_regressor.streams.stream import Stream
 
 
 def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
@@ -30,6 +33,59 @@ def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
     if sample_weight is not None or issparse(X):
         return rows_of(X, y, sample_weight, on_disk=on_disk), y.ndim
     return Unchecked.of(X, y, on_disk=on_disk), y.ndim
+
+
+def rows_for(X: Any, y: Any, sample_weight: Any, caller: str) -> tuple[Given, int]:
+    """The rows that a function is called with, and the dimensions of y; no model learns of them."""
+    if is_dask(X):
+        return dask_rows(X, y, sample_weight, rows_of_block), y.ndim
+    table, targets = _arrays(X, y, caller)
+    if sample_weight is None and not issparse(table):
+        return Unchecked.of(table, targets), targets.ndim
+    return rows_of(table, targets, sample_weight), targets.ndim
+
+
+def rows_in_memory(
+    X: Any, y: Any, sample_weight: Any, caller: str, accept_sparse: Any
+) -> tuple[Rows, int]:
+    """Likewise, of what is in memory or can be brought there."""
+    table, targets = _arrays(X, y, caller, accept_sparse)
+    return rows_of(table, targets, sample_weight), targets.ndim
+
+
+def _arrays(X: Any, y: Any, caller: str, accept_sparse: Any = ("csr", "csc", "coo")) -> Any:
+    table = as_table(X, accept_sparse=accept_sparse, estimator=caller)
+    targets = as_targets(y, estimator=caller)
+    check_consistent_length(table, targets)
+    return table, targets
+
+
+def stream_of_moments(moments: Any) -> Stream:
+    """The stream of rows of which no more is known than their moments."""
+    if not isinstance(moments, Moments):
+        raise ValueError(
+            f"moments must be Moments, got {type(moments).__name__}; write Moments.of(X, y)."
+        )
+    if not 1 / MOST_WEIGHT**2 < moments.weight < MOST_WEIGHT**2:
+        raise ValueError(
+            f"moments must have a weight from {1 / MOST_WEIGHT**2:g} to {MOST_WEIGHT**2:g}, "
+            f"got {moments.weight:g}; make them of rows with weights above zero and near 1."
+        )
+    return Stream.of_moments(moments)
+
+
+def names_of(X: Any, given: Any = None, n_columns: int | None = None) -> list[str]:
+    """The names of columns: `given`, or those of a data frame, or x0, x1, ..."""
+    known: list[Any] = list(getattr(X, "columns", ()))
+    d = len(known) if n_columns is None else n_columns
+    names: list[Any] = list(map(str, given)) if given is not None else known
+    if given is not None and len(names) != d:
+        raise ValueError(
+            f"feature_names must have one name for each of {d} columns, got {len(names)}: "
+            f"{reprlib.repr(names)}."
+        )
+    named = len(names) == d and all(isinstance(name, str) for name in names)
+    return names if named else [f"x{j}" for j in range(d)]
 
 
 def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:

@@ -12,18 +12,21 @@ from gd_regressor.auto.follow import follow_auto
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.records import Result, Start
+from gd_regressor.descent.steps import ConstantStep, TextbookStep
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import follow_textbook
+from gd_regressor.textbook.landscape import Landscape
 
 # BLAS shares no product of "auto" among its threads if a table has at most UNSHARED entries, and
 # more rows than columns or at most UNSHARED_COLUMNS
 UNSHARED, UNSHARED_COLUMNS = 1 << 12, 25
+MOST_DIRECTIONS = 1000  # whose decomposition takes some ten seconds
 
 
 def fit_table(table: Given, start: Start, asked: Asked) -> Result:
     """Descend on rows that can be read again."""
-    request, step, observers = asked.request, asked.step, asked.observers
+    request, step, observers = asked.request, _step_of(asked), asked.observers
 
     def follow() -> Result:
         if step is None:
@@ -39,7 +42,7 @@ def fit_table(table: Given, start: Start, asked: Asked) -> Result:
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
-    request, step, observers = asked.request, asked.step, asked.observers
+    request, step, observers = asked.request, _step_of(asked), asked.observers
 
     def follow() -> Result:
         if step is None:
@@ -49,14 +52,55 @@ def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     return _with_limit(follow, stream, asked)
 
 
+def _step_of(asked: Asked) -> TextbookStep | None:
+    """That of the descent. For no updates any will do: the start is known without a metric."""
+    return asked.step if asked.step or asked.request.max_iter else ConstantStep(1.0)
+
+
+def landscape_of(table: Given, start: Start, fit_intercept: bool) -> Landscape:
+    """The loss of rows, for any textbook descent from the start."""
+    _check_width(table)
+    if table.is_elsewhere:
+        return _landed(lambda: Stream.of_table(table.check(), 2).landscape(start, fit_intercept))
+    return _landed(lambda: Landscape.of_rows(cast(Rows | Unchecked, table), start, fit_intercept))
+
+
+def landscape_of_stream(stream: Stream, start: Start, fit_intercept: bool) -> Landscape:
+    """The same of what is kept of rows that came once."""
+    _check_width(stream)
+    return _landed(lambda: stream.landscape(start, fit_intercept))
+
+
+def _check_width(data: Given | Stream) -> None:
+    d = data.n_columns
+    if d > MOST_DIRECTIONS:
+        raise ValueError(
+            f"X has {d} columns: a report decomposes a matrix with a row and a column for each, of "
+            f"up to {MOST_DIRECTIONS}; choose columns, or ask gd_path for the iterates of one rate."
+        )
+
+
+def _landed(land: Callable[[], Landscape]) -> Landscape:
+    def decomposed() -> Landscape:
+        landscape = land()
+        _ = landscape.modes, landscape.standardised.modes  # while BLAS has one thread
+        return landscape
+
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        return limited(lambda _: decomposed())
+
+
 def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked) -> Result:
     """Call `follow`, with BLAS at one thread if BLAS would share products among its threads.
 
     A limit takes time, so tiny fits have none.
     """
     # With a number as learning_rate the SVD, and products over thousands of updates, are shared
-    shared = asked.step is not None or data.size > UNSHARED
+    shared = _step_of(asked) is not None or data.size > UNSHARED
     shared = shared or (data.n_columns > UNSHARED_COLUMNS and data.size <= data.n_columns**2)
     # The bounds of divergence, and the check of the coefficients, see what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        return limited(lambda _: follow()) if shared else follow()
+        result = limited(lambda _: follow()) if shared else follow()
+    if asked.step is None:  # what belongs to a number as learning_rate
+        return result._replace(of_step=None)
+    return result

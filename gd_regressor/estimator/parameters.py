@@ -10,9 +10,9 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
-from gd_regressor.descent.nouns import Observer
+from gd_regressor.descent.nouns import Observer, Schedule
 from gd_regressor.descent.records import Request
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.verbose import Verbose
 
 # Times the largest variance of y it is finite, and sums of such numbers are
@@ -23,7 +23,7 @@ class Asked(NamedTuple):
     """The parameters of an estimator, checked, as the values that a descent takes."""
 
     request: Request
-    step: ConstantStep | None  # None leaves the step to "auto"
+    step: TextbookStep | None  # None leaves the step to "auto"
     observers: tuple[Observer, ...]
 
 
@@ -31,22 +31,27 @@ def asked_of(model: Any) -> Asked:
     """Read the parameters of an estimator. Raises if one of them cannot be used."""
     _check(model)
     tol = None if model.tol is None else float(model.tol)
-    step = None
-    if model.learning_rate != "auto":
+    step: TextbookStep | None = None
+    if isinstance(model.learning_rate, Schedule):
+        step = ScheduledStep(model.learning_rate, float(model.momentum))
+    elif model.learning_rate != "auto":
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
     observers = (Verbose(int(model.verbose)),) if model.verbose else ()
     return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, observers)
 
 
 def _check(model: Any) -> None:
-    check_learning_rate(model.learning_rate, words=("auto",))
+    if isinstance(model.learning_rate, Schedule):
+        _check_schedule(model.learning_rate)
+    else:
+        check_learning_rate(model.learning_rate, words=("auto",))
     check_momentum(model.momentum)
-    if model.learning_rate == "auto" and model.momentum:
+    if isinstance(model.learning_rate, str) and model.momentum:
         raise ValueError(
             f'momentum={model.momentum!r} cannot be combined with learning_rate="auto", whose '
             "steps are exact; write momentum=0.0 or a number as learning_rate."
         )
-    check_integer("max_iter", model.max_iter, 1)
+    check_integer("max_iter", model.max_iter, 0)
     check_tol(model.tol)
     check_word("init", model.init, ("zeros", "random"))
     if not isinstance(model.verbose, bool):
@@ -64,10 +69,23 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
         return
     if not (_is_real(value) and 0 < _float(value) <= LARGEST_FACTOR):
         choices = "".join(f' or "{word}"' for word in words)
+        first = "a schedule, " if words else ""
         raise ValueError(
-            f"learning_rate must be a number > 0 and at most {LARGEST_FACTOR:g}{choices}, got "
-            f"{value!r}."
+            f"learning_rate must be {first}a number > 0 and at most {LARGEST_FACTOR:g}{choices}, "
+            f"got {value!r}."
         )
+
+
+def _check_schedule(schedule: Schedule) -> None:
+    """Refuse a schedule whose rates cannot be used."""
+    for name, (value, above_zero) in schedule.parts.items():
+        size = _float(value) if _is_real(value) else math.nan
+        if not (size > 0 if above_zero else size >= 0) or size > LARGEST_FACTOR:
+            kind = "> 0" if above_zero else ">= 0"
+            raise ValueError(
+                f"learning_rate must be a schedule whose {name} is a number {kind} and at most "
+                f"{LARGEST_FACTOR:g}, got {schedule!r}."
+            )
 
 
 def check_momentum(value) -> None:

@@ -42,28 +42,33 @@ def _check_like(coef: np.ndarray, data: Given | Stream) -> None:
 
 
 def checked_start(
-    coef_init, intercept_init, data: Given | Stream, fit_intercept: bool
+    coef_init,
+    intercept_init,
+    data: Given | Stream,
+    fit_intercept: bool,
+    names: tuple[str, str] = ("coef_init", "intercept_init"),
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Coefficients (d, t) and intercepts (t,) from the user; None if the user gave none."""
     d, t = data.n_columns, data.n_targets
     w = b = None
+    coef_name, intercept_name = names
     if coef_init is not None:
-        w = finite_floats("coef_init", coef_init)
+        w = finite_floats(coef_name, coef_init)
         expected = (d,) if t == 1 else (t, d)
         if w.shape not in (expected, (t, d)):
             raise ValueError(
-                f"coef_init must have shape {expected}, one value per column"
+                f"{coef_name} must have shape {expected}, one value per column"
                 f"{' and target' if t > 1 else ''}, got {w.shape}."
             )
         w = w.reshape(t, d).T
     if intercept_init is not None:
-        b = np.atleast_1d(finite_floats("intercept_init", intercept_init))
+        b = np.atleast_1d(finite_floats(intercept_name, intercept_init))
         if b.shape != (t,):
             expected = "a finite number" if t == 1 else f"{t} finite numbers, one per target"
-            raise ValueError(f"intercept_init must be {expected}, got {intercept_init!r}.")
+            raise ValueError(f"{intercept_name} must be {expected}, got {intercept_init!r}.")
         if b.any() and not fit_intercept:
             raise ValueError(
-                f"intercept_init must be 0 with fit_intercept=False, got {intercept_init!r}; "
+                f"{intercept_name} must be 0 with fit_intercept=False, got {intercept_init!r}; "
                 "leave it out or write fit_intercept=True."
             )
     return w, b
@@ -74,3 +79,9 @@ def zeros_for_missing(start, data: Given | Stream) -> Start:
     w, b = start
     d, t = data.n_columns, data.n_targets
     return np.zeros((d, t)) if w is None else w, np.zeros(t) if b is None else b
+
+
+def start_before(model: Any, data: Given | Stream) -> Start:
+    """Where the descent of a fitted model with a number as learning_rate set out; else zeros."""
+    w, b = getattr(model, "coef_init_", None), getattr(model, "intercept_init_", None)
+    return zeros_for_missing(checked_start(w, b, data, model.fit_intercept), data)

@@ -13,7 +13,8 @@ from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import TextbookStep
+from gd_regressor.textbook.landscape import Landscape
 
 Statistic = TypeVar("Statistic", Moments, Root)
 
@@ -68,10 +69,14 @@ class Kept(ABC, Generic[Statistic]):
     @abstractmethod
     def textbook(
         self,
-        step: ConstantStep,
+        step: TextbookStep,
         start: Start,
         request: Request,
         precision: np.dtype,
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Descend with a constant step on all rows, whose columns have this `precision`."""
+        """Descend with the textbooks' step on all rows, whose columns have this `precision`."""
+
+    @abstractmethod
+    def landscape(self, start: Start, fit_intercept: bool, precision: np.dtype) -> Landscape:
+        """The loss of all rows, for any textbook descent from the start."""

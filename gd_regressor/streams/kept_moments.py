@@ -18,7 +18,7 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Conditioning, Reason, Request, Result, Start, Status
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import TextbookStep
 from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.dependence import Dependence, combinations
 from gd_regressor.metric.factor import Factor
@@ -27,8 +27,9 @@ from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
 from gd_regressor.streams.kept import Kept
 from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.textbook.follow import follow_path
-from gd_regressor.textbook.spectrum import Spectrum
-from gd_regressor.textbook.triangle import triangle_of_moments
+from gd_regressor.textbook.landscape import Landscape
+from gd_regressor.textbook.modal import path_along
+from gd_regressor.textbook.triangle import Triangle, triangle_of_moments
 
 # A scatter below zero by more than this share of the largest scatter ever held is no rounding error
 NEGATIVE = 1e-9
@@ -116,20 +117,32 @@ class KeptMoments(Kept[Moments]):
 
     def textbook(
         self,
-        step: ConstantStep,
+        step: TextbookStep,
         start: Start,
         request: Request,
         precision: np.dtype,
         observers: Sequence[Observer] = (),
     ) -> Result:
         moments, columns = self.statistic, self._columns(about_mean=True)
-        path = _spectrum(moments, columns.factor, step, start, request.fit_intercept)
-        result = follow_path(path, path.curvature, step, moments, precision, request, observers)
+        modes = self._landscape(columns, start, request.fit_intercept, precision).modes
+        path, curvature = path_along(modes, step), modes.curvature
+        result = follow_path(path, curvature, step, moments, precision, request, observers)
         if columns.resolved:
             return result
         status = judged(result.status, np.inf)
         of_data = Conditioning(condition_number=np.inf, coef_error=np.inf)
         return self._reasoned(result._replace(status=status, of_data=of_data))
+
+    def landscape(self, start: Start, fit_intercept: bool, precision: np.dtype) -> Landscape:
+        return self._landscape(self._columns(about_mean=True), start, fit_intercept, precision)
+
+    def _landscape(
+        self, columns: Columns, start: Start, fit_intercept: bool, precision: np.dtype
+    ) -> Landscape:
+        moments, theta = self.statistic, (np.vstack(start) if fit_intercept else start[0])
+        triangle = _triangle(moments, columns.factor, theta, fit_intercept)
+        scales = scales_of(moments, fit_intercept)
+        return Landscape(triangle, theta, fit_intercept, scales, precision)
 
     def _plan(self, request: Request) -> Newton:
         moments, fit_intercept = self.statistic, request.fit_intercept
@@ -191,18 +204,15 @@ class KeptMoments(Kept[Moments]):
         return result._replace(reason=Reason.FORGOTTEN if forgotten else Reason.KEPT_MOMENTS)
 
 
-def _spectrum(
-    moments: Moments, factor: Factor, step: ConstantStep, start: Start, fit_intercept: bool
-) -> Spectrum:
-    """The textbooks' iterates in closed form, from the moments."""
+def _triangle(moments: Moments, factor: Factor, theta: np.ndarray, fit_intercept: bool) -> Triangle:
+    """That of the textbooks' descent from `theta` (p, t)."""
     if moments.low is not None:
         factor = refined(factor, moments)
     matrix, responses, rest = triangle_of_moments(moments, factor, fit_intercept)
-    theta = np.vstack([start[0], start[1]]) if fit_intercept else start[0]
     if theta.any():
         responses = np.hstack([responses, responses - matrix @ theta])
         rest = np.concatenate([rest, rest])
-    return Spectrum.of((matrix, responses, rest), step, theta)
+    return matrix, responses, rest
 
 
 def refined(factor: Factor, moments: Moments) -> Factor:

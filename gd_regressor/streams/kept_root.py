@@ -15,10 +15,11 @@ from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import TextbookStep
 from gd_regressor.metric.factor import Factor
 from gd_regressor.streams.kept import Kept
 from gd_regressor.textbook.follow import follow_textbook
+from gd_regressor.textbook.landscape import Landscape
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class KeptRoot(Kept[Root]):
 
     def textbook(
         self,
-        step: ConstantStep,
+        step: TextbookStep,
         start: Start,
         request: Request,
         precision: np.dtype,
@@ -98,6 +99,10 @@ class KeptRoot(Kept[Root]):
     ) -> Result:
         rows, _, _ = equivalent_rows(self.statistic, precision, raw=True)
         return follow_textbook(rows, step, start, request, observers)
+
+    def landscape(self, start: Start, fit_intercept: bool, precision: np.dtype) -> Landscape:
+        rows, _, _ = equivalent_rows(self.statistic, precision, raw=True)
+        return Landscape.of_rows(rows, start, fit_intercept)
 
 
 def equivalent_rows(

@@ -13,11 +13,12 @@ from gd_regressor.data.root import Root
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request, Result, Start
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import TextbookStep
 from gd_regressor.metric.factor import Factor
 from gd_regressor.streams.kept import Kept
 from gd_regressor.streams.kept_moments import KeptMoments
 from gd_regressor.streams.kept_root import KeptRoot
+from gd_regressor.textbook.landscape import Landscape
 from gd_regressor.textbook.triangle import MOMENTS_ARE_EXACT
 
 # One matrix of so many columns takes 3 GB
@@ -136,10 +137,14 @@ class Stream:
 
     def follow_textbook(
         self,
-        step: ConstantStep,
+        step: TextbookStep,
         start: Start,
         request: Request,
         observers: Sequence[Observer] = (),
     ) -> Result:
-        """Descend with a constant step on all rows."""
+        """Descend with the textbooks' step on all rows."""
         return self.kept.textbook(step, start, request, self.precision, observers)
+
+    def landscape(self, start: Start, fit_intercept: bool) -> Landscape:
+        """The loss of all rows, for any textbook descent from the start."""
+        return self.kept.landscape(start, fit_intercept, self.precision)

@@ -1,4 +1,4 @@
-"""The textbooks' descent: a constant step on the raw columns, in closed form or by a walk."""
+"""The textbooks' descent: their step on the raw columns, in closed form or by a walk."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start
 from gd_regressor.descent.run import result_of, run
-from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.steps import TextbookStep
 from gd_regressor.descent.stopping import Diverged, Settled, divergence_bound
 from gd_regressor.descent.walk import Moved, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.objective.on_rows import DataLoss, residual_rows
-from gd_regressor.textbook.spectrum import Spectrum
+from gd_regressor.textbook.modal import path_along
+from gd_regressor.textbook.modes import Modes
 from gd_regressor.textbook.triangle import triangle_of
 
 
 def textbook_path(
-    rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool, n_updates: int
+    rows: Rows, step: TextbookStep, start: Start, fit_intercept: bool, n_updates: int
 ) -> tuple[Path, Curvature]:
     """The path of `step` on the raw columns, and its steepest direction.
 
@@ -32,21 +33,25 @@ def textbook_path(
     """
     frame = Frame.raw(rows, fit_intercept)
     theta = frame.from_raw(*start)
-    residuals = _residuals(rows, start) if theta.any() else rows
     if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
-        both = rows
-        if theta.any():
-            both = rows.with_targets(lambda rows: np.hstack([rows.y, residuals.y]))
-        spectrum = Spectrum.of(triangle_of(both, fit_intercept), step, theta)
-        return spectrum, spectrum.curvature
+        both = residual_targets(rows, start) if theta.any() else rows
+        modes = Modes.of(triangle_of(both, fit_intercept), theta, fit_intercept)
+        return path_along(modes, step), modes.curvature
     curvature = DataLoss(rows, frame).lipschitz()
     metric = Identity(curvature.largest)
+    residuals = _residuals(rows, start) if theta.any() else rows
     if theta.any() and np.abs(residuals.y).max() < np.abs(rows.y).max():
         # A good start: residuals are smaller than y, so we descend on them, from zero
         there = Smooth(DataLoss(residuals, frame), metric)
         walk = Walk(there, np.zeros_like(theta), step)
         return Moved(walk, theta), curvature
     return Walk(Smooth(DataLoss(rows, frame), metric), theta, step), curvature
+
+
+def residual_targets(rows: Rows, start: Start) -> Rows:
+    """The rows with what is left of y at a start beside y."""
+    residuals = _residuals(rows, start)
+    return rows.with_targets(lambda rows: np.hstack([rows.y, residuals.y]))
 
 
 def _residuals(rows: Rows, start: Start) -> Rows:
@@ -82,12 +87,12 @@ def closed_form_pays(n: int, d: int, n_updates: int) -> bool:
 
 def follow_textbook(
     given: Rows | Unchecked,
-    step: ConstantStep,
+    step: TextbookStep,
     start: Start,
     request: Request,
     observers: Sequence[Observer] = (),
 ) -> Result:
-    """Descend with a constant step on the raw columns."""
+    """Descend with the textbooks' step on the raw columns."""
     rows, targets = with_moments(given, request.max_iter)
     path, curvature = textbook_path(rows, step, start, request.fit_intercept, request.max_iter)
     return follow_path(path, curvature, step, targets, rows.precision, request, observers)
@@ -96,7 +101,7 @@ def follow_textbook(
 def follow_path(
     path: Path,
     curvature: Curvature,
-    step: ConstantStep,
+    step: TextbookStep,
     targets: Moments,
     precision: np.dtype,
     request: Request,
@@ -118,5 +123,9 @@ def follow_path(
         b,
         scales.variance,
         status=end.status,
-        of_step=Stability(curvature, step.stability_limit(curvature.largest)),
+        of_step=Stability(
+            curvature,
+            step.stability_limit(curvature.largest),
+            np.nan if path.minimum is None else float(path.minimum.mean()),
+        ),
     )

@@ -1,0 +1,268 @@
+"""What a descent from one start will do at any rate and momentum, without walking.
+
+All questions are searches over the number of updates, in which a closed form jumps. What makes the
+jumps safe is said at each: a sum of exponentials is convex, an envelope falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.descent.records import Scales
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.descent.stopping import LARGEST_LOSS, Settled, divergence_bound
+from gd_regressor.textbook.modes import Modes
+from gd_regressor.textbook.polynomials import Plain, shrinking
+from gd_regressor.textbook.spectrum import Spectrum
+
+NEVER = np.inf  # a number of updates
+MOST = 2.0**53  # updates that are counted, one by one
+# Windows of 1 / (1 - momentum) updates until what swings has fallen to e^-100, and what creeps
+# falls from update to update
+SWINGING = 100
+SPLIT = 32  # updates of a curve that are powers, of which the others are products
+AT_ONCE = 1 << 15  # powers that are still in cache when they are used
+HALVINGS = 56  # of a bisection between two doubles
+MANY = 64  # numbers of updates that are tried at once
+FURTHEST = 1 << 10  # updates that are looked at in one go
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Answers about the descents that set out from one start."""
+
+    modes: Modes  # those that move
+    scales: Scales
+    precision: np.dtype
+
+    def path(self, step: ConstantStep) -> Spectrum:
+        """The descent with one step."""
+        return Spectrum(step, self.modes)
+
+    def losses(self, rates: np.ndarray, momenta: np.ndarray, ks: np.ndarray) -> np.ndarray:
+        """(c, n): the mean over the targets of F after `ks` updates, of `c` descents."""
+        weights, curvatures = (self.modes.residual**2).mean(axis=1), self._curvatures
+        gaps, plain = np.empty((len(rates), len(ks))), momenta == 0
+        if len(ks) <= SPLIT or not np.array_equal(ks, np.arange(len(ks))):
+            plain = np.zeros_like(plain)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i in np.flatnonzero(~plain):
+                left = shrinking(rates[i] * curvatures, momenta[i]).left
+                gaps[i] = left(ks[:, None])[0] ** 2 @ weights
+            if plain.any():
+                gaps[plain] = self._whole_curves(rates[plain], len(ks), weights)
+        gaps[np.isnan(gaps)] = np.inf
+        gaps += self.modes.minimum.mean()
+        return gaps
+
+    def _whole_curves(self, rates: np.ndarray, count: int, weights: np.ndarray) -> np.ndarray:
+        """(c, count): the gaps after 0, 1, ... updates without momentum.
+
+        As p_{a+b} = p_a p_b, a curve is the product of two short tables of powers.
+        """
+        rows, curves = -(-count // SPLIT), np.empty((len(rates), count))
+        ks = np.concatenate([SPLIT * np.arange(float(rows)), np.arange(float(SPLIT))])[:, None]
+        at_once = max(AT_ONCE // (len(ks) * len(weights)), 1)
+        for first in range(0, len(rates), at_once):
+            some = slice(first, first + at_once)
+            powers, _ = Plain(rates[some, None, None] * self._curvatures).left(ks)
+            powers *= powers
+            coarse, fine = powers[:, :rows] * weights, powers[:, rows:].transpose(0, 2, 1)
+            curves[some] = (coarse @ fine).reshape(len(powers), -1)[:, :count]
+        return curves
+
+    def stops_after(self, step: ConstantStep, tol: float) -> float:
+        """The update at which the stopping rule ends the descent; infinite for never."""
+        stop = max(
+            self._settles_after(target, step, tol) for target in range(len(self.scales.variance))
+        )
+        return stop if stop < self.diverges_after(step) else NEVER
+
+    def diverges_after(self, step: ConstantStep) -> float:
+        """The update that the descent is stopped with as diverged; infinite for never."""
+        path = self.path(step)
+        largest = self.modes.singular.max(initial=0.0)
+        if not step.rate > step.stability_limit(float(2 * largest**2)):
+            return NEVER
+        first = path.records(0, 0).losses[0]
+        bound = divergence_bound(first, self.scales.variance, self.precision)
+
+        def beyond(k: float) -> bool:
+            return not (path.sampled(np.array([k])).losses <= bound).all()
+
+        # F is convex in k, and the start is within the bound: once beyond, always beyond
+        k = _first_true(beyond, 0)
+        if k == NEVER:
+            return NEVER
+        _, ceiling = LARGEST_LOSS[np.dtype(self.precision)]
+        return k if (path.sampled(np.array([k])).losses <= ceiling).all() else k - 1
+
+    def needs(self, rates: np.ndarray, momenta: np.ndarray, tol: float) -> np.ndarray:
+        """(c,): updates from which on F is within tol V of its minimum; infinite for never."""
+        needed, targets = np.zeros(len(rates)), range(len(self.scales.variance))
+        for plain in (True, False):
+            cells = np.flatnonzero((momenta == 0) == plain)
+            for target in targets if cells.size else ():
+                found = self._needs(target, rates[cells], momenta[cells], tol)
+                needed[cells] = np.maximum(needed[cells], found)
+        return needed
+
+    def fastest(self, tol: float) -> tuple[float, float]:
+        """The rate that needs the fewest updates without momentum, and their number.
+
+        After k updates the gap of each target is a sum of even powers of 1 - rate * lambda: convex
+        in the rate. So is the largest of them in units of V.
+        """
+        squares = self.modes.residual**2 / self.scales.variance
+        if not (squares.sum(axis=0) > tol).any():
+            return self._middle, 0.0
+
+        def there(ks: np.ndarray) -> np.ndarray:
+            return self._best(squares, ks)[1] <= tol
+
+        k = _first_of_many(there) if tol > 0 else NEVER
+        return (float(self._best(squares, np.array([k]))[0][0]) if k < NEVER else self._middle), k
+
+    @property
+    def _curvatures(self) -> np.ndarray:
+        return 2 * self.modes.singular**2
+
+    @property
+    def _middle(self) -> float:
+        largest = self._curvatures.max(initial=0.0)
+        return 1 / largest if largest > 0 else NEVER
+
+    def _best(self, squares: np.ndarray, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rates with the least gaps after `ks` updates, by their slopes, and those gaps."""
+        low, high = np.zeros(len(ks)), np.full(len(ks), 2 * self._middle)
+        for _ in range(HALVINGS):
+            rate = (low + high) / 2
+            left, gaps = self._after(rate, squares, ks)
+            slopes = left(2 * ks[:, None] - 1)[0] @ (self._curvatures[:, None] * squares)
+            # The slope is that of the worst target, with the sign turned
+            worst = gaps.argmax(axis=1)[:, None]
+            rising = np.take_along_axis(slopes, worst, axis=1)[:, 0] > 0
+            low, high = np.where(rising, rate, low), np.where(rising, high, rate)
+        rate = (low + high) / 2
+        return rate, self._after(rate, squares, ks)[1].max(axis=1)
+
+    def _after(self, rates: np.ndarray, squares: np.ndarray, ks: np.ndarray):
+        """What is left along the directions at each of `rates`, and the gaps after its `ks`."""
+        left = Plain(rates[:, None] * self._curvatures).left
+        return left, left(ks[:, None])[0] ** 2 @ squares
+
+    def _settles_after(self, target: int, step: ConstantStep, tol: float) -> float:
+        """Where the rule is satisfied by one target."""
+        one = slice(target, target + 1)
+        threshold, square = tol * self.scales.variance[one], self.scales.square[one]
+        rule = Settled(threshold, square, step.momentum)
+        path = Spectrum(step, replace(self.modes, residual=self.modes.residual[:, one]))
+        floor = float(EPS**2 * square[0])
+        most = float(threshold[0]) if threshold[0] > 0 else floor
+        window = rule.window
+
+        def fall(k: float) -> float:
+            return float(path.sampled(np.array([k])).decreases[0, 0])
+
+        swinging = 0 if step.momentum == 0 else SWINGING * window
+        if swinging:
+            found = _first_streak(path, rule, most, swinging)
+            if found is not None:
+                return found
+        # From here on a decrease is a sum of falling terms, less growing ones: it falls
+        k = _first_true(lambda k: not fall(k) > most, swinging)
+        least = -floor if step.momentum == 0 else -most
+        end = k + window - 1
+        return end if k < NEVER and fall(end) >= least else NEVER
+
+    def _needs(self, target: int, rates: np.ndarray, momenta: np.ndarray, tol: float) -> np.ndarray:
+        """For one target; all of the momenta are zero, or none is."""
+        squares = self.modes.residual[:, target] ** 2
+        moving = squares > 0
+        if not tol > 0:  # powers vanish in floats alone
+            return np.full(len(rates), NEVER if moving.any() else 0.0)
+        squares, mu = squares[moving], momenta[:, None]
+        h = np.multiply.outer(rates, self._curvatures[moving])
+        most, needed = tol * self.scales.variance[target], np.full(len(rates), NEVER)
+        cells = np.flatnonzero((h <= 2 * (1 + mu)).all(axis=1))
+        if not cells.size:
+            return needed
+        left = shrinking(h[cells], mu[cells])
+
+        def within(k: np.ndarray) -> np.ndarray:
+            return left.envelope(k[:, None]) ** 2 @ squares <= most
+
+        # The envelope falls: bisection finds where it is within tol for good
+        needed[cells] = _first_trues(within, len(cells))
+        cells, height = cells[momenta[cells] > 0], 1
+        cells = cells[np.isfinite(needed[cells])]
+        while cells.size:  # back to the update after the last one that is beyond
+            before = needed[cells, None] - np.arange(1, height + 1)
+            left = shrinking(h[cells, None], mu[cells, None])
+            p, _ = left.left(np.maximum(before, 0)[..., None])
+            beyond = (p**2 @ squares > most) | (before < 0)
+            hit = beyond.any(axis=1)
+            needed[cells] -= np.where(hit, beyond.argmax(axis=1), height)
+            cells, height = cells[~hit], min(4 * height, FURTHEST)
+        return needed
+
+
+def _first_streak(path: Spectrum, rule: Settled, most: float, last: int) -> float | None:
+    """The end of the first window of calm updates that begins by the `last`-th.
+
+    Any window holds one multiple of its length: only about those that are calm it is looked for.
+    """
+    window = rule.window
+    marks = window * np.arange(1, last // window + 1)
+    calm = np.abs(path.sampled(marks).decreases[:, 0]) <= most
+    for mark in marks[calm]:
+        k, state = int(mark) - window + 1, rule.start(path.records(0, 0))
+        while k < mark + window:
+            end = min(k + path.stride, int(mark) + window) - 1
+            ends, state = rule.look(path.records(k, end), state)
+            if ends.any():
+                return float(k + ends.argmax())
+            k = end + 1
+    return None
+
+
+def _first_true(holds: Callable[[float], bool], low: float) -> float:
+    """The first whole number above `low` where what never ceases to hold holds."""
+    return float(_first_trues(lambda k: np.array([holds(k[0])]), 1, low + 1)[0])
+
+
+def _first_trues(
+    holds: Callable[[np.ndarray], np.ndarray], count: int, least: float = 0
+) -> np.ndarray:
+    """(count,): the first k >= `least` where `holds(k)`, of what never ceases once it began."""
+    low = np.full(count, least - 1.0)  # where it does not hold, or is not asked
+    high = np.full(count, float(least))
+    while (beyond := ~holds(high) & (high < MOST)).any():  # twice as far until it holds
+        low = np.where(beyond, high, low)
+        high = np.where(beyond, np.minimum(2 * high + 1, MOST), high)
+    never = ~holds(high)
+    low = np.where(never, high - 1, low)
+    while (high - low > 1).any():
+        middle = np.floor((low + high) / 2)
+        there = holds(middle)
+        low, high = np.where(there, low, middle), np.where(there, middle, high)
+    return np.where(never, NEVER, high)
+
+
+def _first_of_many(holds: Callable[[np.ndarray], np.ndarray]) -> float:
+    """The first k >= 1, likewise, for questions that cost as much for many k as for one."""
+    ks = 2.0 ** np.arange(np.log2(MOST) + 1)
+    low = 0.0
+    while True:
+        there = holds(ks)
+        if not there.any():
+            return NEVER
+        hit = int(there.argmax())
+        low, high = (ks[hit - 1] if hit else low), ks[hit]
+        if high - low <= 1:
+            return float(high)
+        ks = np.unique(np.ceil(np.linspace(low, high, MANY + 1)[1:]))
