@@ -1,5 +1,11 @@
 """Linear regression by gradient descent, as a scikit-learn estimator."""
 
+from gd_regressor.by_hand import (
+    check_gradient,
+    original_units,
+    squared_loss,
+    squared_loss_gradient,
+)
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
@@ -18,6 +24,10 @@ __all__ = [
     "LossCurveDisplay",
     "Moments",
     "Status",
+    "check_gradient",
     "gd_path",
     "learning_rate_report",
+    "original_units",
+    "squared_loss",
+    "squared_loss_gradient",
 ]

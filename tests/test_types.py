@@ -51,7 +51,8 @@ from numpy.typing import NDArray
 from gd_regressor import (
     DivergenceWarning, GDLinearRegressor, InverseScaling, LearningRateReport, LossCurveDisplay,
     Moments, Status,
-    gd_path, learning_rate_report,
+    check_gradient, gd_path, learning_rate_report, original_units, squared_loss,
+    squared_loss_gradient
 )
 
 X, y = np.ones((3, 2)), np.ones(3)
@@ -109,6 +110,11 @@ assert_type(report.needs(0.1, 0.9, tol=1e-6), float)
 assert_type(report.losses([0.1, 0.2], 0.0, 100), NDArray[np.float64])
 assert_type(report.best_momentum, tuple[float, float])
 assert_type(report.standardised.fastest(1e-6), tuple[float, float])
+assert_type(squared_loss(X, y, [1, 2], 0.5, sample_weight=[1, 2, 3]), float)
+dw, db = squared_loss_gradient(X, y, model.coef_, model.intercept_)
+assert_type(dw, NDArray[np.float64])
+assert_type(check_gradient(X, y, [1, 2], gradient=(dw, db)), float)
+assert_type(original_units(model)[0], NDArray[np.float64])
 moments = Moments.of(X, y) + Moments.of([[1.0, 2.0]], [1.0])
 assert_type(moments - moments, Moments)
 assert_type(moments.times(2.0), Moments)
