@@ -6,6 +6,7 @@ from gd_regressor.by_hand import (
     squared_loss,
     squared_loss_gradient,
 )
+from gd_regressor.comparison import compare_estimators
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
@@ -25,6 +26,7 @@ __all__ = [
     "Moments",
     "Status",
     "check_gradient",
+    "compare_estimators",
     "gd_path",
     "learning_rate_report",
     "original_units",

@@ -27,7 +27,7 @@ LAYERS = [
     "__main__",
     *("command.report", "command.files", "command.parquet", "command.tables"),
     "__init__",
-    *("plots.loss_curve", "regressor", "paths", "by_hand"),
+    *("plots.loss_curve", "comparison", "regressor", "paths", "by_hand"),
     *("estimator.fitting", "estimator.arrays", "estimator.start", "estimator.advice"),
     *("estimator.directions", "estimator.tables", "estimator.wrapped"),
     *("estimator.parameters", "estimator.verbose"),

@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import LinearRegression, SGDRegressor
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MaxAbsScaler,
@@ -19,6 +20,7 @@ from sklearn.preprocessing import (
 from gd_regressor import (
     GDLinearRegressor,
     check_gradient,
+    compare_estimators,
     gd_path,
     original_units,
     squared_loss,
@@ -170,3 +172,61 @@ def test_original_units_of_other_models_and_parts():
 def test_what_cannot_be_done_by_hand_names_its_parameter(words, call):
     with pytest.raises(ValueError, match=words):
         call()
+
+
+# --- compare_estimators ---
+
+
+def test_the_comparison_is_what_cross_validation_and_the_models_say():
+    y = Y[:, 0] + Y[:, 1]
+    found = compare_estimators(X, y, X_test=X[:9], y_test=y[:9])
+    names = [one.name for one in found]
+    assert names[0] == "GDLinearRegressor auto" and "LinearRegression" in names
+    direct = LinearRegression().fit(X, y)
+    folds = KFold(5, shuffle=True, random_state=0)
+    scores = cross_val_score(direct, X, y, cv=folds)
+    for one in (found[0], found[names.index("LinearRegression")]):
+        assert one.r2 == pytest.approx(scores.mean(), rel=1e-9)
+        assert one.r2_deviation == pytest.approx(scores.std(), rel=1e-9)
+        assert one.loss == pytest.approx(np.mean((y - direct.predict(X)) ** 2), rel=1e-10)
+        assert one.test_loss == pytest.approx(np.mean((y - direct.predict(X))[:9] ** 2), rel=1e-9)
+        assert one.test_r2 == pytest.approx(direct.score(X[:9], y[:9]), rel=1e-9)
+        assert one.converged and one.fit_seconds > 0
+    # The rate is a power of ten, the largest up to one half of the limit
+    rate = float(names[1].split()[-1])
+    limit = GDLinearRegressor(1e-6, 1, None).fit(StandardScaler().fit_transform(X), y)
+    assert rate <= limit.max_learning_rate_ / 2 < 10 * rate
+    text, html = str(found), found._repr_html_()
+    assert "test loss" in text and all(name in html for name in names)
+    assert len(text.splitlines()) == 1 + len(names)
+
+
+def test_a_comparison_of_ones_own_estimators():
+    slow, y = GDLinearRegressor(1e-9, 5), Y[:, 0]
+    found = compare_estimators(X, y, estimators={"slow": slow, "text": Refuses()}, cv=0)
+    assert [one.name for one in found] == ["slow", "text"]
+    assert found[0].n_iter == 5 and not found[0].converged and np.isnan(found[0].r2)
+    assert np.isnan(found[1].loss) and "failed" in str(found)
+    assert "5!" in str(found) and "test" not in str(found)
+    assert not hasattr(slow, "coef_")
+    few = compare_estimators(X[:8], y[:8], estimators={"few": PLAIN})
+    assert np.isnan(few[0].r2)
+
+
+class Refuses(LinearRegression):
+    def fit(self, X, y):
+        raise ValueError("never")
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("cv must be an integer >= 0", {"cv": -1}),
+        ("cv must be 0 or an integer >= 2", {"cv": 1}),
+        ("X_test and y_test go together", {"X_test": X}),
+        ("fit_intercept must be True or False", {"fit_intercept": 1}),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_names_its_parameter(words, options):
+    with pytest.raises(ValueError, match=words):
+        compare_estimators(X, Y[:, 0], **options)

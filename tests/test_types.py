@@ -51,7 +51,7 @@ from numpy.typing import NDArray
 from gd_regressor import (
     DivergenceWarning, GDLinearRegressor, InverseScaling, LearningRateReport, LossCurveDisplay,
     Moments, Status,
-    check_gradient, gd_path, learning_rate_report, original_units, squared_loss,
+    check_gradient, compare_estimators, gd_path, learning_rate_report, original_units, squared_loss,
     squared_loss_gradient
 )
 
@@ -115,6 +115,7 @@ dw, db = squared_loss_gradient(X, y, model.coef_, model.intercept_)
 assert_type(dw, NDArray[np.float64])
 assert_type(check_gradient(X, y, [1, 2], gradient=(dw, db)), float)
 assert_type(original_units(model)[0], NDArray[np.float64])
+assert_type(compare_estimators(X, y)[0].loss, float)
 moments = Moments.of(X, y) + Moments.of([[1.0, 2.0]], [1.0])
 assert_type(moments - moments, Moments)
 assert_type(moments.times(2.0), Moments)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import math
 import textwrap
-import time
-import warnings
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression, SGDRegressor
-from sklearn.model_selection import KFold, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.command.tables import POINTS, Problem, printable
+from gd_regressor.comparison import (
+    ROWS_PER_FOLD,
+    TEXTBOOK_UPDATES,
+    ComparedEstimator,
+    compare_estimators,
+    count_cell,
+    neighbours,
+    r2_cell,
+    textbook_rate,
+)
 from gd_regressor.descent.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 
 WIDTH = 92  # characters of a line of prose
 MOST_COEFFICIENTS = 30  # one screen
-TEXTBOOK_UPDATES = 10_000  # take no time in closed form, and show what units do to a descent
-# Two rows in each of the five folds, because R² of one row is undefined
-FEWEST_ROWS_TO_SPLIT = 10
+FOLDS = 5
 
 
 def descent_of(model: RegressorMixin) -> RegressorMixin:
@@ -44,13 +46,14 @@ def fit_report(problem: Problem, model: RegressorMixin) -> str:
 
 def comparison(problem: Problem, model: RegressorMixin) -> str:
     """The model beside other estimators, on the same rows and folds."""
-    lines = [
-        _measured(label, estimator, problem.X, problem.y)
-        for label, estimator in _contestants(problem, model).items()
-    ]
-    notes = "R²: mean (deviation) over 5 shuffled folds, the same for each estimator. "
-    if len(problem.y) < FEWEST_ROWS_TO_SPLIT:
-        notes = f"R² is not cross-validated with fewer than {FEWEST_ROWS_TO_SPLIT} rows. "
+    n_folds = FOLDS if len(problem.y) >= ROWS_PER_FOLD * FOLDS else 0
+    found = compare_estimators(
+        problem.X, problem.y, estimators=_contestants(problem, model), cv=n_folds
+    )
+    lines = [_line(one) for one in found]
+    notes = f"R²: mean (deviation) over {FOLDS} shuffled folds, the same for each estimator. "
+    if not n_folds:
+        notes = f"R² is not cross-validated with fewer than {ROWS_PER_FOLD * FOLDS} rows. "
     notes += (
         "Training loss: mean squared error in original units. Iterations: for SGDRegressor, passes "
         "over the rows. Fit time: median of these fits, scaling included."
@@ -64,6 +67,14 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
         notes += " (!) stopped before it converged."
     head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
     return f"{_grid([head, *lines])}\n{textwrap.fill(notes, WIDTH)}"
+
+
+def _line(one: ComparedEstimator) -> tuple[str, ...]:
+    """One estimator's line of the comparison."""
+    if math.isnan(one.loss):
+        return one.name, "failed", "", "", ""
+    seconds = f"{one.fit_seconds * 1e3:,.2f} ms"
+    return one.name, r2_cell(one), _number(one.loss), count_cell(one), seconds
 
 
 def _data(problem: Problem) -> str:
@@ -163,51 +174,16 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     intercept = {"fit_intercept": descent.fit_intercept}
     label, other = "GDLinearRegressor auto", GDLinearRegressor(**intercept)
     if descent.learning_rate == "auto":
-        rate = _textbook_rate(problem, intercept)
+        rate = textbook_rate(problem.X, problem.y, descent.fit_intercept)
         label = f"StandardScaler + GDLinearRegressor {rate:g}"
         other = make_pipeline(
             StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept)
         )
-    sgd = SGDRegressor(**intercept, random_state=0)
     return {
         f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,
         label: other,
-        "LinearRegression": LinearRegression(**intercept),
-        "StandardScaler + SGDRegressor": make_pipeline(StandardScaler(), sgd),
+        **neighbours(descent.fit_intercept),
     }
-
-
-def _textbook_rate(problem: Problem, intercept: dict[str, Any]) -> float:
-    """The largest power of ten up to half the stability limit, where textbooks prove descent."""
-    probe = GDLinearRegressor(1e-9, max_iter=1, tol=None, **intercept)
-    probe.fit(StandardScaler().fit_transform(problem.X), problem.y)
-    return 10.0 ** math.floor(math.log10(probe.max_learning_rate_ / 2))
-
-
-def _measured(label: str, estimator: RegressorMixin, X, y) -> tuple[str, ...]:
-    """One estimator's line of the comparison."""
-    r2 = "-"
-    try:
-        # A mark in the table stands for the warnings of each fit
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            began = time.perf_counter()
-            estimator.fit(X, y)
-            seconds = [time.perf_counter() - began]
-            mark = "!" * any(issubclass(w.category, ConvergenceWarning) for w in caught)
-            if len(y) >= FEWEST_ROWS_TO_SPLIT:
-                folds = KFold(5, shuffle=True, random_state=0)
-                scores = cross_validate(estimator, X, y, cv=folds, error_score="raise")
-                seconds.extend(scores["fit_time"])
-                mean, deviation = scores["test_score"].mean(), scores["test_score"].std()
-                # A model that has diverged has a score of any size
-                r2 = f"{mean:.4f} ({deviation:.3f})" if abs(mean) < 100 else f"{mean:.3g}"
-    except ValueError:  # SGDRegressor overflows on columns of unequal units
-        return label, "failed", "", "", ""
-    loss = np.mean((y - estimator.predict(X)) ** 2)
-    iterations = getattr(descent_of(estimator), "n_iter_", None)
-    count = "-" if iterations is None else f"{iterations:,}{mark}"
-    return label, r2, _number(loss), count, f"{np.median(seconds) * 1e3:,.2f} ms"
 
 
 def _entries(*pairs: tuple[str, str | None]) -> str:
