@@ -14,6 +14,7 @@ from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.plots.learning_rate import LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
+from gd_regressor.plots.loss_surface import LossSurfaceDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ __all__ = [
     "LearningRateDisplay",
     "LearningRateReport",
     "LossCurveDisplay",
+    "LossSurfaceDisplay",
     "Moments",
     "Status",
     "check_gradient",
