@@ -12,6 +12,7 @@ from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
+from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DivergenceWarning",
+    "FitDisplay",
     "GDLinearRegressor",
     "InverseScaling",
     "LearningRateDisplay",
