@@ -16,6 +16,7 @@ from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
+from gd_regressor.plots.spectrum import SpectrumDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "Moments",
+    "SpectrumDisplay",
     "Status",
     "check_gradient",
     "compare_estimators",
