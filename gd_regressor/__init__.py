@@ -12,6 +12,7 @@ from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
+from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
 from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
@@ -22,6 +23,7 @@ from gd_regressor.regressor import GDLinearRegressor
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConvergenceMapDisplay",
     "DivergenceWarning",
     "FitDisplay",
     "GDLinearRegressor",
