@@ -49,8 +49,9 @@ import pyarrow as pa
 import scipy.sparse
 from numpy.typing import NDArray
 from gd_regressor import (
-    DivergenceWarning, GDLinearRegressor, InverseScaling, LearningRateReport, LossCurveDisplay,
-    Moments, Status,
+    ConvergenceMapDisplay, DivergenceWarning, FitDisplay, GDLinearRegressor, InverseScaling,
+    LearningRateDisplay, LearningRateReport, LossCurveDisplay, LossSurfaceDisplay, Moments,
+    SpectrumDisplay, Status,
     check_gradient, compare_estimators, gd_path, learning_rate_report, original_units, squared_loss,
     squared_loss_gradient
 )
@@ -121,6 +122,13 @@ assert_type(moments - moments, Moments)
 assert_type(moments.times(2.0), Moments)
 assert_type(model.fit_moments(sum([moments, moments])), GDLinearRegressor)
 assert_type(LossCurveDisplay.from_estimator(model, log_scale=True), LossCurveDisplay)
+assert_type(LossCurveDisplay.from_data(X, y, learning_rate=[0.1, 0.2]).plot(), LossCurveDisplay)
+assert_type(LearningRateDisplay.from_data(X, y).plot(), LearningRateDisplay)
+surface = LossSurfaceDisplay.from_report(report, learning_rate=0.1, n_iter=9, features=("a", "b"))
+assert_type(surface.loss_at([0.0], 1.0), NDArray[np.float64])
+assert_type(FitDisplay.from_data(frame[["a"]], y, learning_rate=0.1, n_iter=range(3)), FitDisplay)
+assert_type(SpectrumDisplay.from_report(report, ax=None), SpectrumDisplay)
+assert_type(ConvergenceMapDisplay.from_report(report).best, tuple[float, float, float])
 try:
     model.learning_rate = 0.2
 except DivergenceWarning:
@@ -320,7 +328,11 @@ def test_every_parameter_and_every_return_value_has_a_type(name):
     assert signature.return_annotation is not signature.empty
 
 
-@pytest.mark.parametrize("name", ["GDLinearRegressor", "LearningRateReport", "LossCurveDisplay"])
+WITH_ATTRIBUTES = ["GDLinearRegressor", "LearningRateReport"]
+WITH_ATTRIBUTES += [name for name in gd_regressor.__all__ if name.endswith("Display")]
+
+
+@pytest.mark.parametrize("name", WITH_ATTRIBUTES)
 def test_every_attribute_in_the_docstring_is_declared_and_none_has_a_value(name):
     thing = getattr(gd_regressor, name)
     told = re.search(r"^Attributes\n-+\n(.*?)\n\n", inspect.getdoc(thing), re.MULTILINE | re.DOTALL)
