@@ -23,6 +23,8 @@ CELLS = 60  # on each side
 FEW_CELLS = 30  # where momentum near 1 makes each of them a long search
 NEAR_ONE = 0.9  # best momentum from which on the axis is logarithmic in its distance to 1
 WIDEST_RATE = 4.0  # times 1/L: no rate beyond it converges, whatever the momentum
+# From here on the best momentum is nearer to 1 than 1e-5, and a cell takes as many updates to count
+MOST_CONDITION = 1e11
 DECADES = 2.5  # of updates that have colours of their own
 
 
@@ -239,6 +241,12 @@ class ConvergenceMapDisplay:
         """
         checked_report(report)
         checked_tol(tol)
+        if report.condition_number > MOST_CONDITION:
+            raise ValueError(
+                f"X must have a condition number L / mu of at most {MOST_CONDITION:g} for a map of "
+                f"momentum, got {report.condition_number:.3g}; standardise the columns "
+                "(StandardScaler), or pass report.standardised."
+            )
         largest = report.largest_curvature
         beta, rate = report.best_momentum
         # All of the map is drawn from the data: raw columns have limits of 1e-7

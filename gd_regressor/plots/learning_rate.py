@@ -12,7 +12,13 @@ from gd_regressor.data.checks import finite_floats
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
 from gd_regressor.plots.loss_curve import LossCurveDisplay
-from gd_regressor.plots.subject import checked_report, checked_tol, report_of, updates_to
+from gd_regressor.plots.subject import (
+    check_descends,
+    checked_report,
+    checked_tol,
+    report_of,
+    updates_to,
+)
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -262,6 +268,7 @@ class LearningRateDisplay:
             If a parameter cannot be used.
         """
         checked_report(report)
+        check_descends(report)
         checked_tol(tol)
         limit, ks = report.limit(momentum), updates_to(n_iter)
         given = limit * np.array(SHARES) if learning_rates is None else learning_rates
@@ -333,6 +340,7 @@ class LearningRateDisplay:
         """The line without its rise before the limit, and room for the words at its foot."""
         least = float(np.min(np.asarray(self.grid[0])))
         ax.set_xlim(least, self.limit * (self.limit / least) ** 0.12)
+        ax.set_ylim(1, 10)
         if needed.size:
             low, high = needed.min(), max(needed[0], 3 * needed.min())
             lines = canvas.wrapped(ax, self._fastest_words(), WORDS).count("\n") + 1

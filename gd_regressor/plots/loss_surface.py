@@ -32,6 +32,7 @@ LEVELS = 11  # of contours, so many that a valley is seen and a path too
 FARTHEST = 2.1  # times the way from the start to the minimum: where the view of the ellipse ends
 HAS_LEFT = 1.6  # half windows from the middle, beyond which a path has left
 WINDOW_EDGE = 0.14  # of half the window, around what must be seen
+FLAT = 1e-13  # what is left of a column of norm 1 beside those that it depends on
 FEW_ON_A_PATH = 100  # updates, of which each is a point
 
 
@@ -309,13 +310,19 @@ class LossSurfaceDisplay:
         check_one_target(report)
         names = [*report.feature_names, *([INTERCEPT] if report.fit_intercept else [])]
         pair = _pair(features, names)
+        factor = _factor(report, pair)
+        if not factor.any():
+            raise ValueError(
+                f"features={features!r} do not change the loss where all others are at their best; "
+                "choose two that do, or drop columns until there are fewer than rows."
+            )
         ks = updates_to(n_iter)
         coefs, intercepts = report.coefs(learning_rate, momentum, ks)
         end = np.append(report.coef, report.intercept)
         return cls(
             np.vstack([coefs, intercepts])[pair],
             end[pair],
-            _factor(report, pair),
+            factor,
             minimum_loss=report.minimum_loss,
             names=[names[i] for i in pair],
             updates=ks,
@@ -337,7 +344,9 @@ class LossSurfaceDisplay:
         way = np.abs(away[:, 0])
         half = np.fmin(np.nan_to_num(ellipse, nan=np.inf), FARTHEST * way)
         # Where a coefficient starts at its best, the ellipse alone tells; else the size of numbers
-        half = np.where(way > 1e-9 * np.fmin(ellipse, np.inf), half, np.nan_to_num(ellipse))
+        half = np.where(
+            way > 1e-9 * np.fmin(ellipse, np.inf), half, np.nan_to_num(ellipse, posinf=0.0)
+        )
         half = np.where(half > 0, half, np.maximum(np.abs(middle), 1.0))
         half = np.where(np.isfinite(half), half, np.maximum(FARTHEST * way, 1.0))
         beyond = ~(np.abs(away) <= HAS_LEFT * half[:, None]).all(axis=0)
@@ -411,12 +420,13 @@ def _factor(report: LearningRateReport, pair: list[int]) -> NDArray[np.float64]:
     if others:
         basis, triangle, _ = qr(columns[:, others], mode="economic", pivoting=True)
         sizes = np.abs(np.diag(triangle))
-        basis = basis[:, : len(sizes)][:, sizes > 1e-13 * max(sizes.max(initial=0.0), 1e-300)]
+        basis = basis[:, : len(sizes)][:, sizes > FLAT]
         for _ in range(2):  # twice is enough (Kahan)
             rest = rest - basis @ (basis.T @ rest)
     triangle = np.zeros((2, 2))
     upper = np.linalg.qr(rest, mode="r")
-    triangle[: len(upper)] = upper
+    # Of columns of norm 1: below it there is rounding
+    triangle[: len(upper)] = np.where(np.abs(upper) > FLAT, upper, 0.0)
     return triangle * scale[pair]
 
 

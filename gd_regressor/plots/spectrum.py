@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from gd_regressor.estimator.parameters import check_learning_rate
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
-from gd_regressor.plots.subject import checked_report, checked_tol, report_of
+from gd_regressor.plots.subject import check_descends, checked_report, checked_tol, report_of
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -232,6 +232,7 @@ class SpectrumDisplay:
             If a parameter cannot be used.
         """
         checked_report(report)
+        check_descends(report)
         if learning_rate is None:
             learning_rate = SHARE / report.largest_curvature
         check_learning_rate(learning_rate)

@@ -38,6 +38,15 @@ def checked_report(report: Any) -> LearningRateReport:
     return report
 
 
+def check_descends(report: LearningRateReport) -> None:
+    """Refuses a start from which no direction descends."""
+    if not report.excess.sum() > 0:
+        raise ValueError(
+            "report must be of a start above the minimum, got one at the minimum: no direction "
+            "descends. Write another coef_init, or a y that is not zero."
+        )
+
+
 def checked_tol(tol: Any) -> float:
     """Refuses a distance to the minimum that no number of updates reaches."""
     check_tol(tol)
