@@ -1,0 +1,311 @@
+// The page: its state, its controls, its verdict, and what happens when something is moved.
+// explore(root, data) builds an explorer inside the element `root`. The root's data-* attributes say
+// what is shown; tests and other scripts read them.
+
+"use strict";
+
+const LEAST_SHARE = 1e-4; // of the limit without momentum: the left end of the rate's track
+const MOST_SHARE = 5; // its right end
+const MOST_MOMENTUM = 0.999;
+const THUMB = 22; // pixels, as in explorer.css
+const PLAYED = 4000; // milliseconds
+const HEIGHT = 290; // pixels, of a picture
+const PRESETS = {
+  small: "too small",
+  best: "best rate",
+  heavy: "best momentum",
+  past: "past the limit",
+};
+
+const TRACKS = {
+  rate: {
+    name: "learning rate",
+    position: (rate, unit) =>
+      Math.log(rate / (LEAST_SHARE * unit)) / Math.log(MOST_SHARE / LEAST_SHARE),
+    value: (u, unit) => LEAST_SHARE * unit * (MOST_SHARE / LEAST_SHARE) ** u,
+    allowed: (rate) => rate > 0 && rate < 1e308,
+  },
+  momentum: {
+    name: "momentum",
+    position: (momentum) => 1 - Math.sqrt(1 - momentum),
+    value: (u) => Math.min(1 - (1 - u) ** 2, MOST_MOMENTUM),
+    allowed: (momentum) => momentum >= 0 && momentum < 1,
+  },
+  k: {
+    name: "updates",
+    position: (k) => Math.log1p(k) / Math.log1p(WIDEST_STEP),
+    value: (u) => Math.round(Math.expm1(u * Math.log1p(WIDEST_STEP))),
+    allowed: (k) => Number.isInteger(k) && k >= 0 && k <= WIDEST_STEP,
+  },
+};
+
+function control(key, id) {
+  const name = TRACKS[key].name;
+  return `<div class="control" data-track="${key}">
+    <label for="${id}-${key}">${name}</label>
+    <input class="number" type="text" inputmode="decimal" autocomplete="off"
+      aria-label="${name}, as a number">
+    <p class="note"></p>
+    <svg class="scent" height="32" aria-hidden="true"></svg>
+    <input id="${id}-${key}" type="range" min="0" max="1000" step="1">
+    <svg class="marks" height="24" aria-hidden="true"></svg>
+  </div>`;
+}
+
+function toggle(name, choices, label) {
+  const buttons = Object.entries(choices).map(
+    ([value, text]) =>
+      `<button type="button" data-${name}="${value}" aria-pressed="false">${text}</button>`,
+  );
+  return `<span class="toggle" role="group" aria-label="${label}">${buttons.join("")}</span>`;
+}
+
+function menu(name, options, label) {
+  const items = options.map(
+    ([value, text]) => `<option value="${value}">${escapeText(shorten(text, 48))}</option>`,
+  );
+  return `<select data-menu="${name}" aria-label="${label}">${items.join("")}</select>`;
+}
+
+function panel(key, title, tools, id) {
+  return `<section class="panel" data-panel="${key}">
+    <header><h2 id="${id}-${key}-title">${title}</h2>${tools}</header>
+    <figure role="group" aria-labelledby="${id}-${key}-title"><div class="canvas"></div>
+    <figcaption></figcaption></figure></section>`;
+}
+
+function markup(data, id) {
+  const pairs = [];
+  data.menu.forEach((i, place) => {
+    for (const j of data.menu.slice(place + 1)) {
+      pairs.push([`${i},${j}`, `${data.parameters[i]}, ${data.parameters[j]}`]);
+    }
+  });
+  const planes = [["directions", "extreme directions"], ...pairs];
+  const inMenu = data.menu.filter((j) => j < data.columns.length);
+  const fits = [
+    ["predicted", "predicted against true"],
+    ...inMenu.map((j) => [j, data.columns[j]]),
+  ];
+  const losses = { loss: "mean squared error", above: "above its minimum" };
+  const views = { raw: "columns as they are", standardised: "standardised" };
+  const presets = Object.entries(PRESETS)
+    .map(([key, text]) => `<button type="button" data-preset="${key}">${text}</button>`)
+    .join("");
+  const targets = data.targets.map((name, t) => [t, name]);
+  return `<header class="top"><h1>${escapeText(data.title)}</h1><p>${escapeText(data.subtitle)}</p></header>
+    <div class="controls">${Object.keys(TRACKS)
+      .map((key) => control(key, id))
+      .join("")}</div>
+    <div class="row">${toggle("columns", views, "units of the columns")}
+      <button type="button" class="play">▶ play</button>
+      ${targets.length > 1 ? menu("target", targets, "target") : ""}
+      <span class="presets" role="group" aria-label="settings to try"><span>try</span>${presets}</span></div>
+    <div class="verdict" role="status"></div>
+    <div class="panels">${panel("loss", "Loss", toggle("loss", losses, "which loss"), id)}
+      ${panel("plane", "The way down", menu("plane", planes, "plane"), id)}
+      ${panel("bars", "What is left of each direction", "", id)}
+      ${panel("fit", "The fit", menu("fit", fits, "view of the fit"), id)}</div>`;
+}
+
+function descentOf(view, t) {
+  const target = view.targets[t];
+  const modes = view.curvatures.map((curvature, i) => ({
+    curvature,
+    vector: view.vectors[i],
+    label: view.labels[i],
+    residual: target.residual[i],
+    start: target.start[i],
+    slope: target.slope[i],
+  }));
+  return { ...target, modes, curvature: view.curvature };
+}
+
+// What the address asks for: #rate=0.1&momentum=0.5&k=60&columns=raw
+function asked(hash) {
+  const out = {};
+  for (const [key, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
+    if (key in TRACKS && TRACKS[key].allowed(Number(text))) out[key] = Number(text);
+    if (key === "columns" && ["raw", "standardised"].includes(text)) out[key] = text;
+  }
+  return out;
+}
+
+function explore(root, data, onChange = () => {}) {
+  window.descentExplorers = (window.descentExplorers || 0) + 1;
+  const id = `descent-${window.descentExplorers}`;
+  root.classList.add("descent-explorer");
+  root.innerHTML = markup(data, id);
+  const columns = data.columns.length;
+  const first = {
+    target: 0,
+    loss: "loss",
+    plane: data.parameters.length === 2 ? "0,1" : "directions",
+    fit: columns === 1 ? "0" : "predicted",
+    ...data.set,
+    ...asked(window.location.hash),
+  };
+  const app = { root, data, id, onChange, state: first, draws: 0, playing: 0, waiting: false };
+  choose(app);
+  if (!(first.rate > 0)) first.rate = 0.1 * app.limit(0); // a rate that shows something
+  listen(app);
+  redraw(app);
+  return app;
+}
+
+// The descent of the chosen columns and target, and what holds for all its rates
+function choose(app) {
+  const { data, state } = app;
+  app.view = data.views[state.columns];
+  app.descent = descentOf(app.view, state.target);
+  app.limit = (momentum) => largestStableRate(app.descent, momentum);
+  app.scents = {};
+}
+
+function change(app, changes) {
+  const { state, limit } = app;
+  const share = state.rate / limit(state.momentum);
+  Object.assign(state, changes);
+  if ("columns" in changes || "target" in changes) {
+    choose(app);
+    // The same rate would only explode: the same share of the limit is kept
+    if ("columns" in changes) state.rate = share * app.limit(state.momentum);
+  }
+  if ("rate" in changes || "columns" in changes || "target" in changes) app.scents.momentum = null;
+  if ("momentum" in changes) app.scents.rate = null;
+  if (!app.waiting) {
+    app.waiting = true;
+    window.requestAnimationFrame(() => {
+      app.waiting = false;
+      redraw(app);
+    });
+  }
+}
+
+function factsOf({ data, descent, state, limit }) {
+  const { rate, momentum } = state;
+  const stops = stopsAfter(descent, rate, momentum, data.tol);
+  const stable = rate < limit(momentum);
+  return {
+    stops,
+    stable,
+    limit: limit(momentum),
+    diverges: divergesAfter(descent, rate, momentum),
+    far: Math.cbrt(data.tol), // above it the estimator warns
+    needed: stable ? needs(descent, rate, momentum, data.tol) : Infinity,
+    best: descent.best,
+    heavy: descent.heavy,
+    fastest: descent.fastest,
+    above: Number.isFinite(stops)
+      ? lossAbove(descent, rate, momentum, stops) / descent.variance
+      : 0,
+  };
+}
+
+function redraw(app) {
+  const { root, state, descent } = app;
+  const facts = factsOf(app);
+  state.k = Math.min(state.k, facts.diverges); // the estimator ends there too
+  const scene = { ...app, facts };
+  drawControls(app, facts);
+  root.querySelector(".verdict").innerHTML = verdict(scene);
+  root.querySelector(".verdict").dataset.kind = kindOf(scene);
+  for (const [key, draw] of Object.entries(PANELS)) {
+    const element = root.querySelector(`[data-panel="${key}"]`);
+    const width = Math.max(element.clientWidth, 240);
+    const height = key === "bars" ? barsHeight(barsShown(descent).length, width) : HEIGHT;
+    const { svg, caption } = draw(scene, width, height);
+    const canvas = element.querySelector(".canvas");
+    const name = `${element.querySelector("h2").textContent}. ${plain(caption)}`;
+    canvas.innerHTML = svg ? picture(width, height, svg, name) : "";
+    element.querySelector("figcaption").innerHTML = caption;
+  }
+  press(app);
+  publish(app, facts);
+  app.onChange({ rate: state.rate, momentum: state.momentum, k: state.k });
+}
+
+function barsHeight(bars, width) {
+  return width < 480 ? 60 + 44 * bars : Math.min(60 + 52 * bars, HEIGHT);
+}
+
+const PANELS = { loss: lossPanel, plane: planePanel, bars: barsPanel, fit: fitPanel };
+
+function plain(html) {
+  const box = document.createElement("div");
+  box.innerHTML = html.replace(/<br>/g, ". ");
+  return box.textContent;
+}
+
+function publish(app, facts) {
+  const { root, state, descent } = app;
+  const { rate, momentum, k } = state;
+  app.draws += 1;
+  const shown = {
+    rate,
+    momentum,
+    k,
+    columns: state.columns,
+    loss: descent.minimum + lossAbove(descent, rate, momentum, k),
+    theta: JSON.stringify(coefficients(descent, rate, momentum, k)),
+    limit: facts.limit,
+    stop: Math.min(facts.stops, facts.diverges),
+    status: kindOf({ facts }),
+    draws: app.draws,
+  };
+  for (const [key, value] of Object.entries(shown)) root.dataset[key] = value;
+}
+
+function press({ root, state }) {
+  for (const name of ["columns", "loss"]) {
+    for (const button of root.querySelectorAll(`button[data-${name}]`)) {
+      button.setAttribute("aria-pressed", button.dataset[name] === state[name]);
+    }
+  }
+  for (const select of root.querySelectorAll("select")) select.value = state[select.dataset.menu];
+}
+
+function kindOf({ facts }) {
+  if (Number.isFinite(facts.diverges)) return "diverges";
+  if (!facts.stable) return "never";
+  return facts.above > facts.far ? "early" : "converges";
+}
+
+function steepestLabel(descent) {
+  return descent.modes.reduce((a, b) => (b.curvature > a.curvature ? b : a)).label;
+}
+
+function verdict(scene) {
+  const { facts, data, descent, state } = scene;
+  const tol = formatNumber(data.tol);
+  const rule = `when an update changes the loss by no more than tol = ${tol} of the variance`;
+  const kind = kindOf(scene);
+  const count = formatCount(facts.stops);
+  const sentence = {
+    diverges: () =>
+      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ${formatCount(facts.diverges)} updates. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
+    never: () =>
+      `<b>Does not settle:</b> the rate is not below the limit, and the loss need not fall.`,
+    early: () =>
+      `<b>Seems to converge in ${count} updates</b>, ${rule}, <b>but is ${formatNumber(100 * facts.above, 2)} % of the variance above the minimum.</b> To be within tol of the minimum takes ${formatCount(facts.needed)}.`,
+    converges: () =>
+      Number.isFinite(facts.stops)
+        ? `<b>Converges in ${count} updates</b>, ${rule}. It is within tol of the minimum after ${formatCount(facts.needed)}.`
+        : `<b>Needs more than a billion updates.</b>`,
+  }[kind]();
+  return `<p>${sentence}</p><p class="small">${escapeText(numbers(scene))}</p>`;
+}
+
+function numbers({ facts, view, state }) {
+  const share = formatNumber((100 * state.rate) / facts.limit, 2);
+  const formula = state.momentum ? "2 (1 + momentum) / L" : "2 / L";
+  const { best, fastest, heavy } = facts;
+  return (
+    `The limit ${formula} is ${formatNumber(facts.limit)}; this rate is ${share} % of it. ` +
+    `To be within tol of the minimum, the best guaranteed rate 2 / (L + μ), ${formatNumber(best.rate)}, ` +
+    `takes ${formatCount(best.needs)} updates; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
+    `${formatCount(fastest.needs)}; the best momentum, ${formatNumber(heavy.momentum, 2)} at rate ` +
+    `${formatNumber(heavy.rate)}, ${formatCount(heavy.needs)}. ` +
+    `The condition number is ${formatNumber(view.condition)}.`
+  );
+}

@@ -1,0 +1,486 @@
+// The four pictures and the curves over the sliders. Each function takes the whole scene:
+// {data, view, descent, state, facts, id}, draws into the given width and returns {svg, caption}.
+
+"use strict";
+
+const SMALLEST_SHARE = 1e-16; // of the first loss: below it a loss is rounding
+const HIGHEST_SHARE = 30; // times the first loss: the view of a divergence ends there
+const MOST_BARS = 12;
+const LEVELS = [0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1, 1.5, 2.2, 3.2]; // of the loss at the start
+
+function boxOf(width, height, left) {
+  return { left, top: 26, right: width - 16, bottom: height - 44 };
+}
+
+// Whole numbers from 0 to last: all of them, or `most` spread evenly
+function spread(last, most = 200) {
+  const step = Math.max(last / most, 1);
+  const ks = [];
+  for (let k = 0; k < last; k += step) ks.push(Math.round(k));
+  ks.push(last);
+  return ks;
+}
+
+function companions({ state, facts }) {
+  const here = { rate: state.rate, momentum: state.momentum, className: "here" };
+  return [
+    { ...facts.best, momentum: 0, className: "best" },
+    { ...facts.heavy, className: "heavy" },
+    here,
+  ];
+}
+
+function lossPanel(scene, width, height) {
+  const { state, descent, facts, id } = scene;
+  const above = state.loss === "above";
+  const base = above ? 0 : descent.minimum;
+  const loss = (run, k) => base + lossAbove(descent, run.rate, run.momentum, k);
+  const last = roundUp(Math.max(1.5 * state.k, 10));
+  const ks = spread(last);
+  const runs = companions(scene);
+  const begin = loss(runs[2], 0);
+  const reached = ks.map((k) => loss(runs[2], k)).filter((f) => f > 0);
+  const least = Math.max(Math.min(...reached, begin), SMALLEST_SHARE * begin, 1e-300);
+  const most = Math.min(Math.max(...reached, begin), HIGHEST_SHARE * begin);
+  const room = Math.max(Math.log(most / least) * 0.08, 0.05);
+  const floor = !above && base > SMALLEST_SHARE * begin;
+  const low = (floor ? Math.min(least, base) : least) * Math.exp(floor ? -2 * room : -room);
+  const high = Math.max(most, least) * Math.exp(room);
+
+  const box = boxOf(width, height, 62);
+  const x = linearScale(0, last, box.left, box.right);
+  const y = logScale(low, high, box.bottom, box.top);
+  const along = (run, from, to) =>
+    ks.filter((k) => k >= from && k <= to).map((k) => [x(k), y(loss(run, k))]);
+  const drawn = [];
+  if (above) {
+    for (const mode of descent.modes) {
+      const part = (k) =>
+        (mode.residual * polynomials(state.rate * mode.curvature, state.momentum, k)[0]) ** 2;
+      drawn.push(
+        line(
+          ks.map((k) => [x(k), y(part(k))]),
+          "part",
+        ),
+      );
+    }
+  }
+  for (const run of runs.slice(0, 2)) drawn.push(line(along(run, 0, last), run.className));
+  drawn.push(line(along(runs[2], state.k, last), "here future"));
+  const until = [...along(runs[2], 0, state.k), [x(state.k), y(loss(runs[2], state.k))]];
+  drawn.push(line(until, "here"));
+  drawn.push(dot(x(state.k), y(loss(runs[2], state.k)), 5, "now"));
+
+  const marks = [];
+  if (floor) {
+    marks.push(
+      line(
+        [
+          [box.left, y(base)],
+          [box.right, y(base)],
+        ],
+        "floor",
+      ),
+    );
+    const text = `the minimum, ${formatNumber(base)}`;
+    marks.push(label(box.right, y(base) + 15, text, { anchor: "end", className: "strong" }));
+  }
+  const end = Math.min(facts.stops, facts.diverges);
+  if (end <= last) {
+    const at = Math.max(Math.min(y(loss(runs[2], end)), box.bottom), box.top + 40);
+    const side = x(end) > (box.left + box.right) / 2 ? "end" : "start";
+    marks.push(`<path class="mark" d="M${bounded(x(end))},${bounded(at - 22)}v16"/>`);
+    const text = `${end === facts.stops ? "stops" : "diverged"} after ${formatCount(end)}`;
+    marks.push(label(x(end), at - 27, text, { anchor: side, className: "strong" }));
+  }
+  const names = { xName: "updates", yName: above ? "above the minimum" : "mean squared error" };
+  const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(low, high) };
+  const svg = axes(box, x, y, { ...ticks, ...names }) + clipped(box, `${id}-loss`, drawn.join(""));
+  const now = formatNumber(loss(runs[2], state.k));
+  return {
+    svg: svg + marks.join(""),
+    caption: lossCaption(scene, now, formatNumber(begin), above),
+  };
+}
+
+function lossCaption({ state, data, facts }, now, begin, above) {
+  const unit = shorten(data.targets[state.target], 30);
+  const what = above ? "The loss is above its minimum by" : "The mean squared error is";
+  const legend = [
+    ["here", "this descent"],
+    ["best", `best guaranteed rate ${formatNumber(facts.best.rate)}`],
+    [
+      "heavy",
+      `best momentum ${formatNumber(facts.heavy.momentum, 2)}, rate ${formatNumber(facts.heavy.rate)}`,
+    ],
+  ]
+    .map(([name, text]) => `<span class="key"><i class="${name}"></i>${escapeText(text)}</span>`)
+    .join("");
+  const text = `${what} ${now} (${unit} squared) after ${formatCount(state.k)} updates; it began at ${begin}.`;
+  return legend + `<br>${escapeText(text)}`;
+}
+
+// The steepest and the flattest direction that the start has anything to do in
+function extremes(descent) {
+  const largest = Math.max(...descent.modes.map((mode) => Math.abs(mode.residual)), 0);
+  const moving = descent.modes.filter(
+    (mode) => mode.curvature > 0 && Math.abs(mode.residual) > 1e-9 * largest,
+  );
+  const order = moving.sort((a, b) => b.curvature - a.curvature);
+  return order.length > 1 ? [order[0], order[order.length - 1]] : null;
+}
+
+function planePanel(scene, width, height) {
+  const { state, descent } = scene;
+  if (state.plane !== "directions") {
+    const pair = state.plane.split(",").map(Number);
+    return coefficientPlane(scene, pair, width, height);
+  }
+  const pair = extremes(descent);
+  if (!pair) {
+    const text = "The start is at its minimum in all directions but one at most: nothing to draw.";
+    return { svg: "", caption: escapeText(text) };
+  }
+  return directionPlane(scene, pair, width, height);
+}
+
+// In units of the start: it lies at (1, 1), the minimum at (0, 0), and contours are ellipses
+function directionPlane(scene, [steep, flat], width, height) {
+  const { state } = scene;
+  const at = (k) =>
+    [steep, flat].map((mode) => polynomials(state.rate * mode.curvature, state.momentum, k)[0]);
+  const a = steep.residual ** 2;
+  const b = flat.residual ** 2;
+  const ring = (level) => (turn) => [
+    Math.sqrt((level * (a + b)) / a) * Math.cos(turn),
+    Math.sqrt((level * (a + b)) / b) * Math.sin(turn),
+  ];
+  const window = { low: [-1.25, -1.25], high: [1.25, 1.25] };
+  const names = [`steepest direction (${steep.label})`, `flattest (${flat.label})`];
+  const shrink = (mode) => formatNumber(1 - state.rate * mode.curvature);
+  const caption =
+    "What is left of the start along the steepest and the flattest direction. " +
+    (state.momentum
+      ? "With momentum each swings about its minimum on its own."
+      : `An update multiplies them by ${shrink(steep)} and ${shrink(flat)}.`);
+  const plane = drawPlane(scene, { at, ring, window, names, minimum: [0, 0] }, width, height);
+  return { svg: plane, caption: escapeText(caption) };
+}
+
+// Two coefficients, the others at their best: contours of delta' S delta / 2, where S is the inverse
+// of the block of the Hessian's inverse that belongs to the two
+function coefficientPlane(scene, [i, j], width, height) {
+  const { state, descent, data } = scene;
+  const minimum = minimiser(descent);
+  const at = (k) => {
+    const theta = coefficients(descent, state.rate, state.momentum, k);
+    return [theta[i], theta[j]];
+  };
+  const least = 1e-14 * descent.curvature;
+  const block = [0, 0, 0]; // of the inverse: ii, ij, jj
+  for (const { curvature, vector } of descent.modes) {
+    const c = Math.max(curvature, least);
+    block[0] += (vector[i] * vector[i]) / c;
+    block[1] += (vector[i] * vector[j]) / c;
+    block[2] += (vector[j] * vector[j]) / c;
+  }
+  // delta = L (cos, sin) sqrt(2 F), with L L' = the block, runs round the contour of F
+  const l11 = Math.sqrt(block[0]);
+  const l21 = block[1] / l11;
+  const l22 = Math.sqrt(Math.max(block[2] - l21 * l21, 0));
+  const begin = lossAbove(descent, state.rate, state.momentum, 0);
+  const ring = (level) => (turn) => {
+    const size = Math.sqrt(2 * level * begin);
+    return [
+      minimum[i] + size * l11 * Math.cos(turn),
+      minimum[j] + size * (l21 * Math.cos(turn) + l22 * Math.sin(turn)),
+    ];
+  };
+  const centre = [minimum[i], minimum[j]];
+  const start = at(0);
+  const radius = [l11, Math.hypot(l21, l22)].map((l, side) => {
+    const way = Math.abs(start[side] - centre[side]);
+    const widest = l * Math.sqrt(2 * begin);
+    return Math.max(Math.min(widest, way > 0 ? 2.1 * way : widest), 1.2 * way) || 1;
+  });
+  const window = {
+    low: centre.map((c, side) => c - radius[side]),
+    high: centre.map((c, side) => c + radius[side]),
+  };
+  const names = [i, j].map((c) => data.parameters[c]);
+  const others =
+    data.parameters.length > 2 ? " The contours have the other coefficients at their best." : "";
+  const caption = `Contours of the loss over two coefficients; the axes have different units.${others}`;
+  const plane = drawPlane(scene, { at, ring, window, names, minimum: centre }, width, height);
+  return { svg: plane, caption: escapeText(caption) };
+}
+
+function drawPlane({ state, id }, { at, ring, window, names, minimum }, width, height) {
+  const box = boxOf(width, height, 62);
+  const x = linearScale(window.low[0], window.high[0], box.left, box.right);
+  const y = linearScale(window.low[1], window.high[1], box.bottom, box.top);
+  const place = ([u, v]) => [x(u), y(v)];
+  const turns = spread(90).map((step) => (step / 90) * 2 * Math.PI);
+  const contours = LEVELS.map((level) => line(turns.map(ring(level)).map(place), "contour"));
+  const path = walked(at, state.k, window).map(place);
+  const thin = path.length > 3 && zigzags(path) ? "zigzag" : "";
+  const steps = path.length <= 60 ? path.map(([u, v]) => dot(u, v, 2.5, "step")).join("") : "";
+  const now = path[path.length - 1];
+  const start = place(at(0));
+  const least = place(minimum);
+  const inside =
+    contours.join("") +
+    line(path, `here ${thin}`) +
+    steps +
+    dot(...start, 5, "start") +
+    dot(...now, 5, "now") +
+    `<path class="least" d="M${bounded(least[0] - 6)},${bounded(least[1])}h12m-6,-6v12"/>`;
+  const ticks = {
+    xTicks: linearTicks(window.low[0], window.high[0]),
+    yTicks: linearTicks(window.low[1], window.high[1]),
+  };
+  const side = start[0] > (box.left + box.right) / 2 ? "end" : "start";
+  return (
+    axes(box, x, y, { ...ticks, xName: names[0], yName: names[1] }) +
+    clipped(box, `${id}-plane`, inside) +
+    label(start[0], Math.max(start[1] - 10, box.top + 10), "start", {
+      anchor: side,
+      className: "strong",
+    }) +
+    label(least[0] + 9, least[1] + 16, "minimum", { className: "strong" })
+  );
+}
+
+// The iterates up to k that lie in or near the window, at most some hundreds of them
+function walked(at, k, { low, high }) {
+  const points = [];
+  // Early updates move most, so the later ones are spread ever wider
+  const ks = k <= 300 ? spread(k, 300) : spread(300, 300).map((i) => walkedIndex(i, k));
+  for (const step of new Set(ks)) {
+    const point = at(step);
+    points.push(point);
+    const reach = point.map((c, s) => Math.abs(2 * c - low[s] - high[s]) / (high[s] - low[s]));
+    if (!(Math.max(...reach) <= 3.2)) break;
+  }
+  return points;
+}
+
+function walkedIndex(i, k) {
+  return i <= 60 ? i : Math.round(60 * (k / 60) ** ((i - 60) / 240));
+}
+
+function zigzags(points) {
+  let turns = 0;
+  for (let i = 2; i < points.length; i++) {
+    const [a, b, c] = [points[i - 2], points[i - 1], points[i]];
+    if ((b[0] - a[0]) * (c[0] - b[0]) + (b[1] - a[1]) * (c[1] - b[1]) < 0) turns++;
+  }
+  return turns > points.length / 3;
+}
+
+function barsPanel(scene, width, height) {
+  const { state, descent } = scene;
+  const left = (mode) => polynomials(state.rate * mode.curvature, state.momentum, state.k)[0];
+  const shown = barsShown(descent);
+  const narrow = width < 480;
+  const box = { left: narrow ? 6 : 200, top: 12, right: width - (narrow ? 66 : 124), bottom: height - 44 };
+  const x = linearScale(0, 1, box.left, box.right);
+  const pitch = Math.min((box.bottom - box.top) / Math.max(shown.length, 1), 52);
+  const thick = Math.max(Math.min(pitch * (narrow ? 0.42 : 0.62), 22), 4);
+  const out = [];
+  shown.forEach((mode, index) => {
+    const top = box.top + index * pitch + (narrow ? 16 : (pitch - thick) / 2);
+    out.push(barOf(mode, left(mode), { x, top, thick, box, narrow, width }));
+  });
+  for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
+    const place = { anchor: tick === 0 && narrow ? "start" : "middle" };
+    out.push(label(x(tick), box.bottom + 18, `${100 * tick} %`, place));
+  }
+  return { svg: out.join(""), caption: barsCaption(scene, shown.length, left) };
+}
+
+// Where there are many directions, those with the largest shares of the first loss
+function barsShown(descent) {
+  const steepFirst = (a, b) => b.curvature - a.curvature;
+  const largest = [...descent.modes].sort((a, b) => b.residual ** 2 - a.residual ** 2);
+  return largest.slice(0, MOST_BARS).sort(steepFirst);
+}
+
+function barOf(mode, left, { x, top, thick, box, narrow, width }) {
+  const size = Math.min(Math.abs(left), 1);
+  const grows = Math.abs(left) > 1;
+  const kind = grows ? "grows" : left < 0 ? "hollow" : "";
+  const frame = `x="${box.left}" y="${bounded(top)}" height="${bounded(thick)}"`;
+  const full = bounded(box.right - box.left);
+  const percent = grows
+    ? `× ${formatNumber(Math.abs(left), 2)}`
+    : size < 0.0005
+      ? "< 0.1 %"
+      : `${formatNumber(100 * size, 2)} %`;
+  const name = shorten(mode.label, narrow ? Math.floor(width / 9) : 28);
+  const words = narrow
+    ? label(box.left, top - 4, name)
+    : label(box.left - 7, top + thick / 2 + 4, name, { anchor: "end" });
+  const value = label(box.right + 6, top + thick / 2 + 4, percent, { className: "strong" });
+  const curvature = narrow
+    ? ""
+    : label(width - 2, top + thick / 2 + 4, `λ ${formatCurvature(mode.curvature)}`, {
+        anchor: "end",
+      });
+  return (
+    `<rect class="track" ${frame} width="${full}"/>` +
+    `<rect class="bar ${kind}" ${frame} width="${bounded(x(size) - box.left)}"/>` +
+    words +
+    value +
+    curvature
+  );
+}
+
+function formatCurvature(c) {
+  return c >= 1e4 && c < 1e6 ? formatNumber(c / 1e4, 2) + "·10⁴" : formatNumber(c, 2);
+}
+
+function barsCaption({ descent }, shown, left) {
+  const share = (mode) => (mode.residual * left(mode)) ** 2;
+  const sum = descent.modes.reduce((total, mode) => total + share(mode), 0);
+  const most = descent.modes.reduce((a, b) => (share(b) > share(a) ? b : a), descent.modes[0]);
+  const parts = ["The steepest direction is on top; λ is its curvature."];
+  if (shown < descent.modes.length) {
+    parts.push(
+      `The ${shown} of ${descent.modes.length} directions with most of the first loss are shown.`,
+    );
+  }
+  parts.push("A hollow bar is on the other side of the valley.");
+  if (sum > 0 && Number.isFinite(sum)) {
+    parts.push(`The loss above the minimum is now mostly ${shorten(most.label, 60)}.`);
+  }
+  return escapeText(parts.join(" "));
+}
+
+function fitPanel(scene, width, height) {
+  const { state, data } = scene;
+  const column = state.fit === "predicted" ? null : Number(state.fit);
+  if (!data.sample.X.length) {
+    return { svg: "", caption: "This page holds no rows (max_points=0)." };
+  }
+  return column === null
+    ? predictedPanel(scene, width, height)
+    : linePanel(scene, column, width, height);
+}
+
+// Coefficients and intercept of the columns as they are
+function rawModel({ data, state }, theta) {
+  if (state.columns === "raw") return theta;
+  const w = data.scales.map((scale, j) => theta[j] / scale);
+  if (!data.intercept) return w;
+  const shift = w.reduce((sum, value, j) => sum + value * data.means[j], 0);
+  return [...w, theta[w.length] - shift];
+}
+
+function modelAt(scene, k) {
+  const { descent, state } = scene;
+  return rawModel(scene, coefficients(descent, state.rate, state.momentum, k));
+}
+
+function predict(data, model, row) {
+  const start = data.intercept ? model[row.length] : 0;
+  return row.reduce((sum, value, j) => sum + value * model[j], start);
+}
+
+function rangeOf(values, room = 0.05) {
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const more = (high - low || Math.abs(high) || 1) * room;
+  return [low - more, high + more];
+}
+
+function rSquared({ descent, state }) {
+  const loss = descent.minimum + lossAbove(descent, state.rate, state.momentum, state.k);
+  return descent.centred > 0
+    ? formatNumber(1 - loss / descent.centred)
+    : "undefined, for y is constant";
+}
+
+function predictedPanel(scene, width, height) {
+  const { data, state, id } = scene;
+  const model = modelAt(scene, state.k);
+  const truth = data.sample.y.map((row) => row[state.target]);
+  const guesses = data.sample.X.map((row) => predict(data, model, row));
+  const [low, high] = rangeOf(truth);
+  const box = boxOf(width, height, 62);
+  const x = linearScale(low, high, box.left, box.right);
+  const y = linearScale(low, high, box.bottom, box.top);
+  const ideal = line(
+    [
+      [x(low), y(low)],
+      [x(high), y(high)],
+    ],
+    "least-squares",
+  );
+  const points = guesses.map((guess, i) => dot(x(truth[i]), y(guess), 3.2, "point here-point"));
+  const name = data.targets[state.target];
+  const ticks = linearTicks(low, high);
+  const names = { xName: `true ${name}`, yName: `predicted ${name}` };
+  const svg = axes(box, x, y, { xTicks: ticks, yTicks: ticks, ...names });
+  const out = guesses.filter((guess) => !(guess >= low && guess <= high)).length;
+  const beyond = out ? ` ${out} of ${guesses.length} points lie outside the picture.` : "";
+  const caption = `A perfect model has every point on the dotted diagonal. R² is ${rSquared(scene)}.${beyond}`;
+  return {
+    svg: svg + clipped(box, `${id}-fit`, ideal + points.join("")),
+    caption: escapeText(caption),
+  };
+}
+
+// One column against y, the others at their means: the line, its earlier selves, least squares
+function linePanel(scene, column, width, height) {
+  const { data, state, descent, id } = scene;
+  const xs = data.sample.X.map((row) => row[column]);
+  const ys = data.sample.y.map((row) => row[state.target]);
+  const [low, high] = rangeOf(xs);
+  const [bottom, top] = rangeOf(ys, 0.1);
+  const box = boxOf(width, height, 62);
+  const x = linearScale(low, high, box.left, box.right);
+  const y = linearScale(bottom, top, box.bottom, box.top);
+  const at = (value) => data.means.map((mean, j) => (j === column ? value : mean));
+  const ends = (model) => [low, high].map((v) => [x(v), y(predict(data, model, at(v)))]);
+  const earlier = [...new Set([0, 0.02, 0.06, 0.15, 0.4].map((part) => Math.floor(part * state.k)))];
+  const model = modelAt(scene, state.k);
+  const inside =
+    xs.map((value, i) => dot(x(value), y(ys[i]), 3.2, "point")).join("") +
+    earlier.map((k) => line(ends(modelAt(scene, k)), "earlier")).join("") +
+    line(ends(rawModel(scene, minimiser(descent))), "least-squares") +
+    line(ends(model), "here thick");
+  const [xName, yName] = [data.columns[column], data.targets[state.target]];
+  const ticks = { xTicks: linearTicks(low, high), yTicks: linearTicks(bottom, top) };
+  const svg = axes(box, x, y, { ...ticks, xName, yName }) + clipped(box, `${id}-fit`, inside);
+  return { svg, caption: escapeText(lineCaption(scene, model, column)) };
+}
+
+function lineCaption(scene, model, column) {
+  const { data, state } = scene;
+  const [xName, yName] = [data.columns[column], data.targets[state.target]].map((n) =>
+    shorten(n, 40),
+  );
+  const fit = `The dotted line is least squares. R² is ${rSquared(scene)}.`;
+  if (data.columns.length > 1) {
+    return `Slope ${formatNumber(model[column], 4)}, the other columns at their means. ${fit}`;
+  }
+  const b = data.intercept ? model[1] : 0;
+  const rest = b === 0 ? "" : ` ${b < 0 ? "−" : "+"} ${formatNumber(Math.abs(b), 4)}`;
+  return `${yName} = ${formatNumber(model[0], 4)} · ${xName}${rest}. ${fit}`;
+}
+
+// The curve over a slider: value(position) for positions in [0, 1], on a log axis
+function scent(value, width, height) {
+  const points = spread(60).map((i) => [i / 60, value(i / 60)]);
+  const finite = points.map(([, v]) => v).filter((v) => v > 0 && Number.isFinite(v));
+  if (!finite.length) return "";
+  const low = Math.min(...finite);
+  const high = Math.max(...finite) * 1.0001;
+  const y = logScale(low, high, height - 2, 4);
+  const x = linearScale(0, 1, 0, width);
+  const drawn = points.map(([u, v]) => [x(u), v > 0 && Number.isFinite(v) ? y(v) : NaN]);
+  const solid = drawn.filter(([, v]) => !Number.isNaN(v));
+  const area = [...solid, [solid[solid.length - 1][0], height], [solid[0][0], height]];
+  return `<path class="area" d="${linePath(area)}Z"/>` + line(drawn, "here scent");
+}
