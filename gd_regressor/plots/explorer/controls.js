@@ -12,7 +12,7 @@ function drawControls(app, facts) {
     const position = Math.max(0, Math.min(1, track.position(state[key], unit)));
     range.value = Math.round(1000 * position);
     range.setAttribute("aria-valuetext", formatNumber(state[key], 4));
-    if (document.activeElement !== number) number.value = Number(state[key].toPrecision(12));
+    if (document.activeElement !== number) number.value = Number(state[key].toPrecision(6));
     const width = Math.max(element.clientWidth, 120) - 32;
     const drawn = scentOf(app, key, width - THUMB);
     element.querySelector(".note").textContent = drawn.note;

@@ -297,7 +297,8 @@ function verdict(scene) {
 }
 
 function numbers({ facts, view, state }) {
-  const share = formatNumber((100 * state.rate) / facts.limit, 2);
+  const part = (100 * state.rate) / facts.limit;
+  const share = formatNumber(part, part > 90 ? 3 : 2);
   const formula = state.momentum ? "2 (1 + momentum) / L" : "2 / L";
   const { best, fastest, heavy } = facts;
   return (

@@ -6,6 +6,7 @@
 const SMALLEST_SHARE = 1e-16; // of the first loss: below it a loss is rounding
 const HIGHEST_SHARE = 30; // times the first loss: the view of a divergence ends there
 const MOST_BARS = 12;
+const POINTS = 40; // of the curve over a slider
 const LEVELS = [0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1, 1.5, 2.2, 3.2]; // of the loss at the start
 
 function boxOf(width, height, left) {
@@ -203,16 +204,28 @@ function coefficientPlane(scene, [i, j], width, height) {
     const widest = l * Math.sqrt(2 * begin);
     return Math.max(Math.min(widest, way > 0 ? 2.1 * way : widest), 1.2 * way) || 1;
   });
-  const window = {
+  const inner = {
     low: centre.map((c, side) => c - radius[side]),
     high: centre.map((c, side) => c + radius[side]),
   };
+  const window = widened(inner, walked(at, state.k, inner));
   const names = [i, j].map((c) => data.parameters[c]);
   const others =
     data.parameters.length > 2 ? " The contours have the other coefficients at their best." : "";
   const caption = `Contours of the loss over two coefficients; the axes have different units.${others}`;
   const plane = drawPlane(scene, { at, ring, window, names, minimum: centre }, width, height);
   return { svg: plane, caption: escapeText(caption) };
+}
+
+// The window grows to what it holds of a path, but to no more than twice its size
+function widened({ low, high }, points) {
+  const bounds = (side, sign) => {
+    const centre = (low[side] + high[side]) / 2;
+    const reach = (high[side] - low[side]) / 2;
+    const far = Math.max(...points.map((point) => sign * (point[side] - centre)), reach);
+    return centre + sign * Math.min(1.05 * far, 2 * reach);
+  };
+  return { low: [bounds(0, -1), bounds(1, -1)], high: [bounds(0, 1), bounds(1, 1)] };
 }
 
 function drawPlane({ state, id }, { at, ring, window, names, minimum }, width, height) {
@@ -472,7 +485,7 @@ function lineCaption(scene, model, column) {
 
 // The curve over a slider: value(position) for positions in [0, 1], on a log axis
 function scent(value, width, height) {
-  const points = spread(60).map((i) => [i / 60, value(i / 60)]);
+  const points = spread(POINTS).map((i) => [i / POINTS, value(i / POINTS)]);
   const finite = points.map(([, v]) => v).filter((v) => v > 0 && Number.isFinite(v));
   if (!finite.length) return "";
   const low = Math.min(...finite);
