@@ -33,14 +33,14 @@ function drawControls(app, facts) {
 function scentOf(app, key, width) {
   const kept = app.scents[key];
   if (kept && kept.width === width) return kept;
-  const { descent, data, state, limit } = app;
+  const { descent, data, state, here, limit } = app;
   const unit = limit(0);
   const needed = (rate, momentum) =>
-    rate < limit(momentum) ? Math.max(needs(descent, rate, momentum, data.tol), 1) : NaN;
+    Math.max(needsAtMost(descent, run(descent, rate, momentum), data.tol), 1);
   const values = {
     rate: (u) => needed(TRACKS.rate.value(u, unit), state.momentum),
     momentum: (u) => needed(state.rate, TRACKS.momentum.value(u)),
-    k: (u) => descent.minimum + lossAbove(descent, state.rate, state.momentum, TRACKS.k.value(u)),
+    k: (u) => here.loss(TRACKS.k.value(u)),
   };
   const least = { best: Infinity };
   const value = (u) => {

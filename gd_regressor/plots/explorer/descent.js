@@ -1,16 +1,18 @@
 // The arithmetic of descents with a constant step, from the eigenvalues of the loss. No drawing.
 //
-// The formulas are those of gd_regressor/textbook/spectrum.py, which derives them. Along the
-// eigenvector with curvature c, with h = rate * c, k updates multiply the error by p_k(h); an
-// update moves it by h D_k, and all of them by h q_k.
+// The formulas are those of gd_regressor/textbook/polynomials.py, which derives them. Along the
+// eigenvector with curvature c, with h = rate * c, k updates multiply the error by p_k(h). One
+// update moves it by h D_k, and all of them together by h q_k.
 //
-// A descent is {modes, still, minimum, variance, square, curvature}: the largest curvature, the unit
-// of the loss, the mean square of y, the coefficients that no update moves, and a mode for each
-// direction, {curvature, vector, residual, start, slope}. (residual p_k)^2 is its share of the loss.
+// A descent is {modes, still, minimum, variance, square, curvature}: its directions, the
+// coefficients that no update moves, the least loss, the unit of the loss, the mean square of y and
+// the largest curvature. A mode is {curvature, vector, residual, start, slope}. Its share of the
+// loss after k updates is (residual p_k)^2.
 
 "use strict";
 
-const WIDEST_STEP = 1e9; // updates; a slider can ask for no more
+const MOST_UPDATES = 1e9; // a slider can ask for no more
+const EPS = 2 ** -52;
 
 // (sign * e^log)^k
 function power(sign, log, k) {
@@ -19,94 +21,136 @@ function power(sign, log, k) {
   return sign < 0 && k % 2 === 1 ? -size : size;
 }
 
-// [p_k, D_k, q_k] at h >= 0
-function polynomials(h, momentum, k) {
-  if (k === 0) return [1, 0, 0];
-  if (momentum === 0) return withoutMomentum(h, k);
+// How the error along one direction shrinks: left(k) is [p_k, D_k], total(k) is q_k, and
+// envelope(k) >= |p_k| falls with k. h is at least 0.
+function shrinking(h, momentum) {
+  if (momentum === 0) return plain(h);
   const above = 1 + Math.sqrt(momentum);
   const below = (1 - momentum) / above; // 1 - sqrt(momentum), without cancellation
   const width = Math.sqrt(Math.abs(below ** 2 - h)) * Math.sqrt(Math.abs(above ** 2 - h));
-  if (below ** 2 < h && h < above ** 2) return oscillating(h, momentum, k, width);
-  return monotone(h, momentum, k, width);
+  if (below ** 2 < h && h < above ** 2) return oscillating(h, momentum, width);
+  return monotone(h, momentum, width);
 }
 
-function withoutMomentum(h, k) {
+function plain(h) {
   const sign = h > 1 ? -1 : 1;
   const log = h < 1 ? Math.log1p(-h) : Math.log(h - 1);
-  const d = power(sign, log, k - 1);
-  const gone = sign > 0 ? -Math.expm1(k * log) : 1 - power(sign, log, k);
-  return [(1 - h) * d, d, h === 0 ? k : gone / h];
+  const left = (k) => {
+    const d = k === 0 ? 0 : power(sign, log, k - 1);
+    return [k === 0 ? 1 : (1 - h) * d, d];
+  };
+  const total = (k) => {
+    if (k === 0) return 0;
+    const gone = sign > 0 ? -Math.expm1(k * log) : 1 - power(sign, log, k);
+    return h === 0 ? k : gone / h;
+  };
+  return { left, total, envelope: (k) => (k === 0 ? 1 : Math.exp(k * log)) };
 }
 
 // Two conjugate roots of modulus sqrt(momentum). Left of zero r^k = (-1)^k (-r)^k: the angle of -r
-// is the smaller one, and has the more digits.
-function oscillating(h, momentum, k, width) {
+// is the smaller one, and has more digits.
+function oscillating(h, momentum, width) {
   const real = (1 + momentum - h) / 2;
   const sign = real < 0 ? -1 : 1;
   const angle = Math.atan2(width / 2, Math.abs(real));
   const log = Math.log(momentum) / 2;
-  const ratio = angle === 0 ? k : Math.sin(k * angle) / Math.sin(angle);
-  const d = power(sign, log, k - 1) * ratio;
-  const turned = ((1 - momentum - h) / 2) * d; // the real part of (1 - r1) r2 D_k
-  const p = power(sign, log, k) * Math.cos(k * angle) + turned;
-  if (sign < 0) return [p, d, (1 - p) / h];
-  // 1 - p from e^a cos b - 1 = (e^a - 1) cos b - 2 sin(b / 2)^2
-  const moved = Math.expm1(k * log) * Math.cos(k * angle) - 2 * Math.sin((k * angle) / 2) ** 2;
-  return [p, d, (-moved - turned) / h];
+  const turn = (1 - momentum - h) / 2; // the real part of (1 - r1) r2
+  const left = (k) => {
+    if (k === 0) return [1, 0];
+    const ratio = angle === 0 ? k : Math.sin(k * angle) / Math.sin(angle);
+    const d = power(sign, log, k - 1) * ratio;
+    return [power(sign, log, k) * Math.cos(k * angle) + turn * d, d];
+  };
+  const total = (k) => {
+    const [p, d] = left(k);
+    if (sign < 0) return (1 - p) / h;
+    // 1 - p from e^a cos b - 1 = (e^a - 1) cos b - 2 sin(b / 2)^2
+    const moved = Math.expm1(k * log) * Math.cos(k * angle) - 2 * Math.sin((k * angle) / 2) ** 2;
+    return (-moved - turn * d) / h;
+  };
+  const size = Math.sqrt(momentum);
+  const away = Math.hypot(1 - real, width / 2); // |1 - r1|
+  return { left, total, envelope: envelopeOf([size, size], [away, away], log, log, width) };
 }
 
 // Two real roots 1 - t, with t^2 - s t + h = 0; t belongs to the root of larger modulus
-function monotone(h, momentum, k, width) {
+function monotone(h, momentum, width) {
   const s = 1 - momentum + h;
   const larger = (s + width) / 2;
-  const left = s > 2; // both roots are negative
-  const t = left ? larger : h / larger;
-  const sign = left ? -1 : 1;
+  const negative = s > 2; // both roots are
+  const t = negative ? larger : h / larger;
+  const sign = negative ? -1 : 1;
   const distance = Math.abs(t - 1);
   const near = distance > 0.5 && distance < 2;
   const log = near ? 0.5 * Math.log1p(t * (t - 2)) : Math.log(Math.max(distance, 1e-300));
   const gap = Math.min(Math.log(momentum) - 2 * log, 0); // log(r2 / r1)
-  const ratio = gap === 0 ? k : Math.expm1(k * gap) / Math.expm1(gap);
-  const d = power(sign, log, k - 1) * ratio;
-  const rest = t * (momentum / (1 - t)) * d;
-  const p = power(sign, log, k) + rest;
-  if (h === 0) {
-    const fading = Math.expm1(k * Math.log(momentum)) / (1 - momentum) ** 2;
-    return [p, d, k / (1 - momentum) + momentum * fading];
-  }
-  return [p, d, left ? (1 - p) / h : (-Math.expm1(k * log) - rest) / h];
+  const other = momentum / (1 - t);
+  const left = (k) => {
+    if (k === 0) return [1, 0];
+    const ratio = gap === 0 ? k : Math.expm1(k * gap) / Math.expm1(gap);
+    const d = power(sign, log, k - 1) * ratio;
+    return [power(sign, log, k) + t * other * d, d];
+  };
+  const total = (k) => {
+    if (h === 0) {
+      const fading = Math.expm1(k * Math.log(momentum)) / (1 - momentum) ** 2;
+      return k / (1 - momentum) + momentum * fading;
+    }
+    const [p, d] = left(k);
+    return negative ? (1 - p) / h : (-Math.expm1(k * log) - t * other * d) / h;
+  };
+  if (!negative) return { left, total, envelope: (k) => left(k)[0] }; // p_k itself falls
+  const sizes = [distance, Math.abs(other)];
+  const decays = [log, Math.log(momentum) - log];
+  return { left, total, envelope: envelopeOf(sizes, [t, Math.abs(1 - other)], ...decays, width) };
 }
 
-// How far the loss is above its minimum after k updates
-function lossAbove(descent, rate, momentum, k) {
-  let sum = 0;
-  for (const mode of descent.modes) {
-    const left = mode.residual * polynomials(rate * mode.curvature, momentum, k)[0];
-    sum += left * left;
-  }
-  return sum;
+// The smaller of two bounds on |p_k| = |t2 r1^(k+1) - t1 r2^(k+1)| / |r1 - r2|: the sum of the sizes
+// of both terms, and |r1|^k (|r1| + |t1| (k + 1)), which serves roots that nearly coincide and
+// counts from its peak on
+function envelopeOf([first, second], [t1, t2], decay, otherDecay, apart) {
+  const peak = -1 / decay - first / t1;
+  return (k) => {
+    const sizes = t2 * first * Math.exp(k * decay) + t1 * second * Math.exp(k * otherDecay);
+    const late = Math.max(k + 1, peak);
+    const near = Math.exp((late - 1) * decay) * (first + t1 * late);
+    return apart === 0 ? near : Math.min(sizes / apart, near);
+  };
 }
 
-// By how much the k-th update lowered the loss, without the cancellation of a difference
-function decrease(descent, rate, momentum, k) {
-  let sum = 0;
-  for (const mode of descent.modes) {
-    const h = rate * mode.curvature;
-    const [p, d] = polynomials(h, momentum, k);
-    const fall = h * d;
-    sum += fall * (2 * p + fall) * mode.residual * mode.residual;
-  }
-  return sum;
+// What is known of one descent at one rate and momentum: functions of the number of updates
+function run(descent, rate, momentum) {
+  const moves = descent.modes.map((mode) => shrinking(rate * mode.curvature, momentum));
+  const sum = (share) => {
+    let total = 0;
+    for (let i = 0; i < moves.length; i++) total += share(moves[i], descent.modes[i]);
+    return total;
+  };
+  const above = (k) => sum((move, mode) => (mode.residual * move.left(k)[0]) ** 2);
+  return {
+    rate,
+    momentum,
+    moves,
+    above, // the minimum
+    loss: (k) => descent.minimum + above(k),
+    bound: (k) => sum((move, mode) => (mode.residual * move.envelope(k)) ** 2),
+    // By how much the k-th update lowered the loss, without the cancellation of a difference
+    fall: (k) =>
+      sum((move, mode) => {
+        const [p, d] = move.left(k);
+        const step = rate * mode.curvature * d;
+        return step * (2 * p + step) * mode.residual * mode.residual;
+      }),
+  };
 }
 
 // The coefficients, and the intercept as the last of them, after k updates
-function coefficients(descent, rate, momentum, k) {
+function coefficients(descent, { rate, moves }, k) {
   const theta = descent.still.slice();
-  for (const mode of descent.modes) {
-    const [p, , q] = polynomials(rate * mode.curvature, momentum, k);
-    const along = p * mode.start + rate * q * mode.slope;
+  descent.modes.forEach((mode, i) => {
+    const along = moves[i].left(k)[0] * mode.start + rate * moves[i].total(k) * mode.slope;
     for (let j = 0; j < theta.length; j++) theta[j] += mode.vector[j] * along;
-  }
+  });
   return theta;
 }
 
@@ -124,12 +168,12 @@ function largestStableRate(descent, momentum) {
   return (2 * (1 + momentum)) / descent.curvature;
 }
 
-// The first k in [1, WIDEST_STEP] with yes(k), where yes stays true once it is; else Infinity
+// The first k >= 1 with yes(k), where yes stays true once it is; Infinity beyond MOST_UPDATES
 function first(yes) {
   let high = 1;
   while (!yes(high)) {
-    if (high >= WIDEST_STEP) return Infinity;
-    high = Math.min(2 * high, WIDEST_STEP);
+    if (high >= MOST_UPDATES) return Infinity;
+    high = Math.min(2 * high, MOST_UPDATES);
   }
   let low = Math.floor(high / 2);
   while (high - low > 1) {
@@ -140,39 +184,38 @@ function first(yes) {
   return high;
 }
 
-// Updates after which the estimator's rule stops: as many updates in a row as the momentum
+// The update at which the estimator's rule stops: as many updates in a row as the momentum
 // remembers have moved the loss by no more than tol times the variance
-function stopsAfter(descent, rate, momentum, tol) {
-  const floor = 2 ** -104 * descent.square; // what a walk cannot tell from zero
+function stopsAfter(descent, here, tol) {
+  const floor = EPS ** 2 * descent.square; // what a walk cannot tell from zero
   const threshold = tol > 0 ? tol * descent.variance : floor;
-  const fall = (k) => decrease(descent, rate, momentum, k);
-  const ends = divergesAfter(descent, rate, momentum);
-  if (momentum === 0) {
+  const ends = divergesAfter(descent, here);
+  if (here.momentum === 0) {
     // Falls only shrink from update to update, so the first small one is the first calm one
-    const k = first((k) => fall(k) <= threshold);
-    return k < ends && fall(k) >= -floor ? k : Infinity;
+    const k = first((k) => here.fall(k) <= threshold);
+    return k < ends && here.fall(k) >= -floor ? k : Infinity;
   }
-  const window = Math.ceil((1 - 2 ** -50) / (1 - momentum));
-  return firstStreak((k) => Math.abs(fall(k)) <= threshold, window, ends);
+  const window = Math.ceil((1 - 4 * EPS) / (1 - here.momentum));
+  return firstStreak((k) => Math.abs(here.fall(k)) <= threshold, window, ends);
 }
 
-const LOOKED_AT = 4000; // windows, one by one: after so many the oscillations have died
+// Windows of updates until what swings has fallen to e^-100. The rest falls from update to update.
+const SWINGING = 100;
 
 // The end of the first `window` calm updates in a row. Such a streak holds a multiple of `window`.
 function firstStreak(calm, window, ends) {
-  for (let i = 1; i <= LOOKED_AT && (i - 1) * window < ends; i++) {
+  for (let i = 1; i <= SWINGING && (i - 1) * window < ends; i++) {
     const end = streakAround(calm, i * window, window);
     if (end < ends) return end;
   }
-  // The directions still moving fall steadily, and each fall is smaller than the one before
-  const start = LOOKED_AT * window;
+  const start = SWINGING * window;
   if (start >= ends) return Infinity;
   const end = streakAround(calm, start + first((k) => calm(start + k)), window);
   return end < ends ? end : Infinity;
 }
 
 function streakAround(calm, k, window) {
-  if (k > WIDEST_STEP || !calm(k)) return Infinity;
+  if (k > MOST_UPDATES || !calm(k)) return Infinity;
   let begin = k;
   while (begin > 1 && k - begin < window && calm(begin - 1)) begin--;
   let end = k;
@@ -180,24 +223,25 @@ function streakAround(calm, k, window) {
   return end - begin + 1 >= window ? begin + window - 1 : Infinity;
 }
 
-// Updates after which the loss is within tol times the variance of its minimum
-function needs(descent, rate, momentum, tol) {
+// Updates after which the loss is, and stays, within tol times the variance of its minimum
+function needs(descent, here, tol) {
   const enough = tol * descent.variance;
-  const window = momentum > 0 ? Math.ceil(1 / (1 - momentum)) : 1;
-  const stride = Math.max(window / 8, 1);
-  const within = (k) => {
-    for (let ahead = 0; ahead < window; ahead += stride) {
-      if (!(lossAbove(descent, rate, momentum, k + Math.floor(ahead)) <= enough)) return false;
-    }
-    return true;
-  };
+  let k = needsAtMost(descent, here, tol);
+  if (here.momentum === 0 || !Number.isFinite(k)) return k;
+  while (k > 0 && here.above(k - 1) <= enough) k--;
+  return k;
+}
+
+// The same from the envelope: exact without momentum, near enough for a curve with it
+function needsAtMost(descent, here, tol) {
+  if (here.rate >= largestStableRate(descent, here.momentum)) return Infinity;
+  const within = (k) => here.bound(k) <= tol * descent.variance;
   return within(0) ? 0 : first(within);
 }
 
-// Updates after which the estimator ends the run as diverged
-function divergesAfter(descent, rate, momentum) {
-  if (rate < largestStableRate(descent, momentum)) return Infinity;
-  const loss = (k) => descent.minimum + lossAbove(descent, rate, momentum, k);
-  const bound = 1e100 * Math.max(loss(0), descent.variance);
-  return first((k) => !(loss(k) <= bound));
+// The update after which the estimator ends the run as diverged
+function divergesAfter(descent, here) {
+  if (here.rate < largestStableRate(descent, here.momentum)) return Infinity;
+  const bound = 1e100 * Math.max(here.loss(0), descent.variance);
+  return first((k) => !(here.loss(k) <= bound));
 }

@@ -33,9 +33,9 @@ const TRACKS = {
   },
   k: {
     name: "updates",
-    position: (k) => Math.log1p(k) / Math.log1p(WIDEST_STEP),
-    value: (u) => Math.round(Math.expm1(u * Math.log1p(WIDEST_STEP))),
-    allowed: (k) => Number.isInteger(k) && k >= 0 && k <= WIDEST_STEP,
+    position: (k) => Math.log1p(k) / Math.log1p(MOST_UPDATES),
+    value: (u) => Math.round(Math.expm1(u * Math.log1p(MOST_UPDATES))),
+    allowed: (k) => Number.isInteger(k) && k >= 0 && k <= MOST_UPDATES,
   },
 };
 
@@ -182,28 +182,29 @@ function change(app, changes) {
   }
 }
 
-function factsOf({ data, descent, state, limit }) {
-  const { rate, momentum } = state;
-  const stops = stopsAfter(descent, rate, momentum, data.tol);
+function factsOf({ data, descent, here, limit }) {
+  const { rate, momentum } = here;
+  const stops = stopsAfter(descent, here, data.tol);
   const stable = rate < limit(momentum);
   return {
     stops,
     stable,
     limit: limit(momentum),
-    diverges: divergesAfter(descent, rate, momentum),
+    diverges: divergesAfter(descent, here),
     far: Math.cbrt(data.tol), // above it the estimator warns
-    needed: stable ? needs(descent, rate, momentum, data.tol) : Infinity,
+    needed: needs(descent, here, data.tol),
     best: descent.best,
     heavy: descent.heavy,
     fastest: descent.fastest,
-    above: Number.isFinite(stops)
-      ? lossAbove(descent, rate, momentum, stops) / descent.variance
-      : 0,
+    bestRun: run(descent, descent.best.rate, 0),
+    heavyRun: run(descent, descent.heavy.rate, descent.heavy.momentum),
+    above: Number.isFinite(stops) ? here.above(stops) / descent.variance : 0,
   };
 }
 
 function redraw(app) {
   const { root, state, descent } = app;
+  app.here = run(descent, state.rate, state.momentum);
   const facts = factsOf(app);
   state.k = Math.min(state.k, facts.diverges); // the estimator ends there too
   const scene = { ...app, facts };
@@ -216,7 +217,7 @@ function redraw(app) {
     const height = key === "bars" ? barsHeight(barsShown(descent).length, width) : HEIGHT;
     const { svg, caption } = draw(scene, width, height);
     const canvas = element.querySelector(".canvas");
-    const name = `${element.querySelector("h2").textContent}. ${plain(caption)}`;
+    const name = `${element.querySelector("h2").textContent}. ${textOf(caption)}`;
     canvas.innerHTML = svg ? picture(width, height, svg, name) : "";
     element.querySelector("figcaption").innerHTML = caption;
   }
@@ -231,14 +232,14 @@ function barsHeight(bars, width) {
 
 const PANELS = { loss: lossPanel, plane: planePanel, bars: barsPanel, fit: fitPanel };
 
-function plain(html) {
+function textOf(html) {
   const box = document.createElement("div");
   box.innerHTML = html.replace(/<br>/g, ". ");
   return box.textContent;
 }
 
 function publish(app, facts) {
-  const { root, state, descent } = app;
+  const { root, state, descent, here } = app;
   const { rate, momentum, k } = state;
   app.draws += 1;
   const shown = {
@@ -246,8 +247,8 @@ function publish(app, facts) {
     momentum,
     k,
     columns: state.columns,
-    loss: descent.minimum + lossAbove(descent, rate, momentum, k),
-    theta: JSON.stringify(coefficients(descent, rate, momentum, k)),
+    loss: here.loss(k),
+    theta: JSON.stringify(coefficients(descent, here, k)),
     limit: facts.limit,
     stop: Math.min(facts.stops, facts.diverges),
     status: kindOf({ facts }),

@@ -1,5 +1,5 @@
 // The four pictures and the curves over the sliders. Each function takes the whole scene:
-// {data, view, descent, state, facts, id}, draws into the given width and returns {svg, caption}.
+// {data, view, descent, state, here, facts, id}, draws into the given width and returns {svg, caption}.
 
 "use strict";
 
@@ -22,86 +22,70 @@ function spread(last, most = 200) {
   return ks;
 }
 
-function companions({ state, facts }) {
-  const here = { rate: state.rate, momentum: state.momentum, className: "here" };
-  return [
-    { ...facts.best, momentum: 0, className: "best" },
-    { ...facts.heavy, className: "heavy" },
-    here,
-  ];
-}
-
 function lossPanel(scene, width, height) {
-  const { state, descent, facts, id } = scene;
+  const { state, descent, here, facts, id } = scene;
   const above = state.loss === "above";
   const base = above ? 0 : descent.minimum;
-  const loss = (run, k) => base + lossAbove(descent, run.rate, run.momentum, k);
   const last = roundUp(Math.max(1.5 * state.k, 10));
   const ks = spread(last);
-  const runs = companions(scene);
-  const begin = loss(runs[2], 0);
-  const reached = ks.map((k) => loss(runs[2], k)).filter((f) => f > 0);
-  const least = Math.max(Math.min(...reached, begin), SMALLEST_SHARE * begin, 1e-300);
-  const most = Math.min(Math.max(...reached, begin), HIGHEST_SHARE * begin);
-  const room = Math.max(Math.log(most / least) * 0.08, 0.05);
-  const floor = !above && base > SMALLEST_SHARE * begin;
-  const low = (floor ? Math.min(least, base) : least) * Math.exp(floor ? -2 * room : -room);
-  const high = Math.max(most, least) * Math.exp(room);
+  const loss = (k) => base + here.above(k);
+  const range = lossRange(ks.map(loss), loss(0), above ? 0 : base);
 
   const box = boxOf(width, height, 62);
   const x = linearScale(0, last, box.left, box.right);
-  const y = logScale(low, high, box.bottom, box.top);
-  const along = (run, from, to) =>
-    ks.filter((k) => k >= from && k <= to).map((k) => [x(k), y(loss(run, k))]);
-  const drawn = [];
-  if (above) {
-    for (const mode of descent.modes) {
-      const part = (k) =>
-        (mode.residual * polynomials(state.rate * mode.curvature, state.momentum, k)[0]) ** 2;
-      drawn.push(
-        line(
-          ks.map((k) => [x(k), y(part(k))]),
-          "part",
-        ),
-      );
-    }
-  }
-  for (const run of runs.slice(0, 2)) drawn.push(line(along(run, 0, last), run.className));
-  drawn.push(line(along(runs[2], state.k, last), "here future"));
-  const until = [...along(runs[2], 0, state.k), [x(state.k), y(loss(runs[2], state.k))]];
-  drawn.push(line(until, "here"));
-  drawn.push(dot(x(state.k), y(loss(runs[2], state.k)), 5, "now"));
-
-  const marks = [];
-  if (floor) {
-    marks.push(
-      line(
-        [
-          [box.left, y(base)],
-          [box.right, y(base)],
-        ],
-        "floor",
-      ),
+  const y = logScale(range.low, range.high, box.bottom, box.top);
+  const curve = (value, from, to, className) => {
+    const inner = ks.filter((k) => k > from && k < to);
+    return line(
+      [from, ...inner, to].map((k) => [x(k), y(value(k))]),
+      className,
     );
-    const text = `the minimum, ${formatNumber(base)}`;
-    marks.push(label(box.right, y(base) + 15, text, { anchor: "end", className: "strong" }));
-  }
-  const end = Math.min(facts.stops, facts.diverges);
-  if (end <= last) {
-    const at = Math.max(Math.min(y(loss(runs[2], end)), box.bottom), box.top + 40);
-    const side = x(end) > (box.left + box.right) / 2 ? "end" : "start";
-    marks.push(`<path class="mark" d="M${bounded(x(end))},${bounded(at - 22)}v16"/>`);
-    const text = `${end === facts.stops ? "stops" : "diverged"} after ${formatCount(end)}`;
-    marks.push(label(x(end), at - 27, text, { anchor: side, className: "strong" }));
-  }
-  const names = { xName: "updates", yName: above ? "above the minimum" : "mean squared error" };
-  const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(low, high) };
-  const svg = axes(box, x, y, { ...ticks, ...names }) + clipped(box, `${id}-loss`, drawn.join(""));
-  const now = formatNumber(loss(runs[2], state.k));
-  return {
-    svg: svg + marks.join(""),
-    caption: lossCaption(scene, now, formatNumber(begin), above),
   };
+  const parts = descent.modes.map(
+    (mode, i) => (k) => (mode.residual * here.moves[i].left(k)[0]) ** 2,
+  );
+  const drawn = [
+    ...(above ? parts.map((part) => curve(part, 0, last, "part")) : []),
+    curve((k) => base + facts.bestRun.above(k), 0, last, "best"),
+    curve((k) => base + facts.heavyRun.above(k), 0, last, "heavy"),
+    curve(loss, state.k, last, "here future"),
+    curve(loss, 0, state.k, "here"),
+    dot(x(state.k), y(loss(state.k)), 5, "now"),
+  ];
+  const marks = range.floor ? floorMark(base, box, y) : "";
+  const end = Math.min(facts.stops, facts.diverges);
+  const word = end === facts.stops ? "stops" : "diverged";
+  const stop = end <= last ? endMark(x(end), y(loss(end)), `${word} after ${formatCount(end)}`, box) : "";
+  const names = { xName: "updates", yName: above ? "above the minimum" : "mean squared error" };
+  const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(range.low, range.high) };
+  const svg = axes(box, x, y, { ...ticks, ...names }) + clipped(box, `${id}-loss`, drawn.join(""));
+  const caption = lossCaption(scene, formatNumber(loss(state.k)), formatNumber(loss(0)), above);
+  return { svg: svg + marks + stop, caption };
+}
+
+// The view of the losses: down to the floor with room for its label, up to what helps to see
+function lossRange(losses, begin, base) {
+  const positive = losses.filter((f) => f > 0 && Number.isFinite(f));
+  const least = Math.max(Math.min(...positive, begin), SMALLEST_SHARE * begin, 1e-300);
+  const most = Math.max(Math.min(Math.max(...positive), HIGHEST_SHARE * begin), least);
+  const room = Math.max(Math.log(most / least) * 0.08, 0.05);
+  const floor = base > SMALLEST_SHARE * begin;
+  const low = (floor ? Math.min(least, base) : least) * Math.exp(floor ? -2 * room : -room);
+  return { low, high: most * Math.exp(room), floor };
+}
+
+function floorMark(base, box, y) {
+  const ends = [box.left, box.right].map((x) => [x, y(base)]);
+  const place = { anchor: "end", className: "strong" };
+  const text = `the minimum, ${formatNumber(base)}`;
+  return line(ends, "floor") + label(box.right, y(base) + 15, text, place);
+}
+
+function endMark(x, y, text, box) {
+  const at = Math.max(Math.min(y, box.bottom), box.top + 40);
+  const anchor = x > (box.left + box.right) / 2 ? "end" : "start";
+  const tick = `<path class="mark" d="M${bounded(x)},${bounded(at - 22)}v16"/>`;
+  return tick + label(x, at - 27, text, { anchor, className: "strong" });
 }
 
 function lossCaption({ state, data, facts }, now, begin, above) {
@@ -147,9 +131,9 @@ function planePanel(scene, width, height) {
 
 // In units of the start: it lies at (1, 1), the minimum at (0, 0), and contours are ellipses
 function directionPlane(scene, [steep, flat], width, height) {
-  const { state } = scene;
-  const at = (k) =>
-    [steep, flat].map((mode) => polynomials(state.rate * mode.curvature, state.momentum, k)[0]);
+  const { state, here } = scene;
+  const moves = [steep, flat].map((mode) => shrinking(here.rate * mode.curvature, here.momentum));
+  const at = (k) => moves.map((move) => move.left(k)[0]);
   const a = steep.residual ** 2;
   const b = flat.residual ** 2;
   const ring = (level) => (turn) => [
@@ -171,10 +155,10 @@ function directionPlane(scene, [steep, flat], width, height) {
 // Two coefficients, the others at their best: contours of delta' S delta / 2, where S is the inverse
 // of the block of the Hessian's inverse that belongs to the two
 function coefficientPlane(scene, [i, j], width, height) {
-  const { state, descent, data } = scene;
+  const { state, descent, here, data } = scene;
   const minimum = minimiser(descent);
   const at = (k) => {
-    const theta = coefficients(descent, state.rate, state.momentum, k);
+    const theta = coefficients(descent, here, k);
     return [theta[i], theta[j]];
   };
   const least = 1e-14 * descent.curvature;
@@ -189,7 +173,7 @@ function coefficientPlane(scene, [i, j], width, height) {
   const l11 = Math.sqrt(block[0]);
   const l21 = block[1] / l11;
   const l22 = Math.sqrt(Math.max(block[2] - l21 * l21, 0));
-  const begin = lossAbove(descent, state.rate, state.momentum, 0);
+  const begin = here.above(0);
   const ring = (level) => (turn) => {
     const size = Math.sqrt(2 * level * begin);
     return [
@@ -292,8 +276,8 @@ function zigzags(points) {
 }
 
 function barsPanel(scene, width, height) {
-  const { state, descent } = scene;
-  const left = (mode) => polynomials(state.rate * mode.curvature, state.momentum, state.k)[0];
+  const { state, descent, here } = scene;
+  const left = (mode) => here.moves[descent.modes.indexOf(mode)].left(state.k)[0];
   const shown = barsShown(descent);
   const narrow = width < 480;
   const box = { left: narrow ? 6 : 200, top: 12, right: width - (narrow ? 66 : 124), bottom: height - 44 };
@@ -391,8 +375,7 @@ function rawModel({ data, state }, theta) {
 }
 
 function modelAt(scene, k) {
-  const { descent, state } = scene;
-  return rawModel(scene, coefficients(descent, state.rate, state.momentum, k));
+  return rawModel(scene, coefficients(scene.descent, scene.here, k));
 }
 
 function predict(data, model, row) {
@@ -407,10 +390,9 @@ function rangeOf(values, room = 0.05) {
   return [low - more, high + more];
 }
 
-function rSquared({ descent, state }) {
-  const loss = descent.minimum + lossAbove(descent, state.rate, state.momentum, state.k);
+function rSquared({ descent, here, state }) {
   return descent.centred > 0
-    ? formatNumber(1 - loss / descent.centred)
+    ? formatNumber(1 - here.loss(state.k) / descent.centred)
     : "undefined, for y is constant";
 }
 
