@@ -15,6 +15,7 @@ from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
 from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
+from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
 from gd_regressor.plots.spectrum import SpectrumDisplay
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ConvergenceMapDisplay",
+    "DescentExplorer",
     "DivergenceWarning",
     "FitDisplay",
     "GDLinearRegressor",

@@ -60,8 +60,7 @@ class Landscape:
         matrix, responses, rest = self.triangle
         d, t = self.n_columns, self.start.shape[1]
         turned, start = matrix.copy(), self.start.copy()
-        deviation = np.linalg.norm(matrix[1:, :d], axis=0)
-        scale = np.where(deviation > 0, deviation, 1.0)
+        scale = self.deviations
         turned[0, :d] = 0.0
         turned[1:, :d] /= scale
         start[:d] *= scale[:, None]
@@ -71,6 +70,28 @@ class Landscape:
             left = responses[:, :t] - turned @ start
             responses, rest = np.hstack([responses[:, :t], left]), np.tile(rest[:t], 2)
         return replace(self, triangle=(turned, responses, rest), start=start)
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """(d,): what `standardised` divides the columns by: 1 for those that are constant."""
+        deviation = np.linalg.norm(self.triangle[0][1:, : self.n_columns], axis=0)
+        return np.where(deviation > 0, deviation, 1.0)
+
+    @property
+    def variance_about_mean(self) -> np.ndarray:
+        """(t,): of y, which is what R^2 compares with."""
+        _, responses, rest = self.triangle
+        t = self.start.shape[1]
+        return (responses[1:, :t] ** 2).sum(axis=0) + rest[:t]
+
+    def for_target(self, target: int) -> Landscape:
+        """The same for one target alone."""
+        matrix, responses, rest = self.triangle
+        one = slice(target, len(rest), self.start.shape[1])  # and its residuals at the start
+        alone = slice(target, target + 1)
+        scales = Scales(self.scales.variance[alone], self.scales.square[alone])
+        triangle = (matrix, responses[:, one], rest[one])
+        return replace(self, triangle=triangle, start=self.start[:, alone], scales=scales)
 
     @cached_property
     def forecast(self) -> Forecast:

@@ -118,7 +118,7 @@ function descentOf(view, t) {
     start: target.start[i],
     slope: target.slope[i],
   }));
-  return { ...target, modes, curvature: view.curvature };
+  return { ...target, modes, curvature: Math.max(...view.curvatures) };
 }
 
 // What the address asks for: #rate=0.1&momentum=0.5&k=60&columns=raw
@@ -136,18 +136,16 @@ function explore(root, data, onChange = () => {}) {
   const id = `descent-${window.descentExplorers}`;
   root.classList.add("descent-explorer");
   root.innerHTML = markup(data, id);
-  const columns = data.columns.length;
-  const first = {
+  const state = {
     target: 0,
     loss: "loss",
     plane: data.parameters.length === 2 ? "0,1" : "directions",
-    fit: columns === 1 ? "0" : "predicted",
+    fit: data.columns.length === 1 ? "0" : "predicted",
     ...data.set,
-    ...asked(window.location.hash),
   };
-  const app = { root, data, id, onChange, state: first, draws: 0, playing: 0, waiting: false };
+  const app = { root, data, id, onChange, state, draws: 0, playing: 0, waiting: false };
   choose(app);
-  if (!(first.rate > 0)) first.rate = 0.1 * app.limit(0); // a rate that shows something
+  apply(app, asked(window.location.hash));
   listen(app);
   redraw(app);
   return app;
@@ -162,24 +160,26 @@ function choose(app) {
   app.scents = {};
 }
 
-function change(app, changes) {
+function apply(app, changes) {
   const { state, limit } = app;
   const share = state.rate / limit(state.momentum);
   Object.assign(state, changes);
-  if ("columns" in changes || "target" in changes) {
-    choose(app);
-    // The same rate would only explode: the same share of the limit is kept
-    if ("columns" in changes) state.rate = share * app.limit(state.momentum);
-  }
-  if ("rate" in changes || "columns" in changes || "target" in changes) app.scents.momentum = null;
+  if ("columns" in changes || "target" in changes) choose(app);
+  // In other units the same rate would only explode: the same share of the limit is kept
+  if ("columns" in changes && !("rate" in changes)) state.rate = share * app.limit(state.momentum);
+  if ("rate" in changes) app.scents.momentum = null;
   if ("momentum" in changes) app.scents.rate = null;
-  if (!app.waiting) {
-    app.waiting = true;
-    window.requestAnimationFrame(() => {
-      app.waiting = false;
-      redraw(app);
-    });
-  }
+}
+
+// Many changes between two frames are drawn once
+function change(app, changes) {
+  apply(app, changes);
+  if (app.waiting) return;
+  app.waiting = true;
+  window.requestAnimationFrame(() => {
+    app.waiting = false;
+    redraw(app);
+  });
 }
 
 function factsOf({ data, descent, here, limit }) {
@@ -310,4 +310,16 @@ function numbers({ facts, view, state }) {
     `${formatNumber(heavy.rate)}, ${formatCount(heavy.needs)}. ` +
     `The condition number is ${formatNumber(view.condition)}.`
   );
+}
+
+// In a frame of the page's own, such as a notebook's, the frame is as high as the page
+function growFrame() {
+  const frame = window.frameElement;
+  if (!frame) return;
+  const page = document.documentElement;
+  const grow = () => {
+    frame.style.height = `${document.body.scrollHeight}px`;
+  };
+  new ResizeObserver(grow).observe(page);
+  grow();
 }

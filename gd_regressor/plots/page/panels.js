@@ -358,29 +358,28 @@ function fitPanel(scene, width, height) {
   const { state, data } = scene;
   const column = state.fit === "predicted" ? null : Number(state.fit);
   if (!data.sample.X.length) {
-    return { svg: "", caption: "This page holds no rows (max_points=0)." };
+    return { svg: "", caption: "This page holds no rows of the table, so there is nothing to draw." };
   }
   return column === null
     ? predictedPanel(scene, width, height)
     : linePanel(scene, column, width, height);
 }
 
-// Coefficients and intercept of the columns as they are
+// The coefficients of the columns as they are, and what is added to them
 function rawModel({ data, state }, theta) {
-  if (state.columns === "raw") return theta;
+  const d = data.columns.length;
+  const b = data.intercept ? theta[d] : 0;
+  if (state.columns === "raw") return [...theta.slice(0, d), b];
   const w = data.scales.map((scale, j) => theta[j] / scale);
-  if (!data.intercept) return w;
-  const shift = w.reduce((sum, value, j) => sum + value * data.means[j], 0);
-  return [...w, theta[w.length] - shift];
+  return [...w, b - w.reduce((sum, value, j) => sum + value * data.means[j], 0)];
 }
 
 function modelAt(scene, k) {
   return rawModel(scene, coefficients(scene.descent, scene.here, k));
 }
 
-function predict(data, model, row) {
-  const start = data.intercept ? model[row.length] : 0;
-  return row.reduce((sum, value, j) => sum + value * model[j], start);
+function predict(model, row) {
+  return row.reduce((sum, value, j) => sum + value * model[j], model[row.length]);
 }
 
 function rangeOf(values, room = 0.05) {
@@ -400,7 +399,7 @@ function predictedPanel(scene, width, height) {
   const { data, state, id } = scene;
   const model = modelAt(scene, state.k);
   const truth = data.sample.y.map((row) => row[state.target]);
-  const guesses = data.sample.X.map((row) => predict(data, model, row));
+  const guesses = data.sample.X.map((row) => predict(model, row));
   const [low, high] = rangeOf(truth);
   const box = boxOf(width, height, 62);
   const x = linearScale(low, high, box.left, box.right);
@@ -437,7 +436,7 @@ function linePanel(scene, column, width, height) {
   const x = linearScale(low, high, box.left, box.right);
   const y = linearScale(bottom, top, box.bottom, box.top);
   const at = (value) => data.means.map((mean, j) => (j === column ? value : mean));
-  const ends = (model) => [low, high].map((v) => [x(v), y(predict(data, model, at(v)))]);
+  const ends = (model) => [low, high].map((v) => [x(v), y(predict(model, at(v)))]);
   const earlier = [...new Set([0, 0.02, 0.06, 0.15, 0.4].map((part) => Math.floor(part * state.k)))];
   const model = modelAt(scene, state.k);
   const inside =
@@ -460,7 +459,7 @@ function lineCaption(scene, model, column) {
   if (data.columns.length > 1) {
     return `Slope ${formatNumber(model[column], 4)}, the other columns at their means. ${fit}`;
   }
-  const b = data.intercept ? model[1] : 0;
+  const b = model[1];
   const rest = b === 0 ? "" : ` ${b < 0 ? "−" : "+"} ${formatNumber(Math.abs(b), 4)}`;
   return `${yName} = ${formatNumber(model[0], 4)} · ${xName}${rest}. ${fit}`;
 }
