@@ -276,7 +276,7 @@ class DescentExplorer:
 
     def _literal(self) -> str:
         """The data as an expression of JavaScript that no HTML parser takes for a tag."""
-        return json.dumps(self._data).replace("<", "\\u003c")
+        return json.dumps(self._data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 PAGE = """<!doctype html>
@@ -331,6 +331,8 @@ class Beginning:
             check_learning_rate(self.rate)
         check_momentum(self.momentum)
         check_tol(self.tol)
+        if self.tol is None:
+            raise ValueError("tol must be a number >= 0, got None; say how near.")
         whole = isinstance(self.n_iter, numbers.Integral) and not isinstance(self.n_iter, bool)
         if not (whole and 0 <= self.n_iter <= MOST_UPDATES):
             raise ValueError(
@@ -462,7 +464,9 @@ def _in_menus(report: LearningRateReport) -> list[int]:
 
 
 def _rounded(rows: np.ndarray) -> list[list[float]]:
-    return [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows]
+    """Numbers with so many digits, whole ones as integers: they are shorter."""
+    short = [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows]
+    return [[int(v) if v.is_integer() and abs(v) < 1e15 else v for v in row] for row in short]
 
 
 def _target_names(given: Any, y: Any, report: LearningRateReport) -> list[str]:
@@ -486,12 +490,14 @@ def _is_name(name: Any) -> bool:
 def _script() -> str:
     """The scripts in one, without their comments and indentation."""
     lines = "\n".join(_asset(name) for name in SCRIPTS).splitlines()
-    stripped = (line.strip() for line in lines)
+    stripped = (re.sub(r"; // .*", ";", line).strip() for line in lines)
     return "\n".join(line for line in stripped if line and not line.startswith("//"))
 
 
 def _style() -> str:
-    return re.sub(r"/\*.*?\*/\s*|(?<=\n)\s+", "", _asset(STYLE), flags=re.DOTALL)
+    """The style without comments and needless blanks."""
+    text = re.sub(r"/\*.*?\*/", "", _asset(STYLE), flags=re.DOTALL)
+    return re.sub(r"(?<=[{};:,])\s+|\s+(?={)", "", text)
 
 
 def _asset(name: str) -> str:

@@ -392,7 +392,7 @@ function rangeOf(values, room = 0.05) {
 function rSquared({ descent, here, state }) {
   return descent.centred > 0
     ? formatNumber(1 - here.loss(state.k) / descent.centred)
-    : "undefined, for y is constant";
+    : "not defined, for y is constant";
 }
 
 function predictedPanel(scene, width, height) {
