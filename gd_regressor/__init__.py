@@ -13,9 +13,9 @@ from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
+from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
-from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
 from gd_regressor.plots.spectrum import SpectrumDisplay

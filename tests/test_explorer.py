@@ -428,6 +428,13 @@ def test_the_arithmetic_of_the_page(chromium, momentum):
     np.testing.assert_array_less(error[small], 1e-9)
 
 
+def test_a_widget_brings_the_sliders_back():
+    pytest.importorskip("anywidget")
+    widget = DescentExplorer(*cars(), learning_rate=0.1, momentum=0.5, n_iter=7).widget()
+    assert (widget.rate, widget.momentum, widget.k) == (0.1, 0.5, 7)
+    assert widget.trait_metadata("rate", "sync") and "export default" in widget._esm
+
+
 def test_a_pipeline_shows_the_columns_that_reach_the_descent():
     X, y = cars()
     model = make_pipeline(

@@ -24,15 +24,16 @@ from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport, learning_rate_report
 from gd_regressor.textbook.landscape import Landscape
 
+# The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
-STYLE = "explorer.css"
+STYLE = "explorer.css"  # beside them
 DIGITS = 6  # of the rows that are only drawn
 MOST_IN_MENU = 12  # columns; their pairs are what a menu can hold
-MANY = 50  # directions; beyond, those with no share in the loss are left out
+MANY_DIRECTIONS = 50  # directions; beyond, those with no share in the loss are left out
 NO_SHARE = 1e-18  # of the first loss: its root is rounding
-MOST_UPDATES = 10**9
-SHARE = 0.4  # of the limit: a rate that shows something
-VIEWS = ("raw", "standardised")
+MOST_UPDATES = 10**9  # that the slider can show
+FIRST_SHARE = 0.4  # of the limit: a rate that shows something
+VIEWS = ("raw", "standardised")  # the units of the columns
 
 
 class DescentExplorer:
@@ -279,6 +280,7 @@ class DescentExplorer:
         return json.dumps(self._data, separators=(",", ":")).replace("<", "\\u003c")
 
 
+# The file; what is in braces comes from `to_html`
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -302,6 +304,7 @@ growFrame();
 </html>
 """
 
+# The module that a notebook loads
 WIDGET = """
 {script}
 export default {{
@@ -344,7 +347,7 @@ class Beginning:
     def as_state(self, report: LearningRateReport) -> dict[str, Any]:
         """The state of the page."""
         shown = report if self.columns == "raw" else report.standardised
-        rate = SHARE * shown.limit(self.momentum) if self.rate is None else float(self.rate)
+        rate = FIRST_SHARE * shown.limit(self.momentum) if self.rate is None else float(self.rate)
         return {
             "rate": rate,
             "momentum": float(self.momentum),
@@ -368,7 +371,7 @@ class Drawn:
         whole = isinstance(max_points, numbers.Integral) and not isinstance(max_points, bool)
         if not whole or max_points < 0:
             raise ValueError(f"max_points must be an integer >= 0, got {max_points!r}.")
-        table = X.tocsr() if issparse(X) else np.asarray(X, dtype=np.float64)
+        table: Any = X.tocsr() if issparse(X) else np.asarray(X, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64).reshape(table.shape[0], -1)
         n = table.shape[0]
         weights = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -416,7 +419,7 @@ def _view(landscape: Landscape, columns: list[str], begin: Beginning) -> dict[st
     """The directions of the columns in one kind of units, and each target's start in them."""
     modes, count = landscape.modes, landscape.start.shape[1]
     shown = np.ones(len(modes.singular), dtype=bool)
-    if len(shown) > MANY:
+    if len(shown) > MANY_DIRECTIONS:
         share = (modes.residual**2).sum(axis=1)
         shown = share > NO_SHARE * share.sum()
     curvatures, vectors = modes.curvatures[shown], modes.vectors[:, shown]
