@@ -1,8 +1,12 @@
 """Sphinx configuration: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``."""
 
 import re
+from pathlib import Path
+
+from sklearn.datasets import load_diabetes
 
 import gd_regressor
+from gd_regressor import DescentExplorer
 
 project = "gd_regressor"
 author = "gd_regressor developers"
@@ -92,7 +96,18 @@ def only_text(app, what, name, obj, options, lines):
     lines[:] = re.sub(r":math:`([^`]+)`", r"``\1``", text).split("\n")
 
 
+def write_explorer(app):
+    """Write the explorer that the page on seeing shows, into the folder of generated pages."""
+    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    title = "Diabetes from three columns"
+    explorer = DescentExplorer(X[["bmi", "bp", "s5"]], y, learning_rate=0.1, title=title)
+    folder = Path(app.srcdir) / "generated"
+    folder.mkdir(exist_ok=True)
+    (folder / "explorer.html").write_text(explorer._repr_html_(), encoding="utf-8")
+
+
 def setup(app):
-    """Connect the two."""
+    """Connect them."""
+    app.connect("builder-inited", write_explorer)
     app.connect("include-read", translate_included_markdown)
     app.connect("autodoc-process-docstring", only_text)
