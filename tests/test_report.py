@@ -484,3 +484,10 @@ def test_what_cannot_be_reported_on_is_refused():
     refuses("X and y must be given", of, GDLinearRegressor().fit(MIXED, TARGET))
     refuses("moments must be Moments", LearningRateReport.from_moments, MIXED)
     refuses("coef_init must have shape", report, MIXED, TARGET, coef_init=[1.0])
+
+
+def test_where_nothing_moves_the_loss_is_the_minimum_throughout():
+    X = np.arange(12.0).reshape(6, 2)
+    report = learning_rate_report(X, np.zeros(6))
+    np.testing.assert_array_equal(report.losses(0.1, n_iter=60), np.zeros(61))
+    assert report.needs(0.01) == 0

@@ -47,7 +47,8 @@ class Forecast:
         """(c, n): the mean over the targets of F after `ks` updates, of `c` descents."""
         weights, curvatures = (self.modes.residual**2).mean(axis=1), self._curvatures
         gaps, plain = np.empty((len(rates), len(ks))), momenta == 0
-        if len(ks) <= SPLIT or not np.array_equal(ks, np.arange(len(ks))):
+        consecutive = np.array_equal(ks, np.arange(len(ks)))
+        if len(ks) <= SPLIT or not consecutive or not len(weights):
             plain = np.zeros_like(plain)
         with np.errstate(over="ignore", invalid="ignore"):
             for i in np.flatnonzero(~plain):
