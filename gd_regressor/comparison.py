@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,7 +56,7 @@ class EstimatorComparison(tuple[ComparedEstimator, ...]):
         head = ["", "R² (sd)", "training loss", "iterations", "fit time"]
         return [
             [*head, *(["test R²", "test loss"] if tested else [])],
-            *([*_cells(one), *(_test_cells(one) if tested else [])] for one in self),
+            *([*cells(one), *(_test_cells(one) if tested else [])] for one in self),
         ]
 
 
@@ -133,16 +133,32 @@ def compare_estimators(
 
 
 def _usual(X: Any, y: Any, fit_intercept: bool) -> dict[str, Any]:
+    return {
+        **automatic(fit_intercept),
+        **textbook(X, y, fit_intercept),
+        **neighbours(fit_intercept),
+    }
+
+
+def automatic(fit_intercept: bool) -> dict[str, Any]:
+    """Descent without a learning rate, by name."""
+    return {"GDLinearRegressor auto": GDLinearRegressor(fit_intercept=fit_intercept)}
+
+
+def textbook(X: Any, y: Any, fit_intercept: bool) -> dict[str, Any]:
+    """Descent on standardised columns at a textbook's learning rate, by name.
+
+    The rate is the largest power of ten at most half the stability limit: up to there textbooks
+    prove descent.
+    """
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    rate = textbook_rate(X, y, fit_intercept)
+    limit = learning_rate_report(X, y, fit_intercept=fit_intercept).standardised.limit()
+    rate = 10.0 ** math.floor(math.log10(limit / 2)) if limit < math.inf else 1.0
     descent = GDLinearRegressor(rate, TEXTBOOK_UPDATES, fit_intercept=fit_intercept)
-    return {
-        "GDLinearRegressor auto": GDLinearRegressor(fit_intercept=fit_intercept),
-        f"StandardScaler + GDLinearRegressor {rate:g}": make_pipeline(StandardScaler(), descent),
-        **neighbours(fit_intercept),
-    }
+    name = f"StandardScaler + GDLinearRegressor {rate:g}"
+    return {name: make_pipeline(StandardScaler(), descent)}
 
 
 def neighbours(fit_intercept: bool) -> dict[str, Any]:
@@ -156,16 +172,6 @@ def neighbours(fit_intercept: bool) -> dict[str, Any]:
         "LinearRegression": LinearRegression(fit_intercept=fit_intercept),
         "StandardScaler + SGDRegressor": make_pipeline(StandardScaler(), sgd),
     }
-
-
-def textbook_rate(X: Any, y: Any, fit_intercept: bool) -> float:
-    """The largest power of ten at most half the stability limit on standardised columns.
-
-    Up to there textbooks prove descent.
-    """
-    report = learning_rate_report(X, y, fit_intercept=fit_intercept)
-    limit = report.standardised.limit()
-    return 10.0 ** math.floor(math.log10(limit / 2)) if limit < math.inf else 1.0
 
 
 def measured(
@@ -209,23 +215,24 @@ def measured(
     )
 
 
-def r2_cell(one: ComparedEstimator) -> str:
+def _r2_cell(one: ComparedEstimator) -> str:
     """R² and its deviation; a model that has diverged has a score of any size."""
     if math.isnan(one.r2):
         return "-"
     return f"{one.r2:.4f} ({one.r2_deviation:.3f})" if abs(one.r2) < 100 else f"{one.r2:.3g}"
 
 
-def count_cell(one: ComparedEstimator) -> str:
+def _count_cell(one: ComparedEstimator) -> str:
     """Iterations, with a mark where they did not converge."""
     return "-" if one.n_iter is None else f"{one.n_iter:,}{'' if one.converged else '!'}"
 
 
-def _cells(one: ComparedEstimator) -> list[str]:
+def cells(one: ComparedEstimator, write: Callable[[float], str] = number) -> list[str]:
+    """One estimator's row of the table, with its loss as `write` has it."""
     if math.isnan(one.loss):
         return [one.name, "failed", "", "", ""]
     seconds = f"{one.fit_seconds * 1e3:,.2f} ms"
-    return [one.name, r2_cell(one), number(one.loss), count_cell(one), seconds]
+    return [one.name, _r2_cell(one), write(one.loss), _count_cell(one), seconds]
 
 
 def _test_cells(one: ComparedEstimator) -> list[str]:

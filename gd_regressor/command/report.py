@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Iterable
 
 import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.command.tables import POINTS, Problem, printable
 from gd_regressor.comparison import (
     ROWS_PER_FOLD,
     TEXTBOOK_UPDATES,
-    ComparedEstimator,
+    automatic,
+    cells,
     compare_estimators,
-    count_cell,
     neighbours,
-    r2_cell,
-    textbook_rate,
+    textbook,
 )
 from gd_regressor.descent.records import Status
-from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.estimator.tables import Row, text_table
 
 WIDTH = 92  # characters of a line of prose
 MOST_COEFFICIENTS = 30  # one screen
@@ -50,7 +48,7 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
     found = compare_estimators(
         problem.X, problem.y, estimators=_contestants(problem, model), cv=n_folds
     )
-    lines = [_line(one) for one in found]
+    lines = [cells(one, _number) for one in found]
     notes = f"R²: mean (deviation) over {FOLDS} shuffled folds, the same for each estimator. "
     if not n_folds:
         notes = f"R² is not cross-validated with fewer than {ROWS_PER_FOLD * FOLDS} rows. "
@@ -67,14 +65,6 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
         notes += " (!) stopped before it converged."
     head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
     return f"{_grid([head, *lines])}\n{textwrap.fill(notes, WIDTH)}"
-
-
-def _line(one: ComparedEstimator) -> tuple[str, ...]:
-    """One estimator's line of the comparison."""
-    if math.isnan(one.loss):
-        return one.name, "failed", "", "", ""
-    seconds = f"{one.fit_seconds * 1e3:,.2f} ms"
-    return one.name, r2_cell(one), _number(one.loss), count_cell(one), seconds
 
 
 def _data(problem: Problem) -> str:
@@ -171,18 +161,13 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     descent, asked = descent_of(model), clone(model)
     descent_of(asked).verbose = 0
     scalers = "" if model is descent else "StandardScaler (x, y) + "
-    intercept = {"fit_intercept": descent.fit_intercept}
-    label, other = "GDLinearRegressor auto", GDLinearRegressor(**intercept)
-    if descent.learning_rate == "auto":
-        rate = textbook_rate(problem.X, problem.y, descent.fit_intercept)
-        label = f"StandardScaler + GDLinearRegressor {rate:g}"
-        other = make_pipeline(
-            StandardScaler(), GDLinearRegressor(rate, TEXTBOOK_UPDATES, **intercept)
-        )
+    intercept = descent.fit_intercept
+    was_automatic = descent.learning_rate == "auto"
+    other = textbook(problem.X, problem.y, intercept) if was_automatic else automatic(intercept)
     return {
         f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,
-        label: other,
-        **neighbours(descent.fit_intercept),
+        **other,
+        **neighbours(intercept),
     }
 
 
@@ -195,14 +180,9 @@ def _entries(*pairs: tuple[str, str | None]) -> str:
     return "\n".join(map(wrapper.fill, lines))
 
 
-def _grid(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows of cells as text: the first column flush left, the others flush right."""
-    columns = [list(map(printable, column)) for column in zip(*rows, strict=True)]
-    columns = [
-        [f"{cell:{'>' if j else '<'}{max(map(len, column))}}" for cell in column]
-        for j, column in enumerate(columns)
-    ]
-    return "\n".join("  ".join(row).rstrip() for row in zip(*columns, strict=True))
+def _grid(rows: Iterable[Row]) -> str:
+    """Rows of cells as text that is safe to print."""
+    return text_table([list(map(printable, row)) for row in rows])
 
 
 def _number(value: float) -> str:
