@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import numbers
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +18,15 @@ from sklearn.utils import check_random_state
 
 from gd_regressor.data.kinds import MatrixLike
 from gd_regressor.estimator.directions import INTERCEPT, direction_names
-from gd_regressor.estimator.parameters import check_learning_rate, check_momentum, check_tol
+from gd_regressor.estimator.parameters import (
+    check_integer,
+    check_learning_rate,
+    check_momentum,
+    check_tol,
+)
 from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport, learning_rate_report
+from gd_regressor.plots.subject import checked_report
 from gd_regressor.textbook.landscape import Landscape
 
 # The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
@@ -200,12 +205,8 @@ class DescentExplorer:
         begin: Beginning,
         title: str | None,
     ) -> None:
-        if not report.largest_curvature > 0:
-            raise ValueError(
-                "X must have a column that is not zero: the loss is the same everywhere."
-            )
         begin.check()
-        self.report_ = report
+        self.report_ = checked_report(report)
         self._data = page_data(report, rows, target_names, begin, title)
 
     def to_html(self) -> str:
@@ -336,11 +337,9 @@ class Beginning:
         check_tol(self.tol)
         if self.tol is None:
             raise ValueError("tol must be a number >= 0, got None; say how near.")
-        whole = isinstance(self.n_iter, numbers.Integral) and not isinstance(self.n_iter, bool)
-        if not (whole and 0 <= self.n_iter <= MOST_UPDATES):
-            raise ValueError(
-                f"n_iter must be an integer from 0 to {MOST_UPDATES:,}, got {self.n_iter!r}."
-            )
+        check_integer("n_iter", self.n_iter, 0)
+        if self.n_iter > MOST_UPDATES:
+            raise ValueError(f"n_iter must be at most {MOST_UPDATES:,}, got {self.n_iter!r}.")
         if self.columns not in VIEWS:
             raise ValueError(f"columns must be one of {VIEWS}, got {self.columns!r}.")
 
@@ -368,9 +367,7 @@ class Drawn:
     @classmethod
     def of(cls, X: Any, y: Any, weights: Any, max_points: Any, random_state: Any) -> Drawn:
         """A sample of the rows, in their order. The report has checked X, y and the weights."""
-        whole = isinstance(max_points, numbers.Integral) and not isinstance(max_points, bool)
-        if not whole or max_points < 0:
-            raise ValueError(f"max_points must be an integer >= 0, got {max_points!r}.")
+        check_integer("max_points", max_points, 0)
         table: Any = X.tocsr() if issparse(X) else np.asarray(X, dtype=np.float64)
         y = np.asarray(y, dtype=np.float64).reshape(table.shape[0], -1)
         n = table.shape[0]
