@@ -48,6 +48,26 @@ html_theme_options = {
     "show_prev_next": False,
 }
 
+# The gallery. Its scripts are in gallery/, its pages are made in auto_gallery/
+extensions += ["sphinx_gallery.gen_gallery"]
+exclude_patterns += ["gallery"]
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "auto_gallery",
+    "within_subsection_order": "FileNameSortKey",
+    "capture_repr": ("_repr_html_",),
+    "reset_modules": ("matplotlib",),
+    "image_srcset": ["2x"],
+    "thumbnail_size": (400, 280),
+    # For a page whose only picture is an explorer
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "loss_curves.png"),
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "write_computation_times": False,  # they would differ in each build
+    "show_signature": False,
+    "binder": {},
+}
+
 
 def table_to_rst(lines):
     """Turn the lines of a Markdown table into a list-table."""

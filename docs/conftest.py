@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-collect_ignore = ["conf.py", "figures.py", "_build", "generated"]
+collect_ignore = ["conf.py", "figures.py", "_build", "auto_gallery", "gallery", "generated"]
