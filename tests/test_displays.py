@@ -170,6 +170,15 @@ def test_the_updates_needed_are_those_of_a_direct_search():
     assert abs(fewest - direct_need(SCALED, Y, rate, 0.0)) <= 1
 
 
+def test_the_fastest_rate_is_on_the_line_of_the_updates_needed():
+    # Of one standardised column it needs one update, and its neighbours two
+    display = LearningRateDisplay.from_data(ONE, Y, learning_rates=[0.1 * ONE_LIMIT])
+    rates, needed = display.needed_line_.get_data()
+    rate, fewest = display.fastest
+    assert fewest == 1 and needed[rates == rate] == [1]
+    assert_readable(display.figure_)
+
+
 def test_the_map_counts_by_a_direct_search():
     display = ConvergenceMapDisplay.from_data(SCALED, Y)
     needed = np.ma.filled(display.mesh_.get_array(), np.inf).reshape(np.shape(display.needed))

@@ -277,12 +277,11 @@ class LearningRateDisplay:
         shares = np.concatenate(
             [np.geomspace(least, 0.9, RATES), 1 - np.geomspace(0.1, 1e-6, RATES)]
         )
-        grid = np.unique(np.concatenate([limit * shares, rates[rates < limit]]))
+        plain = [report.fastest(tol)] if momentum == 0 else []
+        fastest_rates = [rate for rate, _ in plain]  # the line has its lowest point there
+        grid = np.unique(np.concatenate([limit * shares, rates[rates < limit], fastest_rates]))
         needed = np.asarray(report.needs(grid, momentum, tol))
-        if momentum == 0:
-            fastest = report.fastest(tol)
-        else:  # the best of the grid
-            fastest = float(grid[np.argmin(needed)]), float(needed.min())
+        of_grid = float(grid[np.argmin(needed)]), float(needed.min())
         return cls(
             rates,
             ks,
@@ -290,7 +289,7 @@ class LearningRateDisplay:
             needed=np.asarray(report.needs(rates, momentum, tol)),
             grid=(grid, needed),
             limit=limit,
-            fastest=fastest,
+            fastest=plain[0] if plain else of_grid,
             minimum_loss=report.minimum_loss,
             momentum=momentum,
             tol=tol,
