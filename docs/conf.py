@@ -64,6 +64,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "write_computation_times": False,  # they would differ in each build
+    "min_reported_time": 3600,  # so would these: none is reported
     "show_signature": False,
     "binder": {},
 }

@@ -30,6 +30,7 @@ from gd_regressor import (
 #
 # The table has 159 cars of the model year 1985.
 
+# sphinx_gallery_thumbnail_number = 2
 places = Path("cars.csv"), Path("../data/cars.csv"), Path("docs/data/cars.csv")
 cars = pd.read_csv(next(path for path in places if path.exists()))
 engine_size, price = cars["engine_size"].to_numpy(), cars["price"].to_numpy()

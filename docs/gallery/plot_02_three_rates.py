@@ -9,6 +9,7 @@ breaks.
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
@@ -63,14 +64,15 @@ print("losses:", *(f"{loss:.2f}" for loss in model.loss_curve_[[0, 1, 2, 60]]))
 # All in one picture
 # ------------------
 #
-# On the left are the losses of the three rates and of one beyond the limit. On the right is the
-# number of updates that each rate needs. The hatched part begins at the limit.
+# Above are the losses of the three rates and of one beyond the limit. Below is the number of
+# updates that each rate needs. The hatched part begins at the limit.
 
-display = LearningRateDisplay.from_report(report, learning_rates=[0.01, 0.1, 0.9, 1.02])
-display.figure_.suptitle("Three learning rates, and one that diverges")
+fig, axes = plt.subplots(2, 1, figsize=(6.4, 7), layout="constrained")
+LearningRateDisplay.from_report(report, learning_rates=[0.01, 0.1, 0.9, 1.02], ax=axes)
+fig.suptitle("Three learning rates, and one that diverges")
 
 # %%
-# The curve on the right is lowest at the rate 0.5. One update is enough there. That is special:
+# The lower curve is lowest at the rate 0.5. One update is enough there. That is special:
 # with one standardised feature the loss has the same curvature in each direction. With several
 # features the lowest point needs more updates.
 #

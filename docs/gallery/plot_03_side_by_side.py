@@ -88,11 +88,12 @@ coefs.round(2)
 # If two methods agree, the points lie on the diagonal.
 
 predicted = {name: model.predict(X_test) for name, model in fitted.items()}
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.8), layout="constrained", sharey=True)
 for ax, name in zip(axes, ("GD", "SGD"), strict=True):
     ax.axline((10_000, 10_000), slope=1, color="0.6", linewidth=1)
     ax.scatter(predicted["OLS"], predicted[name], s=20, alpha=0.7)
     ax.set(xlabel="price predicted by OLS", ylabel=f"price predicted by {name}", aspect="equal")
+    ax.set(xticks=[5000, 10_000, 15_000, 20_000])
 fig.suptitle("Predictions for the 32 test cars")
 for name in ("GD", "SGD"):
     largest = np.abs(predicted[name] - predicted["OLS"]).max()

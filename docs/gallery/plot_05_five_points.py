@@ -54,7 +54,12 @@ print(f"prediction for 6: {exact.predict([[6.0]])[0]:.3f}")
 # The line after some numbers of epochs:
 
 display = FitDisplay.from_data(
-    X, y, learning_rate=0.01, n_iter=[0, 1, 3, 10, 100, 1000], feature_names=["x"]
+    X,
+    y,
+    learning_rate=0.01,
+    n_iter=[0, 1, 3, 10, 100, 1000],
+    feature_names=["x"],
+    scatter_kwargs={"s": 60, "color": "black", "alpha": 1},
 )
 display.ax_.set_title("Five points, 1,000 epochs")
 

@@ -21,8 +21,7 @@ X, y = make_regression(n_samples=100, n_features=5, noise=10.0, random_state=0)
 alpha = 0.1  # the course's learning rate
 model = GDLinearRegressor(
     learning_rate=alpha / 2, max_iter=200, tol=None, init="random", random_state=0, verbose=10
-)
-model.fit(X, y)
+).fit(X, y)
 
 # %%
 # The printed losses are twice the costs of the course. The random start is kept, so we can begin

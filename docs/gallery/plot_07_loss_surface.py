@@ -28,7 +28,7 @@ standardised = StandardScaler().set_output(transform="pandas").fit_transform(raw
 # as it is, and standardised. Each descent makes 30 updates, at four tenths of the largest stable
 # rate.
 
-fig, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.8), layout="constrained")
 for ax, name, X in zip(axes, ("raw", "standardised"), (raw, standardised), strict=True):
     report = learning_rate_report(X[["engine_size"]], y)
     rate = 0.4 * report.limit()

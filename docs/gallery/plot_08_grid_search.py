@@ -52,11 +52,13 @@ print(shown.to_string(index=False, float_format="{:.3g}".format))
 
 # %%
 # The smallest rates have not arrived after 200 updates. The largest one diverges. Between them R²
-# hardly changes, because all these descents are near the minimum.
+# hardly changes. It is best at 0.01, where 200 updates stop a little before the minimum. On
+# held-out rows that can be better than the minimum itself: stopping early keeps coefficients
+# small.
 
 limit = learning_rate_report(X, y).standardised.limit()
 fig, ax = plt.subplots(figsize=(6.8, 3.8), layout="constrained")
-kept = results["mean_test_score"] > -5
+kept = results["mean_test_score"] > -2
 ax.errorbar(
     results["param_descent__learning_rate"][kept],
     results["mean_test_score"][kept],
@@ -66,15 +68,16 @@ ax.errorbar(
 )
 ax.axvspan(limit, 1, color="#d55e00", alpha=0.15)
 ax.annotate("diverges", (limit, 0.5), (6, 0), textcoords="offset points", color="#a34700")
-ax.set(xscale="log", xlim=(7e-4, 1), ylim=(-4.5, 1.2), xlabel="learning rate", ylabel="held-out R²")
+ax.set(xscale="log", xlim=(7e-4, 1), ylim=(-1.8, 1.2), xlabel="learning rate", ylabel="held-out R²")
+ax.spines[["top", "right"]].set_visible(False)
 ax.set_title("Cross-validated R² of 200 updates at each rate")
 
 # %%
 # You need not search
 # -------------------
 #
-# The rate is no property of the model: it only says how to get there. The report names good rates
-# without a fit, and the automatic mode needs none.
+# The rate says only how to get to the minimum, not where it is. If you want the minimum, the
+# report names good rates without a fit, and the automatic mode needs none.
 
 report = learning_rate_report(X, y).standardised
 print(f"limit {report.limit():.4f}")

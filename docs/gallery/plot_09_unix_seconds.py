@@ -47,19 +47,20 @@ for estimator in (SGDRegressor(random_state=0), LinearRegression(), GDLinearRegr
 # %%
 # ``SGDRegressor`` and ``LinearRegression`` are wrong, and neither of them says so. The times are
 # so large that the first loses its way. The second takes the two small columns for rounding
-# errors of the large one, and drops them. ``GDLinearRegressor`` centres and scales the columns
-# itself.
+# errors of the large one, and drops them. (``LinearRegression(tol=0)`` would keep them.)
+# ``GDLinearRegressor`` centres and scales the columns itself.
 #
 # Predicted against actual
 # ------------------------
 #
 # The predictions of ``SGDRegressor`` are too far away to be drawn.
 
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 4.2), layout="constrained", sharey=True)
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.8), layout="constrained", sharex=True, sharey=True)
 for ax, name in zip(axes, ("LinearRegression", "GDLinearRegressor"), strict=True):
     ax.axline((528, 528), slope=1, color="0.6", linewidth=1)
     ax.scatter(fitted[name].predict(X), y, s=8, alpha=0.4, linewidths=0)
-    ax.set(xlabel="predicted", ylabel="actual", title=name)
+    ax.set(xlabel="predicted", title=name)
+axes[0].set_ylabel("actual")
 fig.suptitle("The target is an exact function of the columns")
 
 # %%

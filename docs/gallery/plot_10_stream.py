@@ -23,7 +23,7 @@ def chunk(slope, rows=50):
 # Learn
 # -----
 #
-# ``partial_fit`` learns one chunk. The model then fits all rows so far, exactly as if they were
+# ``partial_fit`` learns one chunk. The model then fits all rows so far, as if they were
 # in one table.
 
 chunks = [chunk(slope=2.0) for _ in range(40)]
@@ -68,6 +68,7 @@ ax.step([0, 40, 80], [2, -1, -1], where="post", color="0.6", label="the sensor's
 ax.plot(seen, slopes[:, 0], linestyle="--", label="fitted to all rows")
 ax.plot(seen, slopes[:, 1], label="fitted to the last ten chunks")
 ax.set(xlabel="chunks", ylabel="slope", title="A sensor that changes after 40 chunks")
+ax.spines[["top", "right"]].set_visible(False)
 ax.legend()
 
 # %%
@@ -92,10 +93,10 @@ print("merged equals all rows:", np.allclose(left.coef_, everything.coef_, rtol=
 # rows so far. That costs no more with many rows, because the model keeps sums of products instead
 # of rows.
 
-textbook = GDLinearRegressor(learning_rate=0.1, max_iter=100, tol=None)
+textbook = GDLinearRegressor(learning_rate=0.1, max_iter=10, tol=None)
 for X, y in chunks[:40]:
     textbook.partial_fit(X, y)
-print(f"100 updates of the textbook: {textbook.coef_[0]:.6f}, all the way: {table.coef_[0]:.6f}")
+print(f"ten updates of the textbook: {textbook.coef_[0]:.4f}, all the way: {table.coef_[0]:.4f}")
 
 # %%
 # Next: :ref:`sphx_glr_auto_gallery_plot_11_momentum.py`

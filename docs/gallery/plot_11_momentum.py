@@ -60,7 +60,8 @@ display.ax_.set_title("Updates needed by each pair")
 # of columns, and its curvature λ says how steep it is. The steepest direction limits the rate.
 # The flattest one is the last to arrive.
 
-SpectrumDisplay.from_report(report, learning_rate=best).ax_.set_title("Without momentum")
+display = SpectrumDisplay.from_report(report, learning_rate=0.1)
+display.ax_.set_title("Without momentum, at the rate 0.1")
 for name, curvature in zip(report.directions, report.curvatures, strict=True):
     print(f"{curvature:7.3f}  {name}")
 

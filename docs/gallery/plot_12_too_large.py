@@ -57,7 +57,7 @@ print(*(f"{loss:.3g}" for loss in model.loss_curve_))
 report = LearningRateReport.from_estimator(model, X, y)
 print("set mostly by", report.steepest_column)
 print(f"limit {report.limit():.3g}, standardised {report.standardised.limit():.3g}")
-X.agg(["mean", "std"]).round(1)
+X.agg(["mean", "max"]).round(1).T
 
 # %%
 # The curb weight has the largest numbers, some thousands. The limit is about the inverse of their
@@ -108,14 +108,14 @@ display.ax_.set_title("Two per cent below the limit and beyond it")
 
 # %%
 # ``gd_path`` refuses iterates that a diverging descent does not reach.
-# ``on_divergence="truncate"`` leaves them out:
+# ``on_divergence="truncate"`` leaves them out, so the arrays are shorter:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DivergenceWarning)  # we know
     coefs, intercepts, losses = gd_path(
         X, y, learning_rate=0.1, n_iter=1000, on_divergence="truncate"
     )
-print(f"{len(losses) - 1} of 1,000 updates")
+print(f"{len(losses)} losses instead of 1,001")
 
 # %%
 # Back to the start: :ref:`sphx_glr_auto_gallery_plot_01_from_scratch.py`
