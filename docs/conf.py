@@ -58,6 +58,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
     "reset_modules": ("matplotlib",),
     "image_srcset": ["2x"],
+    "remove_config_comments": True,
     "thumbnail_size": (400, 280),
     # For a page whose only picture is an explorer
     "default_thumb_file": str(Path(__file__).parent / "_static" / "loss_curves.png"),
