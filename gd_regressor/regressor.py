@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
@@ -23,6 +23,7 @@ from gd_regressor.estimator.advice import warn_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.fitting import fit_stream, fit_table
 from gd_regressor.estimator.parameters import Asked, asked_of
+from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
 from gd_regressor.streams.stream import Stream
 
@@ -557,6 +558,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         coef, starts = self.coef_.T.astype(np.float64), range(0, X.shape[0], PREDICT_ROWS)
         parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
         return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
+
+    @property
+    def _repr_html_(self) -> Callable[[], str]:
+        diagram = super()._repr_html_  # an AttributeError, as it must be, with display="text"
+        return lambda: diagram() + fit_as_html(self)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle:
+            bundle["text/html"] += fit_as_html(self)
+        return bundle
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -32,7 +32,7 @@ LAYERS = [
     *("plots.learning_rate", "plots.loss_curve", "plots.subject", "plots.canvas"),
     *("comparison", "regressor", "paths", "by_hand"),
     *("estimator.fitting", "estimator.arrays", "estimator.start", "estimator.advice"),
-    *("estimator.directions", "estimator.tables", "estimator.wrapped"),
+    *("estimator.shown", "estimator.directions", "estimator.tables", "estimator.wrapped"),
     *("estimator.parameters", "estimator.verbose"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),
     *("streams.kept", "streams.null_space"),
