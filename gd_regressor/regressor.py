@@ -71,7 +71,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         Source of the random start.
     verbose : int, default=0
-        Print every `verbose`-th loss to the standard output; 0 prints nothing.
+        Print the loss of every `verbose`-th update and the norm of its gradient, while the descent
+        runs; at the end the updates, the passes over the rows, the seconds, and how far the loss is
+        above its minimum. They go to the standard output; 0 prints nothing.
     stream : {"moments", "qr"}, default="moments"
         What the estimator keeps of rows that come once (`partial_fit` and the like). Moments are
         cheap, and `forget` can subtract rows from them. But moments square the condition number:
@@ -604,7 +606,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return result
 
     def _end(self, result: Result, asked: Asked) -> Self:
-        """Warn if there is reason to. Raise an interrupt again, now that the fit is written."""
+        """Say what there is to say. Raise an interrupt again, now that the fit is written."""
+        if asked.verbose is not None:
+            asked.verbose.sum_up(result)
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
         warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))

@@ -409,7 +409,8 @@ def test_random_state_decides_the_random_start():
 def test_verbose_writes_every_kth_loss(rate, verbose, route, capsys):
     model = GDLinearRegressor(rate, 20, None, verbose=verbose).fit(X, Y)
     out, err = capsys.readouterr()
-    written = [re.fullmatch(r"update +(\d+)  loss (\S+)", line) for line in out.splitlines()]
+    *lines, _ = out.splitlines()  # the last one tells the cost
+    written = [re.fullmatch(r"update +(\d+)  loss (\S+) +gradient \S+", line) for line in lines]
     ks = range(0, 21, verbose)
     assert [int(match[1]) for match in written] == list(ks)
     losses = [float(match[2]) for match in written]

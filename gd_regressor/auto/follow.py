@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gd_regressor.arithmetic.doubled import Point
 from gd_regressor.auto.ladder import plan_for
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given
-from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Conditioning, Request, Result, Start
+from gd_regressor.descent.nouns import Observer, Path
+from gd_regressor.descent.records import Conditioning, Records, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.stopping import Diverged
+from gd_regressor.descent.walk import Walk
+from gd_regressor.objective.frame import Frame
 
 
 def follow_auto(
@@ -39,7 +42,8 @@ def follow_plan(
     """Descend as planned. The estimator stores the coefficients in this `precision`."""
     walk, variance = plan.set_out(start), plan.scales.variance
     rules = (Diverged(variance, np.dtype(np.float64)), *plan.rules())
-    end = run(walk, rules, plan.request.max_iter, observers)
+    path = Unscaled(walk, plan.frame) if observers else walk
+    end = run(path, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
     w, b = plan.frame.to_raw(there.theta)
     if precision == np.float32:  # the intercept must suit the rounded coefficients
@@ -56,3 +60,28 @@ def follow_plan(
             plan.condition_number, plan.rank, plan.problem.metric.source, there.coef_error
         ),
     )
+
+
+class Unscaled(Path):
+    """A walk in the coordinates of a plan, as observers see it: in raw coordinates."""
+
+    def __init__(self, walk: Walk, frame: Frame) -> None:
+        self._walk, self._frame = walk, frame
+        self.gap_is = walk.gap_is
+
+    def at(self, k: int) -> np.ndarray:
+        return self._to_raw(self._walk.at(k))
+
+    def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        thetas, losses = self._walk.points(ks)
+        return np.array([self._to_raw(theta) for theta in thetas]), losses
+
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        return self._frame.gradient_to_raw(self._walk.gradients(ks))
+
+    def records(self, first: int, last: int) -> Records:
+        return self._walk.records(first, last)
+
+    def _to_raw(self, theta: Point) -> np.ndarray:
+        w, b = self._frame.to_raw(theta)
+        return np.vstack((w, b)) if self._frame.fit_intercept else w

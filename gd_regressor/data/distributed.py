@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from gd_regressor.data.checks import check_some_weight
 from gd_regressor.data.moments import Moments, check_squares_in, sums_of
+from gd_regressor.data.passes import count_pass
 from gd_regressor.data.table import Rows, Table, is_small
 
 
@@ -110,6 +111,8 @@ class DaskRows(Table[Moments]):
         # same bits
         import dask
 
+        if self.n_columns:
+            count_pass()
         # Both are public, but dask does not declare them so
         delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
         compute = dask.compute  # pyright: ignore[reportPrivateImportUsage]

@@ -15,6 +15,7 @@ from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.kinds import Columns
+from gd_regressor.data.passes import count_pass
 from gd_regressor.data.sparse import SparseColumns
 
 # A block of this many entries (1 MiB of float64) is still in a core's own cache when it is used
@@ -325,6 +326,8 @@ class Rows(Table[Known]):
         self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
     ) -> Any:
         # On the threads at hand; few results wait to be added at any time
+        if self.X.shape[1]:  # targets alone are little to read
+            count_pass()
         stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -134,11 +133,16 @@ class Observer(ABC):
     stride: int  # the most updates that it lets pass between two calls of `see`
 
     @abstractmethod
-    def see(self, k: int, records: Records, point: Callable[[], Point]) -> bool:
+    def see(self, k: int, records: Records, path: Path) -> bool:
         """Look at the updates from the `k`-th on; True ends the run at the last of them.
 
-        `point()` computes the parameters after the last of them, which can cost a pass.
+        The path gives points and gradients, in raw coordinates. A walk stands at the last update,
+        and has those of this update at hand. Those of earlier updates cost a walk from the start.
         """
+
+    @abstractmethod
+    def end(self) -> None:
+        """The run has ended, by itself, by an interrupt or by an error."""
 
 
 class Path(ABC):
@@ -163,6 +167,10 @@ class Path(ABC):
     @abstractmethod
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Parameters (m, p, t) and losses (m, t) after each of `ks` (m,) updates."""
+
+    @abstractmethod
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        """(m, p, t): the gradients of F after each of `ks` (m,) updates."""
 
     @abstractmethod
     def records(self, first: int, last: int) -> Records:

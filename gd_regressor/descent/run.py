@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,6 +41,9 @@ def run(
                 status = status or Status.MAX_ITER
     except KeyboardInterrupt:
         status = Status.INTERRUPTED
+    finally:
+        for observer in observers:
+            observer.end()
     # An interrupt may have come before the assignment to `k` or after it, so we count the losses
     losses = np.concatenate(known)
     return End(len(losses) - 1, status, losses)
@@ -67,8 +69,7 @@ def _looked_at(
 
 def _ended_by(observers: Sequence[Observer], k: int, records: Records, path: Path) -> bool:
     """Show the updates from the `k`-th on to all observers. True if one of them ends the run."""
-    last = k + len(records.losses) - 1
-    return any([observer.see(k, records, partial(path.at, last)) for observer in observers])
+    return any([observer.see(k, records, path) for observer in observers])
 
 
 def result_of(

@@ -91,6 +91,13 @@ class Walk(Path):
             thetas[i] = plain(self.at(int(ks[i])))
         return np.array(thetas), np.array([self._known[k].losses[0] for k in ks])
 
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        found: list = [None] * len(ks)
+        for i in np.argsort(ks, kind="stable"):
+            self.at(int(ks[i]))
+            found[i] = self.here.gradient
+        return np.array(found)
+
     def records(self, first: int, last: int) -> Records:
         self._advance(last)
         known = self._known[first : last + 1]
@@ -128,6 +135,9 @@ class Moved(Path):
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         thetas, losses = self._path.points(ks)
         return self._start + thetas, losses
+
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        return self._path.gradients(ks)
 
     def records(self, first: int, last: int) -> Records:
         return self._path.records(first, last)

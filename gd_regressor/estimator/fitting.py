@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -95,6 +96,8 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
 
     A limit takes time, so tiny fits have none.
     """
+    if asked.verbose is not None:
+        follow = partial(asked.verbose.counting, follow)
     # With a number as learning_rate the SVD, and products over thousands of updates, are shared
     shared = _step_of(asked) is not None or data.size > UNSHARED
     shared = shared or (data.n_columns > UNSHARED_COLUMNS and data.size <= data.n_columns**2)

@@ -24,7 +24,12 @@ class Asked(NamedTuple):
 
     request: Request
     step: TextbookStep | None  # None leaves the step to "auto"
-    observers: tuple[Observer, ...]
+    verbose: Verbose | None
+
+    @property
+    def observers(self) -> tuple[Observer, ...]:
+        """Who watches the descent."""
+        return () if self.verbose is None else (self.verbose,)
 
 
 def asked_of(model: Any) -> Asked:
@@ -36,8 +41,8 @@ def asked_of(model: Any) -> Asked:
         step = ScheduledStep(model.learning_rate, float(model.momentum))
     elif model.learning_rate != "auto":
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
-    observers = (Verbose(int(model.verbose)),) if model.verbose else ()
-    return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, observers)
+    verbose = Verbose(int(model.verbose)) if model.verbose else None
+    return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, verbose)
 
 
 def _check(model: Any) -> None:

@@ -1,25 +1,72 @@
-"""verbose: an observer that prints losses. Nothing else in the library prints."""
+"""verbose: prints updates, and what they cost. Nothing else in the library prints."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
 
-from gd_regressor.arithmetic.doubled import Point
-from gd_regressor.descent.nouns import Observer
-from gd_regressor.descent.records import Records
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.data.passes import Passes, counted
+from gd_regressor.descent.nouns import Observer, Path
+from gd_regressor.descent.records import Bound, Records, Result
 
 
-@dataclass(frozen=True)
 class Verbose(Observer):
-    """Prints the loss of each `every`-th update to the standard output."""
-
-    every: int
+    """Prints loss and gradient of each `every`-th update to the standard output."""
 
     stride = sys.maxsize  # it can print any number of updates at once
 
-    def see(self, k: int, records: Records, point: Callable[[], Point]) -> bool:
-        for i in range(-k % self.every, len(records.losses), self.every):
-            print(f"update {k + i:>8}  loss {records.losses[i].mean():.10g}")
+    def __init__(self, every: int) -> None:
+        self.every = every
+        self._began, self._passes = time.perf_counter(), Passes()
+
+    def see(self, k: int, records: Records, path: Path) -> bool:
+        places = range(-k % self.every, len(records.losses), self.every)
+        if places:
+            ks, losses = k + np.array(places), records.losses[places].mean(axis=1)
+            each = zip(ks, losses, _norms(path.gradients(ks)), strict=True)
+            _write(f"update {k:>8}  loss {loss:<15.10g}  gradient {g:.4g}" for k, loss, g in each)
         return False
+
+    def end(self) -> None:
+        pass
+
+    def counting(self, follow: Callable[[], Result]) -> Result:
+        """Follow a descent, and count its passes over the rows."""
+        with counted() as self._passes:
+            return follow()
+
+    def sum_up(self, result: Result) -> None:
+        """Print what the fit cost, and how far from the minimum it ended."""
+        seconds = time.perf_counter() - self._began
+        cost = f"{_so_many(result.n_iter, 'update')}, {_so_many(self._passes.count, 'pass')}"
+        _write([f"{cost} over the rows, {seconds:.3g} s: {_distance(result)}"])
+
+
+def _norms(gradients: np.ndarray) -> np.ndarray:
+    """(m,): of the gradient of the mean loss over the targets, from that of each (m, p, t)."""
+    return np.linalg.norm(gradients, axis=(1, 2)) / gradients.shape[2]
+
+
+def _distance(result: Result) -> str:
+    if result.relative_gap <= EPS and result.gap_is is not Bound.AT_LEAST:
+        return "the loss is at its minimum, to rounding"
+    share = result.relative_gap
+    part = f"{100 * share:.3g} % of" if share < 10 else f"{share:.3g} times"
+    return (
+        f"the loss is {result.gap_is.value}{result.gap:.4g} above its minimum "
+        f"({part} the variance of y)"
+    )
+
+
+def _so_many(count: int, thing: str) -> str:
+    ending = "" if count == 1 else "es" if thing.endswith("s") else "s"
+    return f"{count:,} {thing}{ending}"
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Print lines in one go. The reader of a pipe or a file sees them while the descent runs."""
+    print("\n".join(lines), flush=True)

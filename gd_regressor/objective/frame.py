@@ -74,6 +74,14 @@ class Frame(NamedTuple):
         w, b = w * self.scale[:, None], b - self.target_centre + self.centre @ w
         return np.concatenate((w, b[None])) if self.fit_intercept else w
 
+    def gradient_to_raw(self, gradient: np.ndarray) -> np.ndarray:
+        """(..., p, t): the gradient by the raw coefficients, of one by these coordinates."""
+        scaled = gradient[..., : len(self.scale), :] * self.scale[:, None]
+        if not self.fit_intercept:
+            return scaled
+        slope = gradient[..., -1:, :]
+        return np.concatenate((scaled + self.centre[:, None] * slope, slope), axis=-2)
+
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""
         if self.fit_intercept:

@@ -61,6 +61,9 @@ class ModalWalk(Path):
         moved, losses = self._walk.points(ks)
         return self.modes.origin + self.modes.vectors @ moved, losses
 
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        return self.modes.vectors @ self._walk.gradients(ks)
+
     def records(self, first: int, last: int) -> Records:
         return self._walk.records(first, last)
 

@@ -56,6 +56,12 @@ class Spectrum(Path):
         thetas[k[:, 0] == 0] = modes.origin  # without the rounding of V V'
         return thetas, modes.minimum + p**2 @ modes.residual**2
 
+    def gradients(self, ks: np.ndarray) -> np.ndarray:
+        modes = self.modes  # F = F_min + |r - S V'(theta - theta_0)|^2, and p_k r is left of r
+        p, _ = self._shrinking.left(_column(ks))
+        left = p[:, :, None] * modes.residual
+        return modes.vectors @ (-2 * modes.singular[:, None] * left)
+
     def records(self, first: int, last: int) -> Records:
         return self.sampled(np.arange(first, last + 1))
 
