@@ -73,7 +73,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     verbose : int, default=0
         Print the loss of every `verbose`-th update and the norm of its gradient, while the descent
         runs; at the end the updates, the passes over the rows, the seconds, and how far the loss is
-        above its minimum. They go to the standard output; 0 prints nothing.
+        above its minimum. They go to the standard output; 0 prints nothing. If it is not 0, a
+        descent of more than two seconds shows a progress bar, where the standard error is a
+        terminal and rich is installed.
     stream : {"moments", "qr"}, default="moments"
         What the estimator keeps of rows that come once (`partial_fit` and the like). Moments are
         cheap, and `forget` can subtract rows from them. But moments square the condition number:

@@ -33,7 +33,7 @@ LAYERS = [
     *("comparison", "regressor", "paths", "by_hand"),
     *("estimator.fitting", "estimator.arrays", "estimator.start", "estimator.advice"),
     *("estimator.shown", "estimator.directions", "estimator.tables", "estimator.wrapped"),
-    *("estimator.parameters", "estimator.verbose"),
+    *("estimator.parameters", "estimator.verbose", "estimator.progress"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),
     *("streams.kept", "streams.null_space"),
     *("auto.follow", "auto.ladder"),
@@ -65,7 +65,7 @@ LAYERS = [
 ]
 # Wings side by side: neither may import the other
 NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
-EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask", "skops"}
+EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask", "skops", "rich"}
 SCREEN = 50  # lines
 
 
@@ -338,7 +338,7 @@ def test_only_the_command_and_verbose_write():
         for name, function in functions(tree)
         if any(map(writes, nodes(function)))
     }
-    assert writers == {("estimator.verbose", "_write")}
+    assert writers == {("estimator.verbose", "_write"), ("estimator.progress", "_terminal")}
     for tree in library.values():
         assert not any(map(writes, nodes(tree, inside_functions=False)))
 

@@ -1,9 +1,18 @@
 """verbose: what is printed while a descent runs, and what it cost in the end."""
 
+import errno
+import io
+import multiprocessing
+import os
+import pty
 import re
+import signal
 import subprocess
 import sys
 import threading
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +26,8 @@ from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep
+from gd_regressor.estimator import progress
+from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.textbook.follow import follow_textbook
 
 HOUSE = Path(gd_regressor.__file__).parents[1]
@@ -244,3 +255,240 @@ def test_an_interrupt_ends_with_the_cost_of_what_was_kept(capsys, route, monkeyp
     updates, last = printed(capsys)
     assert last[1] == str(model.n_iter_)
     assert [k for k, *_ in updates] == list(range(len(updates))) and len(updates) >= 3
+
+
+# --- The bar ---
+
+HIDDEN, SHOWN, WIPED = b"\x1b[?25l", b"\x1b[?25h", b"\x1b[2K"  # what a terminal is told
+DRAWN = re.compile(rb"update ([\d,]+) of at most 30 ")
+
+
+class Terminal:
+    """A pseudo-terminal: `file` writes to it, and what it shows is read until it is closed."""
+
+    def __init__(self):
+        self._master, slave = os.openpty()
+        self.file = os.fdopen(slave, "w", encoding="utf-8")
+        self._read = []
+        self._reader = threading.Thread(target=self._follow)
+        self._reader.start()
+
+    def as_stderr(self):
+        """For a block of the test: pytest sets its own streams when the fixtures are made."""
+        return redirect_stderr(self.file)
+
+    def _follow(self):
+        try:
+            while data := os.read(self._master, 4096):
+                self._read.append(data)
+        except OSError:  # Linux says so where nobody holds the other end
+            pass
+
+    def close(self):
+        self.file.close()
+        self._reader.join()
+        os.close(self._master)
+        return b"".join(self._read)
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal to write to, and a bar that is drawn at once and at each update."""
+    made = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    yield made
+    if not made.file.closed:
+        made.close()
+
+
+def walked(verbose=10):
+    return GDLinearRegressor(0.05, 30, None, verbose=verbose).fit(X, y)
+
+
+def assert_restored(seen):
+    """The cursor is there again, and the bar is not."""
+    assert seen.count(SHOWN) >= seen.count(HIDDEN) > 0
+    assert seen.rfind(SHOWN) > seen.rfind(HIDDEN)
+    assert not DRAWN.search(seen[seen.rfind(WIPED) :])
+
+
+def test_a_walk_draws_a_bar_on_a_terminal_and_wipes_it(terminal, route, capsys):
+    with terminal.as_stderr():
+        walked()
+    seen = terminal.close()
+    moved = [int(k) for k in DRAWN.findall(seen)]
+    assert moved == sorted(moved) and moved[-1] == 30
+    assert len(set(moved)) == 31 or route == "closed form"
+    assert_restored(seen)
+    updates, _ = printed(capsys)
+    assert [k for k, *_ in updates] == [0, 10, 20, 30]
+
+
+def test_lines_and_bar_do_not_share_a_line(monkeypatch):
+    """Where both streams are the terminal, a line begins where the bar was wiped."""
+    both = Terminal()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
+    with both.as_stderr(), redirect_stdout(both.file):
+        walked()
+    seen = both.close()
+    before = [seen[: match.start()][-4:] for match in re.finditer(rb"update +\d+  loss", seen)]
+    assert len(before) == 4
+    assert all(text.endswith((WIPED, b"\r\n")) for text in before[1:])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
+def test_the_cursor_comes_back_after_an_interrupt_or_an_error(terminal, stop, monkeypatch):
+    monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
+    method, calls = DataLoss.value_and_gradient, []
+
+    def stopped(*args):
+        calls.append(args)
+        if len(calls) == 10:
+            raise stop
+        return method(*args)
+
+    monkeypatch.setattr(DataLoss, "value_and_gradient", stopped)
+    with pytest.raises(stop), terminal.as_stderr():
+        walked()
+    seen = terminal.close()
+    assert DRAWN.search(seen)
+    assert_restored(seen)
+
+
+def nothing_is_drawn(terminal, fit=walked):
+    with terminal.as_stderr():
+        fit()
+    return terminal.close() == b""
+
+
+def test_without_verbose_there_is_no_bar(terminal, route):
+    assert nothing_is_drawn(terminal, partial(walked, verbose=0))
+
+
+def test_without_rich_there_is_no_bar_and_no_error(terminal, route, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert nothing_is_drawn(terminal)
+
+
+def test_a_dumb_terminal_shows_no_bar(terminal, route, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    assert nothing_is_drawn(terminal)
+
+
+def test_a_short_descent_shows_no_bar(terminal, route, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 60.0)
+    assert nothing_is_drawn(terminal)
+
+
+def test_a_thread_draws_no_bar(terminal, route):
+    def in_thread():
+        thread = threading.Thread(target=walked)
+        thread.start()
+        thread.join()
+
+    assert nothing_is_drawn(terminal, in_thread)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_process_draws_no_bar(terminal):
+    child = multiprocessing.get_context("fork").Process(target=walked)
+
+    def in_child():
+        child.start()
+        child.join()
+
+    assert nothing_is_drawn(terminal, in_child)
+    assert child.exitcode == 0
+
+
+def test_no_bar_is_drawn_in_a_pipe_or_where_there_is_no_stream(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    walked()
+    assert capsys.readouterr().err == ""
+    for stream in (None, object()):
+        with redirect_stderr(stream):
+            walked()
+
+
+class Leaving(io.StringIO):
+    """A terminal that takes a number of writes and is then hung up, as by a lost connection."""
+
+    def __init__(self, writes):
+        super().__init__()
+        self.left = writes
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+@pytest.mark.parametrize("writes", range(0, 12, 3))
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_that_goes_away_does_not_stop_the_fit(writes, route):
+    leaving = Leaving(writes)
+    with redirect_stderr(leaving):
+        assert walked().n_iter_ == 30
+    assert leaving.left < 0
+
+
+SLOW = """
+import time
+import numpy as np
+from gd_regressor import GDLinearRegressor
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.textbook import follow
+
+follow.closed_form_pays = lambda *sizes: False
+method = DataLoss.value_and_gradient
+
+def slow(*args):
+    time.sleep(0.05)
+    return method(*args)
+
+DataLoss.value_and_gradient = slow
+X = np.arange(10.0)[:, None]
+model = GDLinearRegressor(0.01, 30_000, None, verbose=10_000)
+try:
+    model.fit(X, X[:, 0])
+except KeyboardInterrupt:
+    print("kept", model.n_iter_, model.status_.name)
+"""
+
+
+def test_a_key_stops_a_long_walk_two_seconds_after_which_its_bar_came():
+    pid, master = pty.fork()
+    if pid == 0:
+        os.chdir(HOUSE)
+        os.execve(sys.executable, [sys.executable, "-c", SLOW], os.environ | {"TERM": "xterm"})
+    seen, began, stopped = b"", None, False
+    patience = threading.Timer(120, os.kill, (pid, signal.SIGKILL))
+    patience.start()
+    try:
+        while data := os.read(master, 4096):
+            seen += data
+            if began is None and b"loss" in seen:
+                began = time.monotonic()
+            if not stopped and b"at most 30,000" in seen:
+                assert time.monotonic() - began > progress.PATIENCE - 0.5
+                os.write(master, b"\x03")  # Ctrl-C
+                stopped = True
+    except OSError:
+        pass
+    finally:
+        patience.cancel()
+        os.waitpid(pid, 0)
+        os.close(master)
+    assert stopped and seen.rfind(SHOWN) > seen.rfind(HIDDEN) > 0
+    n_iter = int(re.search(rb"kept (\d+) INTERRUPTED", seen)[1])
+    assert f"{n_iter:,} updates, ".encode() in seen

@@ -41,7 +41,7 @@ def asked_of(model: Any) -> Asked:
         step = ScheduledStep(model.learning_rate, float(model.momentum))
     elif model.learning_rate != "auto":
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
-    verbose = Verbose(int(model.verbose)) if model.verbose else None
+    verbose = Verbose(int(model.verbose), int(model.max_iter)) if model.verbose else None
     return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, verbose)
 
 

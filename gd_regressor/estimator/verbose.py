@@ -12,15 +12,20 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.passes import Passes, counted
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Bound, Records, Result
+from gd_regressor.estimator.progress import Bar
 
 
 class Verbose(Observer):
-    """Prints loss and gradient of each `every`-th update to the standard output."""
+    """Prints loss and gradient of each `every`-th update to the standard output.
+
+    Between them a terminal shows a progress bar, if the descent takes long.
+    """
 
     stride = sys.maxsize  # it can print any number of updates at once
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, max_iter: int) -> None:
         self.every = every
+        self._bar = Bar(max_iter)
         self._began, self._passes = time.perf_counter(), Passes()
 
     def see(self, k: int, records: Records, path: Path) -> bool:
@@ -28,11 +33,13 @@ class Verbose(Observer):
         if places:
             ks, losses = k + np.array(places), records.losses[places].mean(axis=1)
             each = zip(ks, losses, _norms(path.gradients(ks)), strict=True)
+            self._bar.hide()
             _write(f"update {k:>8}  loss {loss:<15.10g}  gradient {g:.4g}" for k, loss, g in each)
+        self._bar.move(k + len(records.losses) - 1, float(records.losses[-1].mean()))
         return False
 
     def end(self) -> None:
-        pass
+        self._bar.hide()
 
     def counting(self, follow: Callable[[], Result]) -> Result:
         """Follow a descent, and count its passes over the rows."""
