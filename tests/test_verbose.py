@@ -231,11 +231,16 @@ def test_a_pipe_gets_each_line_while_the_descent_runs(route):
         # The descent waits for our word now. Without a flush these lines would wait for its end
         lines = [child.stdout.readline() for _ in range(4)]
         assert [int(LINE.fullmatch(line.rstrip("\n"))[1]) for line in lines] == [0, 1, 2, 3]
-        out, err = child.communicate("go on\n", timeout=60)
+        child.stdin.write("go on\n")
+        child.stdin.close()
+        assert len(child.stdout.readlines()) == 41 - 4 + 1
+        assert child.stderr.read() == ""
     finally:
         patience.cancel()
         child.kill()
-    assert len(out.splitlines()) == 41 - 4 + 1 and err == ""
+        child.wait()
+        child.stdout.close()
+        child.stderr.close()
 
 
 def test_an_interrupt_ends_with_the_cost_of_what_was_kept(capsys, route, monkeypatch):
@@ -297,7 +302,7 @@ def terminal(monkeypatch):
     made = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
     yield made
     if not made.file.closed:
         made.close()
@@ -331,7 +336,7 @@ def test_lines_and_bar_do_not_share_a_line(monkeypatch):
     both = Terminal()
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
-    monkeypatch.setattr(progress, "PAUSE", 0.0)
+    monkeypatch.setattr(progress, "BETWEEN", 0.0)
     monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
     with both.as_stderr(), redirect_stdout(both.file):
         walked()

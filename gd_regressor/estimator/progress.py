@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # an extra
 # Seconds that a descent takes before a bar tells more than it disturbs
 PATIENCE = 2.0
 # Seconds between two drawings: a terminal takes time for each, and an eye wants no more
-PAUSE = 0.1
+BETWEEN = 0.1
 
 
 class Bar:
@@ -39,7 +39,7 @@ class Bar:
             self._next = now + PATIENCE if self._terminal else math.inf
         if now < self._next:
             return
-        self._next = now + PAUSE
+        self._next = now + BETWEEN
         try:
             self._draw(k, loss)
         except (ImportError, OSError, ValueError):  # no rich, or a terminal that has gone
