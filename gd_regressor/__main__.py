@@ -4,8 +4,8 @@ Without TABLE the command fits the diabetes data that scikit-learn ships, in ori
 TABLE it fits the column that ``--target`` names. It reports the model in the units of the table and
 in standardised units, beside other estimators on the same rows. ``--save`` writes the model.
 ``--predict`` uses a written model and prints one line per row, ``nan`` where a value is missing.
-`gd_regressor.command.tables` says how the command reads a table. ``--plot`` needs the extra
-``[plot]``, and a ``.skops`` model needs the extra ``[skops]``.
+`gd_regressor.command.tables` says how the command reads a table. `gd_regressor.command.pictures`
+has what ``--plot`` draws and ``--explore`` writes. A ``.skops`` model needs the extra ``[skops]``.
 
 The command reads a folder of Parquet files, or a Parquet file with more than 2^24 values, once and
 batch by batch, and never holds the rows. It then shows no other estimators, because they would need
@@ -27,7 +27,6 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +37,15 @@ from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.command.files import destination, model_writer, read_model, write
 from gd_regressor.command.parquet import is_large, read_table, stream_problem
+from gd_regressor.command.pictures import (
+    Scene,
+    check_holds_rows,
+    check_page,
+    draw,
+    explore,
+    pictures_of,
+    with_figures,
+)
 from gd_regressor.command.report import comparison, descent_of, fit_report
 from gd_regressor.command.tables import (
     Problem,
@@ -48,7 +56,6 @@ from gd_regressor.command.tables import (
     printable,
 )
 from gd_regressor.descent.records import Status
-from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.regressor import GDLinearRegressor
 
 # What the help and all errors call the command
@@ -61,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command on `argv`, or on the arguments of the process, and return its exit status."""
     try:
         options = _parser().parse_args(argv)
+        options.plot, options.table = pictures_of(options.plot, options.table)
         with warnings.catch_warnings():
             # _warnings_in_a_line_each prints the warnings that concern the user
             warnings.simplefilter("ignore")
@@ -93,17 +101,22 @@ def _run_fit(options) -> int:
         for name in filter(os.path.isfile, options.features or []):
             raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
-    figure = None if options.plot is None else _figure(options.plot)
+    check_page(options.explore)
+    pictures = with_figures(options.plot)
     keep = None if options.save is None else model_writer(options.save)
     problem = _problem(options)
+    scene = Scene(problem, options)
+    scene.check(pictures)
     model = _fitted(options, problem)
     # Files first, because a reader may close the pipe of the report before it ends. A full disk
     # must not lose the report, so we print it in any case
     try:
         if keep is not None:
             write(str(options.save), lambda file: keep(model, file))
-        if figure is not None:
-            _draw(options, problem, model, figure)
+        for picture in pictures:
+            draw(picture, scene, model)
+        if options.explore is not None:
+            explore(options.explore, scene, model)
     finally:
         _say(fit_report(problem, model))
     if descent_of(model).status_ is Status.INTERRUPTED:
@@ -118,6 +131,7 @@ def _problem(options) -> Problem:
     if options.table is None:
         return choose(diabetes(), options.target, options.features)
     if is_large(options.table):
+        check_holds_rows(options.plot, options.explore, options.table)
         return stream_problem(options.table, options.target, options.features, sys.stderr)
     return choose(read_table(options.table), options.target, options.features)
 
@@ -204,10 +218,11 @@ def _fitted(options, problem: Problem):
 def _check_outputs(options):
     """Refuse, before any work, an output that cannot be written or would overwrite an input."""
     taken = {os.path.realpath(path) for path in (options.table, options.predict) if path}
-    for name in ("plot", "save", "output"):
-        if getattr(options, name) is None:
+    outputs = [("plot", picture.path) for picture in options.plot]
+    outputs += [(name, getattr(options, name)) for name in ("explore", "save", "output")]
+    for name, given in outputs:
+        if given is None:
             continue
-        given = getattr(options, name)
         path = str(destination(given))
         folder, file = os.path.split(path)
         if path in taken:
@@ -219,32 +234,6 @@ def _check_outputs(options):
         if not os.access(folder, os.W_OK):
             raise UserError(f"--{name}: the folder {folder} is not writable")
         taken.add(path)
-
-
-def _figure(path: str):
-    """Make an empty figure for --plot before the fit, so that errors come before any work."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UserError('--plot needs matplotlib: pip install "gd-regressor[plot]"') from None
-    # Not a figure of pyplot, which needs a display and stays open
-    figure = Figure(figsize=(7, 4.5), dpi=150, layout="constrained")
-    known = sorted(figure.canvas.get_supported_filetypes())
-    if Path(path).suffix[1:].lower() not in known:
-        raise UserError(f"--plot {path} must end in one of .{', .'.join(known)}")
-    return figure
-
-
-def _draw(options, problem: Problem, model, figure):
-    """Draw the loss curve into --plot."""
-    curve = descent_of(model).loss_curve_
-    wide = curve.max() > 1e3 * curve.min() > 0  # a climbing loss, or a nearly perfect fit
-    display = LossCurveDisplay(curve).plot(figure.subplots(), log_scale=wide)
-    units = ", standardised" if options.standardize else ""
-    title = f"{problem.target}: learning rate {options.learning_rate}{units}"
-    display.ax_.set_title(printable(title), parse_math=False)
-    kind = Path(options.plot).suffix[1:]
-    write(options.plot, lambda file: figure.savefig(file, format=kind))
 
 
 def _load(path: str) -> tuple[RegressorMixin, list[str]]:
@@ -300,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Fit a linear model by gradient descent to a table, and report it. Without a "
         "table: to the diabetes data that scikit-learn ships.",
         epilog="Example: %(prog)s cars.csv --target price --features engine_size --standardize "
-        "--learning-rate 0.1 --max-iter 60 --tol none --plot loss.png",
+        "--learning-rate 0.1 --max-iter 60 --tol none --plot loss.png --plot fit fit.png",
     )
     add = parser.add_argument
     files = "CSV or (with the extra [table]) Parquet, or a folder of Parquet files"
@@ -319,7 +308,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--no-intercept", dest="fit_intercept", action="store_false", help="fit no intercept")
     add("--no-compare", dest="compare", action="store_false", help="no other estimators")
     add("--verbose", type=int, default=0, metavar="K", help="print the loss every K updates")
-    add("--plot", metavar="FILE.png", help="draw the loss curve (with the extra [plot])")
+    plot = "draw the loss; with a KIND before the file: loss, rates, surface or fit"
+    several: dict[str, Any] = {"nargs": "+", "action": "append", "default": []}
+    add("--plot", **several, metavar=("KIND|FILE.png", "FILE.png"), help=plot)
+    page = "write an interactive page about descents on this table, for any browser"
+    add("--explore", metavar="FILE.html", help=page)
     save = "keep the fitted model: as .skops (with the extra [skops]), else as a pickle of joblib's"
     add("--save", metavar="FILE.skops", help=save)
     trust = "predict for TABLE; of other files than .skops open only what you trust"

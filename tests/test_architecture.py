@@ -25,7 +25,8 @@ TESTS = Path(__file__).parent
 # until it has its place here, and with it in the design.
 LAYERS = [
     "__main__",
-    *("command.report", "command.files", "command.parquet", "command.tables"),
+    *("command.pictures", "command.report", "command.files"),
+    *("command.parquet", "command.tables"),
     "__init__",
     "plots.explorer",
     *("plots.convergence_map", "plots.spectrum", "plots.fit", "plots.loss_surface"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, clone
@@ -152,8 +153,15 @@ def _in_both_units(problem: Problem, model: RegressorMixin):
     if model is descent:
         intercept = (b + w @ x.mean_ - y_mean) / y_sd
         return (w, b, 1.0), (w * x.scale_ / y_sd, intercept, y_sd**-2)
-    original = w * y_sd / x.scale_
-    return (original, y_mean + y_sd * b - original @ x.mean_, y_sd**2), (w, b, 1.0)
+    original, intercept = in_original_units(problem, w, b)
+    return (original, intercept, y_sd**2), (w, b, 1.0)
+
+
+def in_original_units(problem: Problem, w: np.ndarray, b: Any) -> tuple[np.ndarray, Any]:
+    """Coefficients (d, ...) and intercepts (...) of standardised data, in units of the table."""
+    x, y = StandardScaler().fit(problem.X), StandardScaler().fit(problem.y[:, None])
+    original = (w.T * y.scale_[0] / x.scale_).T
+    return original, y.mean_[0] + y.scale_[0] * b - x.mean_ @ original
 
 
 def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, RegressorMixin]:
