@@ -216,6 +216,8 @@ class LearningRateReport:
 
     Attributes
     ----------
+    landscape : object
+        What it is made from. Its fields are the package's own and may change.
     feature_names : list of str
         The names of the columns.
     fit_intercept : bool
@@ -271,6 +273,7 @@ class LearningRateReport:
     """
 
     # What the constructor writes
+    landscape: Landscape
     feature_names: list[str]
     fit_intercept: bool
     setting: Setting | None
@@ -292,7 +295,7 @@ class LearningRateReport:
         setting: Setting | None = None,
     ) -> None:
         modes = landscape.modes
-        self._landscape, self._y_ndim = landscape, y_ndim
+        self.landscape, self._y_ndim = landscape, y_ndim
         self.feature_names = list(feature_names)
         self.fit_intercept = landscape.fit_intercept
         self.setting = setting
@@ -409,7 +412,25 @@ default=None
 
         The target is as it is, and so is the model at the start. Constant columns stay constant.
         """
-        return LearningRateReport(self._landscape.standardised, self.feature_names, self._y_ndim)
+        return LearningRateReport(self.landscape.standardised, self.feature_names, self._y_ndim)
+
+    def for_target(self, target: int) -> LearningRateReport:
+        """The same for one of several targets.
+
+        Parameters
+        ----------
+        target : int
+            Its place, from 0.
+
+        Returns
+        -------
+        report : LearningRateReport
+        """
+        count = len(self.variance)
+        if not 0 <= target < count:
+            raise ValueError(f"target must be a number from 0 to {count - 1}, got {target!r}.")
+        alone = self.landscape.for_target(int(target))
+        return LearningRateReport(alone, self.feature_names, 1, self.setting)
 
     @property
     def largest_curvature(self) -> float:
@@ -491,7 +512,7 @@ default=None
         """
         _check_tol(tol)
         with _quiet():
-            rate, count = self._landscape.forecast.fastest(float(tol))
+            rate, count = self.landscape.forecast.fastest(float(tol))
         return rate, _counted(count)
 
     def losses(
@@ -520,7 +541,7 @@ default=None
         rates, momenta, shape = _checked_steps(learning_rate, momentum)
         points = checked_points(n_iter)
         with _quiet():
-            losses = self._landscape.forecast.losses(rates, momenta, points)
+            losses = self.landscape.forecast.losses(rates, momenta, points)
         return losses.reshape(*shape, len(points))
 
     def coefs(
@@ -546,7 +567,7 @@ default=None
         """
         step, points = _checked_step(learning_rate, momentum), checked_points(n_iter)
         with _quiet():
-            thetas, _ = self._landscape.forecast.path(step).points(points)
+            thetas, _ = self.landscape.forecast.path(step).points(points)
         return self._shaped(thetas)
 
     def stops_after(self, learning_rate: float, momentum: float = 0.0, tol: float = 1e-6) -> float:
@@ -570,7 +591,7 @@ default=None
         step = _checked_step(learning_rate, momentum)
         _check_tol(tol)
         with _quiet():
-            return _counted(self._landscape.forecast.stops_after(step, float(tol)))
+            return _counted(self.landscape.forecast.stops_after(step, float(tol)))
 
     def diverges_after(self, learning_rate: float, momentum: float = 0.0) -> float:
         """The update with which a fit ends as diverged.
@@ -589,7 +610,7 @@ default=None
         """
         step = _checked_step(learning_rate, momentum)
         with _quiet():
-            return _counted(self._landscape.forecast.diverges_after(step))
+            return _counted(self.landscape.forecast.diverges_after(step))
 
     @overload
     def needs(self, learning_rate: float, momentum: float = 0.0, tol: float = 1e-6) -> float: ...
@@ -620,7 +641,7 @@ default=None
         rates, momenta, shape = _checked_steps(learning_rate, momentum)
         _check_tol(tol)
         with _quiet():
-            needed = self._landscape.forecast.needs(rates, momenta, float(tol))
+            needed = self.landscape.forecast.needs(rates, momenta, float(tol))
         return needed.reshape(shape) if shape else _counted(float(needed[0]))
 
     def __str__(self) -> str:
@@ -641,7 +662,7 @@ default=None
 
     @property
     def _steepest(self) -> NDArray[np.float64]:
-        return self._landscape.modes.curvature.direction
+        return self.landscape.modes.curvature.direction
 
     def _shaped(self, thetas: np.ndarray) -> tuple[Any, Any]:
         """Coefficients and intercepts of `thetas` (n, p, t), in the shapes of `gd_path`."""

@@ -28,7 +28,7 @@ LAYERS = [
     *("command.pictures", "command.report", "command.files"),
     *("command.parquet", "command.tables"),
     "__init__",
-    "plots.explorer",
+    *("plots.explorer", "plots.page_data"),
     *("plots.convergence_map", "plots.spectrum", "plots.fit", "plots.loss_surface"),
     *("plots.learning_rate", "plots.loss_curve", "plots.subject", "plots.canvas"),
     *("comparison", "regressor", "paths", "by_hand"),

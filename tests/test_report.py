@@ -24,7 +24,7 @@ from gd_regressor import (
     learning_rate_report,
 )
 from gd_regressor.textbook import modes
-from gd_regressor.textbook.polynomials import shrinking
+from gd_regressor.textbook.polynomials import HeavyBall, shrinking
 
 random = np.random.default_rng(11)
 N, D = 40, 4
@@ -233,6 +233,15 @@ def test_the_envelope_bounds_what_is_left_and_falls(momentum):
     tiny = np.finfo(float).tiny  # below it numbers have fewer digits
     assert (bound >= still_to_come * (1 - 1e-9) - tiny).all()
     assert (np.diff(bound, axis=0) <= 1e-9 * bound[:-1] + tiny).all()
+    # So do crests, for a while; those of a single update are what is left
+    swings = (h > lower * 1.001) & (h < upper * 0.999)
+    for first, last in [(0, 0), (1, 4), (17, 17), (30, 61), (200, 1999)]:
+        crest = along.highest(np.float64(first), np.float64(last))
+        most = left[first : last + 1].max(axis=0)
+        assert (crest >= most * (1 - 1e-9) - tiny).all() and (crest <= bound[first] + tiny).all()
+        if first == last:
+            seen = swings & (most > 1e-250)
+            np.testing.assert_allclose(crest[seen], most[seen], rtol=1e-9)
 
 
 @pytest.mark.parametrize("tol", [1e-2, 1e-6, 1e-11])
@@ -307,6 +316,31 @@ def test_needs_is_found_by_direct_search(momentum):
             beyond = report.losses(rate, momentum, points) - report.minimum_loss > tol * V
             last = int(np.flatnonzero(beyond)[-1])
             assert count == last + 1 if last < points else count > points
+
+
+@pytest.mark.parametrize("momentum", [0.999, 0.9999])
+def test_needs_of_slow_swings_beside_fast_ones(momentum):
+    """The slow ones have valleys of thousands of updates, in which the loss is near its minimum."""
+    report = learning_rate_report(MIXED * [1.0, 1.0, 1.0, 1e-4], TARGET)
+    rates, tol = np.array([0.003, 0.1, 0.6]) * report.limit(momentum), 1e-6
+    points = round(12 / (1 - momentum))
+    for rate, count in zip(rates, report.needs(rates, momentum, tol), strict=True):
+        ks = np.arange(max(int(count) - points // 2, 0), int(count) + points)
+        gaps = report.losses(rate, momentum, ks) - report.minimum_loss
+        beyond = ks[gaps > tol * report.variance[0]]
+        assert beyond[-1] + 1 == count
+
+
+def test_needs_at_momentum_beside_one_looks_at_few_updates(monkeypatch):
+    """Of billions: columns in units of 1e-9 have a best momentum of 1 - 2e-10."""
+    looked, difference = [], HeavyBall._difference
+    monkeypatch.setattr(
+        HeavyBall, "_difference", lambda self, k: looked.append(np.size(k)) or difference(self, k)
+    )
+    report = learning_rate_report(MIXED * 1e-9, TARGET)
+    momentum, rate = report.best_momentum
+    assert report.needs(rate, momentum, 1e-6) > 10**11
+    assert 0 < sum(looked) < 10**4
 
 
 def test_what_never_arrives_needs_for_ever():

@@ -6,39 +6,27 @@ import html
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
-from sklearn.utils import check_random_state
 
 from gd_regressor.data.kinds import MatrixLike
-from gd_regressor.estimator.directions import INTERCEPT, direction_names
-from gd_regressor.estimator.parameters import (
-    check_integer,
-    check_learning_rate,
-    check_momentum,
-    check_tol,
-)
 from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport, learning_rate_report
+from gd_regressor.plots.page_data import (
+    MOST_UPDATES,
+    Beginning,
+    Drawn,
+    page_data,
+    target_names,
+)
 from gd_regressor.plots.subject import checked_report
-from gd_regressor.textbook.landscape import Landscape
 
 # The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
 STYLE = "explorer.css"  # beside them
-DIGITS = 6  # of the rows that are only drawn
-MOST_IN_MENU = 12  # columns; their pairs are what a menu can hold
-MANY_DIRECTIONS = 50  # directions; beyond, those with no share in the loss are left out
-NO_SHARE = 1e-18  # of the first loss: its root is rounding
-MOST_UPDATES = 10**9  # that the slider can show
-FIRST_SHARE = 0.4  # of the limit: a rate that shows something
-VIEWS = ("raw", "standardised")  # the units of the columns
 
 
 class DescentExplorer:
@@ -135,8 +123,69 @@ class DescentExplorer:
             intercept_init=intercept_init,
         )
         begin = Beginning(learning_rate, momentum, n_iter, tol, columns)
-        rows = Drawn.of(X, y, sample_weight, max_points, random_state)
-        self._set_up(report, rows, _target_names(target_name, y, report), begin, title)
+        rows = Drawn.of(report, X, y, max_points, random_state)
+        self._set_up(report, rows, target_names(target_name, y, report), begin, title)
+
+    @classmethod
+    def from_report(
+        cls,
+        report: LearningRateReport,
+        X: MatrixLike | None = None,
+        y: ArrayLike | None = None,
+        *,
+        target_name: str | Sequence[str] | None = None,
+        title: str | None = None,
+        learning_rate: float | None = None,
+        momentum: float = 0.0,
+        n_iter: int = 30,
+        tol: float = 1e-6,
+        columns: str = "standardised",
+        max_points: int = 400,
+        random_state: Any = 0,
+    ) -> Self:
+        """The page about a report, such as that of a stream or of a Dask array.
+
+        Parameters
+        ----------
+        report : LearningRateReport
+            Of the data.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Rows to draw in the picture of the fit, in the units of the report; None draws none.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Their targets.
+        target_name : str or sequence of str, default=None
+            The name or names of the targets; None takes those of a data frame or series, else y.
+        title : str, default=None
+            The heading; None makes one of the names.
+        learning_rate : float, default=None
+            The rate to begin with; None is 0.4 of the limit.
+        momentum : float, default=0.0
+            The momentum to begin with, in [0, 1).
+        n_iter : int, default=30
+            The number of updates to begin with, at most a billion.
+        tol : float, default=1e-6
+            What the stopping rule of the page uses, in units of the variance of y.
+        columns : {"standardised", "raw"}, default="standardised"
+            Whether to begin with standardised columns, or with those of the report.
+        max_points : int, default=400
+            How many rows the page holds at most.
+        random_state : int, RandomState instance or None, default=0
+            Chooses these rows.
+
+        Returns
+        -------
+        explorer : DescentExplorer
+
+        Raises
+        ------
+        ValueError
+            If a parameter cannot be used.
+        """
+        begin = Beginning(learning_rate, momentum, n_iter, tol, columns)
+        rows = Drawn.of(checked_report(report), X, y, max_points, random_state)
+        explorer = cls.__new__(cls)
+        explorer._set_up(report, rows, target_names(target_name, y, report), begin, title)
+        return explorer
 
     @classmethod
     def from_estimator(
@@ -189,25 +238,31 @@ class DescentExplorer:
             )
         parts = unwrapped(estimator)
         rate, momentum, tol = report.setting
-        n_iter = min(int(parts.model.n_iter_), MOST_UPDATES)
-        begin = Beginning(rate, momentum, n_iter, 1e-6 if tol is None else tol, "raw")
-        names = _target_names(target_name, y, report)
-        rows = Drawn.of(*parts.transformed(X, y), sample_weight, max_points, random_state)
-        explorer = cls.__new__(cls)
-        explorer._set_up(report, rows, names, begin, title)
-        return explorer
+        return cls.from_report(
+            report,
+            *parts.transformed(X, y),
+            target_name=target_names(target_name, y, report),
+            title=title,
+            learning_rate=rate,
+            momentum=momentum,
+            n_iter=min(int(parts.model.n_iter_), MOST_UPDATES),
+            tol=1e-6 if tol is None else tol,
+            columns="raw",
+            max_points=max_points,
+            random_state=random_state,
+        )
 
     def _set_up(
         self,
         report: LearningRateReport,
         rows: Drawn,
-        target_names: list[str],
+        names: list[str],
         begin: Beginning,
         title: str | None,
     ) -> None:
         begin.check()
         self.report_ = checked_report(report)
-        self._data = page_data(report, rows, target_names, begin, title)
+        self._data = page_data(report, rows, names, begin, title)
 
     def to_html(self) -> str:
         """The page, as the text of one HTML file.
@@ -317,174 +372,6 @@ export default {{
   }},
 }};
 """
-
-
-@dataclass(frozen=True)
-class Beginning:
-    """What the page shows first."""
-
-    rate: float | None
-    momentum: float
-    n_iter: int
-    tol: float
-    columns: str
-
-    def check(self) -> None:
-        """Refuses what the page could not show."""
-        if self.rate is not None:
-            check_learning_rate(self.rate)
-        check_momentum(self.momentum)
-        check_tol(self.tol)
-        if self.tol is None:
-            raise ValueError("tol must be a number >= 0, got None; say how near.")
-        check_integer("n_iter", self.n_iter, 0)
-        if self.n_iter > MOST_UPDATES:
-            raise ValueError(f"n_iter must be at most {MOST_UPDATES:,}, got {self.n_iter!r}.")
-        if self.columns not in VIEWS:
-            raise ValueError(f"columns must be one of {VIEWS}, got {self.columns!r}.")
-
-    def as_state(self, report: LearningRateReport) -> dict[str, Any]:
-        """The state of the page."""
-        shown = report if self.columns == "raw" else report.standardised
-        rate = FIRST_SHARE * shown.limit(self.momentum) if self.rate is None else float(self.rate)
-        return {
-            "rate": rate,
-            "momentum": float(self.momentum),
-            "k": int(self.n_iter),
-            "columns": self.columns,
-        }
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The rows that the page draws."""
-
-    X: np.ndarray  # (m, d), m <= max_points
-    y: np.ndarray  # (m, t)
-    means: np.ndarray  # (d,): of all rows
-    n_rows: int
-
-    @classmethod
-    def of(cls, X: Any, y: Any, weights: Any, max_points: Any, random_state: Any) -> Drawn:
-        """A sample of the rows, in their order. The report has checked X, y and the weights."""
-        check_integer("max_points", max_points, 0)
-        table: Any = X.tocsr() if issparse(X) else np.asarray(X, dtype=np.float64)
-        y = np.asarray(y, dtype=np.float64).reshape(table.shape[0], -1)
-        n = table.shape[0]
-        weights = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
-        chosen = np.arange(n)
-        if n > max_points:
-            random = check_random_state(random_state)
-            chosen = np.sort(random.choice(n, max_points, replace=False))
-        rows = table[chosen]
-        rows = rows.toarray() if issparse(rows) else rows
-        return cls(rows, y[chosen], (weights / weights.sum()) @ table, n)
-
-
-def page_data(
-    report: LearningRateReport,
-    rows: Drawn,
-    target_names: list[str],
-    begin: Beginning,
-    title: str | None,
-) -> dict[str, Any]:
-    """All that the page knows, as plain numbers and words."""
-    d, columns = len(report.feature_names), report.feature_names
-    parameters = [*columns, *([INTERCEPT] if report.fit_intercept else [])]
-    what = columns[0] if d == 1 else f"{d} columns"
-    count = f"{d} column{'s' if d > 1 else ''}"
-    raw, scaled = report._landscape, report._landscape.standardised
-    return {
-        "title": title or f"{', '.join(target_names)} from {what}",
-        "subtitle": f"{rows.n_rows:,} rows, {count}. Every curve is exact: the page computes it "
-        f"from {len(parameters)} eigenvalues and simulates nothing.",
-        "columns": columns,
-        "parameters": parameters,
-        "targets": target_names,
-        "intercept": report.fit_intercept,
-        "tol": float(begin.tol),
-        "set": begin.as_state(report),
-        "means": rows.means.tolist(),
-        "scales": raw.deviations.tolist(),
-        "menu": _in_menus(report.standardised),
-        "sample": {"X": _rounded(rows.X), "y": _rounded(rows.y)},
-        "views": {"raw": _view(raw, columns, begin), "standardised": _view(scaled, columns, begin)},
-    }
-
-
-def _view(landscape: Landscape, columns: list[str], begin: Beginning) -> dict[str, Any]:
-    """The directions of the columns in one kind of units, and each target's start in them."""
-    modes, count = landscape.modes, landscape.start.shape[1]
-    shown = np.ones(len(modes.singular), dtype=bool)
-    if len(shown) > MANY_DIRECTIONS:
-        share = (modes.residual**2).sum(axis=1)
-        shown = share > NO_SHARE * share.sum()
-    curvatures, vectors = modes.curvatures[shown], modes.vectors[:, shown]
-    still = modes.still + modes.vectors[:, ~shown] @ modes.start[~shown]
-    curved = curvatures[curvatures > 0]
-    return {
-        "condition": float(curved.max() / curved.min()),
-        "curvatures": curvatures.tolist(),
-        "vectors": vectors.T.tolist(),
-        "labels": direction_names(vectors, columns),
-        "targets": [
-            {
-                "minimum": float(modes.minimum[t]),
-                "variance": float(landscape.scales.variance[t]),
-                "square": float(landscape.scales.square[t]),
-                "centred": float(landscape.variance_about_mean[t]),
-                "still": still[:, t].tolist(),
-                "residual": modes.residual[shown, t].tolist(),
-                "start": modes.start[shown, t].tolist(),
-                "slope": (2 * modes.singular * modes.response[:, t])[shown].tolist(),
-                **_best(LearningRateReport(landscape.for_target(t), columns), begin.tol),
-            }
-            for t in range(count)
-        ],
-    }
-
-
-def _best(report: LearningRateReport, tol: float) -> dict[str, dict[str, float]]:
-    """The settings that the page recommends for one target."""
-    best, (momentum, rate) = report.best_learning_rate, report.best_momentum
-    fastest, fewest = report.fastest(tol)
-    return {
-        "best": {"rate": best, "needs": report.needs(best, 0.0, tol)},
-        "fastest": {"rate": fastest, "needs": fewest},
-        "heavy": {"rate": rate, "momentum": momentum, "needs": report.needs(rate, momentum, tol)},
-    }
-
-
-def _in_menus(report: LearningRateReport) -> list[int]:
-    """The columns with the largest coefficients of standardised columns, and the intercept."""
-    d = len(report.feature_names)
-    size = np.abs(np.atleast_2d(report.coef)).max(axis=0)
-    largest = np.argsort(-size, kind="stable")[: MOST_IN_MENU - report.fit_intercept]
-    return [*sorted(map(int, largest)), *([d] if report.fit_intercept else [])]
-
-
-def _rounded(rows: np.ndarray) -> list[list[float]]:
-    """Numbers with so many digits, whole ones as integers: they are shorter."""
-    short = [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows]
-    return [[int(v) if v.is_integer() and abs(v) < 1e15 else v for v in row] for row in short]
-
-
-def _target_names(given: Any, y: Any, report: LearningRateReport) -> list[str]:
-    """Names of the targets: `given`, those of a frame or series, or y, y0, y1, ..."""
-    count = len(np.atleast_2d(report.coef))
-    names = [given] if isinstance(given, str) else given
-    if names is None:
-        known = getattr(y, "columns", [getattr(y, "name", None)])
-        plain = ["y"] if count == 1 else [f"y{t}" for t in range(count)]
-        return list(known) if len(known) == count and all(map(_is_name, known)) else plain
-    names = [str(name) for name in names]
-    if len(names) != count:
-        raise ValueError(f"target_name must name {count} targets, got {names}.")
-    return names
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str)
 
 
 def _script() -> str:

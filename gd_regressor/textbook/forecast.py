@@ -28,6 +28,7 @@ SPLIT = 32  # updates of a curve that are powers, of which the others are produc
 AT_ONCE = 1 << 15  # powers that are still in cache when they are used
 HALVINGS = 56  # of a bisection between two doubles
 MANY = 64  # numbers of updates that are tried at once
+LEAP = 32  # updates: fewer are looked at one by one
 FURTHEST = 1 << 10  # updates that are looked at in one go
 
 
@@ -139,22 +140,23 @@ class Forecast:
 
     def _best(self, squares: np.ndarray, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The rates with the least gaps after `ks` updates, by their slopes, and those gaps."""
-        low, high = np.zeros(len(ks)), np.full(len(ks), 2 * self._middle)
-        for _ in range(HALVINGS):
+        low, high = np.full(len(ks), self._middle), np.full(len(ks), 2 * self._middle)
+        odd, slopes_of = 2 * ks[:, None] - 1, self._curvatures[:, None] * squares
+
+        def after(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            h = rates[:, None] * self._curvatures
+            left = Plain(h).left(odd)[0]
+            return left, (left * (1 - h)) @ squares
+
+        for _ in range(HALVINGS):  # below 1 / L all gaps fall with the rate
             rate = (low + high) / 2
-            left, gaps = self._after(rate, squares, ks)
-            slopes = left(2 * ks[:, None] - 1)[0] @ (self._curvatures[:, None] * squares)
+            left, gaps = after(rate)
             # The slope is that of the worst target, with the sign turned
             worst = gaps.argmax(axis=1)[:, None]
-            rising = np.take_along_axis(slopes, worst, axis=1)[:, 0] > 0
+            rising = np.take_along_axis(left @ slopes_of, worst, axis=1)[:, 0] > 0
             low, high = np.where(rising, rate, low), np.where(rising, high, rate)
         rate = (low + high) / 2
-        return rate, self._after(rate, squares, ks)[1].max(axis=1)
-
-    def _after(self, rates: np.ndarray, squares: np.ndarray, ks: np.ndarray):
-        """What is left along the directions at each of `rates`, and the gaps after its `ks`."""
-        left = Plain(rates[:, None] * self._curvatures).left
-        return left, left(ks[:, None])[0] ** 2 @ squares
+        return rate, after(rate)[1].max(axis=1)
 
     def _settles_after(self, target: int, step: ConstantStep, tol: float) -> float:
         """Where the rule is satisfied by one target."""
@@ -199,17 +201,39 @@ class Forecast:
 
         # The envelope falls: bisection finds where it is within tol for good
         needed[cells] = _first_trues(within, len(cells))
-        cells, height = cells[momenta[cells] > 0], 1
-        cells = cells[np.isfinite(needed[cells])]
-        while cells.size:  # back to the update after the last one that is beyond
-            before = needed[cells, None] - np.arange(1, height + 1)
-            left = shrinking(h[cells, None], mu[cells, None])
+        cells = cells[(momenta[cells] > 0) & np.isfinite(needed[cells])]
+        needed[cells] = _after_last(h[cells], mu[cells], squares, most, needed[cells])
+        return needed
+
+
+def _after_last(
+    h: np.ndarray, mu: np.ndarray, squares: np.ndarray, most: float, ends: np.ndarray
+) -> np.ndarray:
+    """(c,): back from updates `ends` to the ones after the last with a gap above `most`.
+
+    From `ends` on no gap is above it. We leap back over as many updates as have no crest above it,
+    and look at updates one by one where a leap is too short to pay.
+    """
+    ends, leaps, height = ends.copy(), np.full(len(ends), float(LEAP)), LEAP
+    cells = np.arange(len(ends))
+    while cells.size:
+        left, end, leap = shrinking(h[cells], mu[cells]), ends[cells, None], leaps[cells]
+        first = np.maximum(end - leap[:, None], 0)
+        clear = left.highest(first, np.maximum(end - 1, 0)) ** 2 @ squares <= most
+        ends[cells] = np.where(clear, first[:, 0], ends[cells])
+        leaps[cells] = np.where(clear, 4 * leap, np.maximum(leap / 4, LEAP))
+        ended = ends[cells] == 0
+        if (stuck := np.flatnonzero(~clear & (leap == LEAP))).size:
+            before = end[stuck] - np.arange(1, height + 1)
+            left = shrinking(h[cells[stuck], None], mu[cells[stuck], None])
             p, _ = left.left(np.maximum(before, 0)[..., None])
             beyond = (p**2 @ squares > most) | (before < 0)
             hit = beyond.any(axis=1)
-            needed[cells] -= np.where(hit, beyond.argmax(axis=1), height)
-            cells, height = cells[~hit], min(4 * height, FURTHEST)
-        return needed
+            ends[cells[stuck]] -= np.where(hit, beyond.argmax(axis=1), height)
+            ended[stuck] |= hit
+            height = min(4 * height, FURTHEST)
+        cells = cells[~ended]
+    return ends
 
 
 def _first_streak(path: Spectrum, rule: Settled, most: float, last: int) -> float | None:

@@ -78,6 +78,11 @@ class Landscape:
         return np.where(deviation > 0, deviation, 1.0)
 
     @property
+    def means(self) -> np.ndarray:
+        """(d,): of the columns. The first row of a triangle is the share in the ones."""
+        return self.triangle[0][0, : self.n_columns].copy()
+
+    @property
     def variance_about_mean(self) -> np.ndarray:
         """(t,): of y, which is what R^2 compares with."""
         _, responses, rest = self.triangle
@@ -86,6 +91,8 @@ class Landscape:
 
     def for_target(self, target: int) -> Landscape:
         """The same for one target alone."""
+        if self.start.shape[1] == 1:
+            return self  # with the decomposition that it has
         matrix, responses, rest = self.triangle
         one = slice(target, len(rest), self.start.shape[1])  # and its residuals at the start
         alone = slice(target, target + 1)

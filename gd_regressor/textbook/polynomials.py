@@ -43,6 +43,10 @@ class Shrinking(ABC):
     def envelope(self, k: np.ndarray) -> np.ndarray:
         """What bounds |p_j| for all j >= k, and falls with k, where h < 2 (1 + mu)."""
 
+    @abstractmethod
+    def highest(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """What bounds |p_k| for all first <= k <= last, where h < 2 (1 + mu)."""
+
 
 def shrinking(h: np.ndarray, momentum: Any) -> Shrinking:
     """For momenta that are all zero, or of which none is."""
@@ -67,6 +71,9 @@ class Plain(Shrinking):
 
     def envelope(self, k: np.ndarray) -> np.ndarray:
         return np.abs(self.left(k)[0])
+
+    def highest(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        return self.envelope(first)
 
     @cached_property
     def _root(self) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +126,25 @@ class HeavyBall(Shrinking):
         if falls.any():
             bound[falls] = self._falling(falls, k)
         return bound
+
+    def highest(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """The envelope, or what a swing between two conjugate roots reaches in that time.
+
+            |p_k| = |t| |r|^(k+1) |sin((k + 1) angle + arg t)| / |Im r|
+
+        It is the sine that tells the valleys of a slow swing from its crests.
+        """
+        t, log = self._t, self._log
+        angle, width = np.abs(log.imag), np.abs(t.imag)
+        # Left of zero r^k = (-1)^k (-r)^k, and the angle is that of -r
+        shift = self._sign * np.abs(np.angle(t))
+        phases = [(k + 1) * angle + shift for k in (first, last)]
+        crests = [np.floor(phase / np.pi - 0.5) for phase in phases]
+        ends = np.maximum(*(np.abs(np.sin(phase)) for phase in phases))
+        sines = np.where(crests[1] > crests[0], 1.0, ends)
+        size = np.abs(t) * np.exp((first + 1) * log.real) / np.where(width > 0, width, 1)
+        bound = np.where(width > 0, size * sines, np.inf)
+        return np.minimum(bound, self.envelope(first))
 
     def _falling(self, falls: np.ndarray, k: np.ndarray) -> np.ndarray:
         """p_k where both roots are in (0, 1)."""

@@ -50,6 +50,7 @@ def triangle_of_moments(moments: Moments, factor: Factor, fit_intercept: bool) -
 def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
     """From R of the rows. The error is eps times the condition number, not times its square."""
     means, d = root.mean_square, len(root.centre)
+    means[0] *= np.sign(means[0, 0])  # the ones are the first row, as in moments
     ones = means[:, :1]
     matrix = means[:, 1 : d + 1] * root.scale + ones * root.centre
     if fit_intercept:
