@@ -414,24 +414,6 @@ default=None
         """
         return LearningRateReport(self.landscape.standardised, self.feature_names, self._y_ndim)
 
-    def for_target(self, target: int) -> LearningRateReport:
-        """The same for one of several targets.
-
-        Parameters
-        ----------
-        target : int
-            Its place, from 0.
-
-        Returns
-        -------
-        report : LearningRateReport
-        """
-        count = len(self.variance)
-        if not 0 <= target < count:
-            raise ValueError(f"target must be a number from 0 to {count - 1}, got {target!r}.")
-        alone = self.landscape.for_target(int(target))
-        return LearningRateReport(alone, self.feature_names, 1, self.setting)
-
     @property
     def largest_curvature(self) -> float:
         """L, the largest eigenvalue of the Hessian."""

@@ -161,7 +161,9 @@ def _view(report: LearningRateReport, begin: Beginning) -> dict[str, Any]:
                 "residual": modes.residual[shown, t].tolist(),
                 "start": modes.start[shown, t].tolist(),
                 "slope": (2 * modes.singular * modes.response[:, t])[shown].tolist(),
-                **_best(report.for_target(t), begin.tol),
+                **_best(
+                    LearningRateReport(landscape.for_target(t), report.feature_names), begin.tol
+                ),
             }
             for t in range(count)
         ],
