@@ -26,8 +26,14 @@ function formatNumber(x, digits = 3) {
   if (exponent >= 6 || exponent < -3) {
     return sign + (mantissa === 1 ? "" : mantissa + "·") + "10" + superscript(exponent);
   }
-  const rounded = Number(Math.abs(x).toPrecision(digits));
-  return sign + rounded.toLocaleString("en", { maximumFractionDigits: 12 });
+  return sign + grouped(Number(Math.abs(x).toPrecision(digits)));
+}
+
+// 12,345.6 (toLocaleString gives the same, and takes as long as all else of a redraw)
+function grouped(x) {
+  const [whole, rest] = String(x).split(".");
+  const text = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+  return rest ? `${text}.${rest}` : text;
 }
 
 function superscript(n) {
@@ -36,7 +42,7 @@ function superscript(n) {
 }
 
 function formatCount(k) {
-  return Number.isFinite(k) ? k.toLocaleString("en") : "more than a billion";
+  return Number.isFinite(k) ? grouped(k) : "more than a billion";
 }
 
 // About n round numbers within [low, high]
@@ -111,6 +117,13 @@ function dot(x, y, radius, className) {
   return `<circle class="${className}" cx="${bounded(x)}" cy="${bounded(y)}" r="${radius}"/>`;
 }
 
+// Many dots as one path of points with round ends: one element is parsed, not hundreds
+function dots(points, className) {
+  const seen = points.filter(([x, y]) => !Number.isNaN(x) && !Number.isNaN(y));
+  const path = seen.map(([x, y]) => `M${bounded(x)},${bounded(y)}h0`).join("");
+  return `<path class="dots ${className}" d="${path}"/>`;
+}
+
 function label(x, y, text, { anchor = "start", className = "" } = {}) {
   const place = `x="${bounded(x)}" y="${bounded(y)}" text-anchor="${anchor}"`;
   return `<text class="${className}" ${place}>${escapeText(text)}</text>`;
@@ -149,16 +162,19 @@ function axes(box, x, y, { xTicks, yTicks, xName, yName }) {
   return out.join("");
 }
 
-// Everything inside stays within the box
-function clipped(box, id, inside) {
+// The box by a name, and what stays within it
+function clip(box, id) {
   const size = `width="${box.right - box.left}" height="${box.bottom - box.top}"`;
-  const rectangle = `<rect x="${box.left}" y="${box.top}" ${size}/>`;
-  return (
-    `<clipPath id="${id}">${rectangle}</clipPath>` + `<g clip-path="url(#${id})">${inside}</g>`
-  );
+  return `<clipPath id="${id}"><rect x="${box.left}" y="${box.top}" ${size}/></clipPath>`;
 }
 
-function picture(width, height, inside, name) {
+function within(id, inside) {
+  return `<g clip-path="url(#${id})">${inside}</g>`;
+}
+
+// An empty picture of so many layers. What does not change lies in layers of its own, so that it is
+// not drawn again.
+function picture(width, height, layers) {
   const view = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
-  return `<svg ${view} role="img" aria-label="${escapeText(name)}">${inside}</svg>`;
+  return `<svg ${view} role="img">${"<g></g>".repeat(layers)}</svg>`;
 }

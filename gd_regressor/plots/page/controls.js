@@ -2,34 +2,30 @@
 
 "use strict";
 
-function drawControls(app, facts) {
-  const { root, state, limit } = app;
+function drawControls(app) {
+  const { state, limit, parts, widths } = app;
+  const unit = limit(0);
   for (const [key, track] of Object.entries(TRACKS)) {
-    const element = root.querySelector(`[data-track="${key}"]`);
-    const range = element.querySelector('input[type="range"]');
-    const number = element.querySelector(".number");
-    const unit = limit(0);
+    const { range, number, note, scent, marks } = parts.tracks[key];
     const position = Math.max(0, Math.min(1, track.position(state[key], unit)));
     range.value = Math.round(1000 * position);
     range.setAttribute("aria-valuetext", formatNumber(state[key], 4));
     if (document.activeElement !== number) number.value = Number(state[key].toPrecision(6));
-    const width = Math.max(element.clientWidth, 120) - 32;
+    const width = widths[key];
     const drawn = scentOf(app, key, width - THUMB);
-    element.querySelector(".note").textContent = drawn.note;
-    const svg = element.querySelector(".scent");
-    svg.setAttribute("width", width);
-    svg.innerHTML = `<g transform="translate(${THUMB / 2},0)">${drawn.svg}</g>`;
-    const marks = element.querySelector(".marks");
+    write(app, note, drawn.note);
+    scent.setAttribute("width", width);
+    write(app, scent, `<g transform="translate(${THUMB / 2},0)">${drawn.svg}</g>`);
     marks.setAttribute("width", width);
-    marks.innerHTML = marksOf(app, facts, key, width, unit);
+    write(app, marks, marksOf(app, key, width, unit));
     if (key === "rate") {
-      const end = (THUMB / 2 + (width - THUMB) * track.position(facts.limit, unit)) / width;
+      const end = (THUMB / 2 + (width - THUMB) * track.position(app.facts.limit, unit)) / width;
       range.style.setProperty("--limit-at", `${100 * Math.max(0, Math.min(1, end))}%`);
     }
   }
 }
 
-// The curve over a slider depends on the other two; it is kept until one of these moves
+// The curve over a slider depends on the other sliders; it is kept until one of these moves
 function scentOf(app, key, width) {
   const kept = app.scents[key];
   if (kept && kept.width === width) return kept;
@@ -52,14 +48,11 @@ function scentOf(app, key, width) {
   const found = Number.isFinite(least.best);
   const note =
     key === "k" ? "loss" : found ? `updates needed, least ${formatNumber(least.best)}` : "";
-  const drawn = { width, svg, note };
-  // The loss over the updates changes with every rate and momentum
-  if (key !== "k") app.scents[key] = drawn;
-  return drawn;
+  app.scents[key] = { width, svg, note };
+  return app.scents[key];
 }
 
-function marksOf(app, facts, key, width, unit) {
-  const { descent } = app;
+function marksOf({ descent, facts }, key, width, unit) {
   const track = TRACKS[key];
   const marks = {
     rate: [
@@ -121,18 +114,18 @@ function listen(app) {
   new ResizeObserver(() => {
     if (root.clientWidth === width) return;
     width = root.clientWidth;
+    app.widths = null;
     change(app, {});
   }).observe(root);
 }
 
 function listenToTrack(app, key) {
-  const element = app.root.querySelector(`[data-track="${key}"]`);
+  const { range, number } = app.parts.tracks[key];
   const track = TRACKS[key];
-  element.querySelector('input[type="range"]').addEventListener("input", (event) => {
+  range.addEventListener("input", (event) => {
     pause(app);
     change(app, { [key]: track.value(Number(event.target.value) / 1000, app.limit(0)) });
   });
-  const number = element.querySelector(".number");
   const take = () => {
     const value = Number(number.value.replace(/,/g, "").replace("−", "-"));
     const good = number.value.trim() !== "" && track.allowed(value);
@@ -159,17 +152,20 @@ function presetOf({ limit, descent }, preset) {
 function pause(app) {
   window.cancelAnimationFrame(app.playing);
   app.playing = 0;
-  app.root.querySelector(".play").textContent = "▶ play";
+  write(app, app.parts.play, PLAY);
 }
 
-// From the start to the number of updates now set, or thirty, in some seconds
+// From the start to the number of updates now set, or thirty, in some seconds. Who wishes for less
+// motion sees some pictures one after the other.
 function play(app) {
   if (app.playing) return pause(app);
   const last = TRACKS.k.position(Math.max(app.state.k, 30));
   const begin = window.performance.now();
-  app.root.querySelector(".play").textContent = "❚❚ pause";
+  write(app, app.parts.play, PAUSE);
+  const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
   const frame = (now) => {
-    const part = Math.min((now - begin) / PLAYED, 1);
+    const passed = Math.min((now - begin) / PLAYED, 1);
+    const part = still ? Math.floor(passed * STILLS) / STILLS : passed;
     if (part >= 1) pause(app);
     else app.playing = window.requestAnimationFrame(frame);
     change(app, { k: TRACKS.k.value(part * last) });

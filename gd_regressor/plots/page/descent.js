@@ -21,8 +21,9 @@ function power(sign, log, k) {
   return sign < 0 && k % 2 === 1 ? -size : size;
 }
 
-// How the error along one direction shrinks: left(k) is [p_k, D_k], total(k) is q_k, and
-// envelope(k) >= |p_k| falls with k. h is at least 0.
+// How the error along one direction shrinks: left(k) is [p_k, D_k], total(k) is q_k,
+// envelope(k) >= |p_k| falls with k, and highest(from, to) bounds |p_k| from one update to another.
+// h is at least 0.
 function shrinking(h, momentum) {
   if (momentum === 0) return plain(h);
   const above = 1 + Math.sqrt(momentum);
@@ -44,7 +45,12 @@ function plain(h) {
     const gone = sign > 0 ? -Math.expm1(k * log) : 1 - power(sign, log, k);
     return h === 0 ? k : gone / h;
   };
-  return { left, total, envelope: (k) => (k === 0 ? 1 : Math.exp(k * log)) };
+  return bounding(left, total, (k) => (k === 0 ? 1 : Math.exp(k * log)));
+}
+
+// What falls all the time is highest at first
+function bounding(left, total, envelope) {
+  return { left, total, envelope, highest: (from) => envelope(from) };
 }
 
 // Two conjugate roots of modulus sqrt(momentum). Left of zero r^k = (-1)^k (-r)^k: the angle of -r
@@ -70,7 +76,17 @@ function oscillating(h, momentum, width) {
   };
   const size = Math.sqrt(momentum);
   const away = Math.hypot(1 - real, width / 2); // |1 - r1|
-  return { left, total, envelope: envelopeOf([size, size], [away, away], log, log, width) };
+  const envelope = envelopeOf([size, size], [away, away], log, log, width);
+  // |p_k| = |t| |r|^(k+1) |sin((k + 1) angle + arg t)| / |Im r|, with t = 1 - r
+  const shift = sign * Math.atan2(width / 2, 1 - real);
+  const highest = (from, to) => {
+    const [first, last] = [from, to].map((k) => (k + 1) * angle + shift);
+    const crest = Math.floor(last / Math.PI - 0.5) > Math.floor(first / Math.PI - 0.5);
+    const sine = crest ? 1 : Math.max(Math.abs(Math.sin(first)), Math.abs(Math.sin(last)));
+    const swing = (away * Math.exp((from + 1) * log) * sine) / (width / 2);
+    return width > 0 ? Math.min(swing, envelope(from)) : envelope(from);
+  };
+  return { left, total, envelope, highest };
 }
 
 // Two real roots 1 - t, with t^2 - s t + h = 0; t belongs to the root of larger modulus
@@ -99,10 +115,10 @@ function monotone(h, momentum, width) {
     const [p, d] = left(k);
     return negative ? (1 - p) / h : (-Math.expm1(k * log) - t * other * d) / h;
   };
-  if (!negative) return { left, total, envelope: (k) => left(k)[0] }; // p_k itself falls
+  if (!negative) return bounding(left, total, (k) => left(k)[0]); // p_k itself falls
   const sizes = [distance, Math.abs(other)];
   const decays = [log, Math.log(momentum) - log];
-  return { left, total, envelope: envelopeOf(sizes, [t, Math.abs(1 - other)], ...decays, width) };
+  return bounding(left, total, envelopeOf(sizes, [t, Math.abs(1 - other)], ...decays, width));
 }
 
 // The smaller of two bounds on |p_k| = |t2 r1^(k+1) - t1 r2^(k+1)| / |r1 - r2|: the sum of the sizes
@@ -134,6 +150,7 @@ function run(descent, rate, momentum) {
     above, // the minimum
     loss: (k) => descent.minimum + above(k),
     bound: (k) => sum((move, mode) => (mode.residual * move.envelope(k)) ** 2),
+    highest: (from, to) => sum((move, mode) => (mode.residual * move.highest(from, to)) ** 2),
     // By how much the k-th update lowered the loss, without the cancellation of a difference
     fall: (k) =>
       sum((move, mode) => {
@@ -201,6 +218,7 @@ function stopsAfter(descent, here, tol) {
 
 // Windows of updates until what swings has fallen to e^-100. The rest falls from update to update.
 const SWINGING = 100;
+const LOOKS = 10000;
 
 // The end of the first `window` calm updates in a row. Such a streak holds a multiple of `window`.
 function firstStreak(calm, window, ends) {
@@ -214,13 +232,27 @@ function firstStreak(calm, window, ends) {
   return end < ends ? end : Infinity;
 }
 
+// Looks at each update of windows up to LOOKS, at so many of longer ones
 function streakAround(calm, k, window) {
   if (k > MOST_UPDATES || !calm(k)) return Infinity;
+  const stride = Math.ceil(window / LOOKS);
   let begin = k;
-  while (begin > 1 && k - begin < window && calm(begin - 1)) begin--;
-  let end = k;
-  while (end - begin + 1 < window && calm(end + 1)) end++;
-  return end - begin + 1 >= window ? begin + window - 1 : Infinity;
+  let before = Math.max(k - stride, 0); // the update that is not calm, in the end
+  while (before > 0 && k - begin < window && calm(before)) {
+    begin = before;
+    before = Math.max(begin - stride, 0);
+  }
+  while (begin - before > 1) {
+    const middle = Math.floor((before + begin) / 2);
+    if (calm(middle)) begin = middle;
+    else before = middle;
+  }
+  const end = begin + window - 1;
+  for (let i = k; i < end; ) {
+    i = Math.min(i + stride, end);
+    if (!calm(i)) return Infinity;
+  }
+  return end;
 }
 
 // Updates after which the loss is, and stays, within tol times the variance of its minimum
@@ -228,7 +260,16 @@ function needs(descent, here, tol) {
   const enough = tol * descent.variance;
   let k = needsAtMost(descent, here, tol);
   if (here.momentum === 0 || !Number.isFinite(k)) return k;
-  while (k > 0 && here.above(k - 1) <= enough) k--;
+  // Back over as many updates as have no crest above it
+  for (let leap = 1; k > 0; ) {
+    const from = Math.max(k - leap, 0);
+    if (here.highest(from, k - 1) <= enough) {
+      k = from;
+      leap *= 4;
+    } else if (leap > 1) leap /= 4;
+    else if (here.above(k - 1) > enough) return k;
+    else k--;
+  }
   return k;
 }
 

@@ -9,7 +9,10 @@ const MOST_SHARE = 5; // its right end
 const MOST_MOMENTUM = 0.999;
 const THUMB = 22; // pixels, as in explorer.css
 const PLAYED = 4000; // milliseconds
+const STILLS = 8; // pictures in that time, where less motion is wished for
 const HEIGHT = 290; // pixels, of a picture
+const PLAY = '<span aria-hidden="true">▶</span> play';
+const PAUSE = '<span aria-hidden="true">❚❚</span> pause';
 const PRESETS = {
   small: "too small",
   best: "best rate",
@@ -71,7 +74,7 @@ function panel(key, title, tools, id) {
   return `<section class="panel" data-panel="${key}">
     <header><h2 id="${id}-${key}-title">${title}</h2>${tools}</header>
     <figure role="group" aria-labelledby="${id}-${key}-title"><div class="canvas"></div>
-    <figcaption></figcaption></figure></section>`;
+    <figcaption><p class="legend"></p><p class="words"></p></figcaption></figure></section>`;
 }
 
 function markup(data, id) {
@@ -98,7 +101,7 @@ function markup(data, id) {
       .map((key) => control(key, id))
       .join("")}</div>
     <div class="row">${toggle("columns", views, "units of the columns")}
-      <button type="button" class="play">▶ play</button>
+      <button type="button" class="play">${PLAY}</button>
       ${targets.length > 1 ? menu("target", targets, "target") : ""}
       <span class="presets" role="group" aria-label="settings to try"><span>try</span>${presets}</span></div>
     <div class="verdict" role="status"></div>
@@ -118,7 +121,10 @@ function descentOf(view, t) {
     start: target.start[i],
     slope: target.slope[i],
   }));
-  return { ...target, modes, curvature: Math.max(...view.curvatures) };
+  const descent = { ...target, modes, curvature: Math.max(...view.curvatures) };
+  descent.bestRun = run(descent, descent.best.rate, 0);
+  descent.heavyRun = run(descent, descent.heavy.rate, descent.heavy.momentum);
+  return descent;
 }
 
 // What the address asks for: #rate=0.1&momentum=0.5&k=60&columns=raw
@@ -144,11 +150,62 @@ function explore(root, data, onChange = () => {}) {
     ...data.set,
   };
   const app = { root, data, id, onChange, state, draws: 0, playing: 0, waiting: false };
+  app.parts = partsOf(root);
+  app.written = new WeakMap();
   choose(app);
   apply(app, asked(window.location.hash));
+  followTheme(root);
   listen(app);
   redraw(app);
   return app;
+}
+
+// The elements that a redraw writes to. It looks for none.
+function partsOf(root) {
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const tracks = all(".control").map((element) => {
+    const [range, number, note, scent, marks] = [
+      'input[type="range"]',
+      ".number",
+      ".note",
+      ".scent",
+      ".marks",
+    ].map((selector) => element.querySelector(selector));
+    return [element.dataset.track, { element, range, number, note, scent, marks }];
+  });
+  const panels = all(".panel").map((element) => {
+    const [title, canvas, legend, words] = ["h2", ".canvas", ".legend", ".words"].map((selector) =>
+      element.querySelector(selector),
+    );
+    const name = title.textContent;
+    return [element.dataset.panel, { element, name, canvas, legend, words, frame: "" }];
+  });
+  return {
+    tracks: Object.fromEntries(tracks),
+    panels: Object.fromEntries(panels),
+    toggles: all(".toggle button"),
+    menus: all("select"),
+    play: root.querySelector(".play"),
+    verdict: root.querySelector(".verdict"),
+  };
+}
+
+// To ask for a width lays the page out, so all are asked for at once, and only after a resize
+function widthsOf({ tracks, panels }) {
+  const least = { control: 120, panel: 240 }; // pixels
+  const widths = {};
+  for (const [key, { element }] of [...Object.entries(tracks), ...Object.entries(panels)]) {
+    const room = element.clientWidth - (key in tracks ? 32 : 0);
+    widths[key] = Math.max(room, key in tracks ? least.control - 32 : least.panel);
+  }
+  return widths;
+}
+
+// Writes what is not written already, for the browser parses even what it knows
+function write({ written }, element, html) {
+  if (written.get(element) === html) return;
+  written.set(element, html);
+  element.innerHTML = html;
 }
 
 // The descent of the chosen columns and target, and what holds for all its rates
@@ -158,6 +215,7 @@ function choose(app) {
   app.descent = descentOf(app.view, state.target);
   app.limit = (momentum) => largestStableRate(app.descent, momentum);
   app.scents = {};
+  app.here = null;
 }
 
 function apply(app, changes) {
@@ -169,6 +227,7 @@ function apply(app, changes) {
   if ("columns" in changes && !("rate" in changes)) state.rate = share * app.limit(state.momentum);
   if ("rate" in changes) app.scents.momentum = null;
   if ("momentum" in changes) app.scents.rate = null;
+  if ("rate" in changes || "momentum" in changes) app.here = app.scents.k = null;
 }
 
 // Many changes between two frames are drawn once
@@ -193,37 +252,41 @@ function factsOf({ data, descent, here, limit }) {
     diverges: divergesAfter(descent, here),
     far: Math.cbrt(data.tol), // above it the estimator warns
     needed: needs(descent, here, data.tol),
-    best: descent.best,
-    heavy: descent.heavy,
-    fastest: descent.fastest,
-    bestRun: run(descent, descent.best.rate, 0),
-    heavyRun: run(descent, descent.heavy.rate, descent.heavy.momentum),
     above: Number.isFinite(stops) ? here.above(stops) / descent.variance : 0,
   };
 }
 
 function redraw(app) {
-  const { root, state, descent } = app;
-  app.here = run(descent, state.rate, state.momentum);
-  const facts = factsOf(app);
-  state.k = Math.min(state.k, facts.diverges); // the estimator ends there too
-  const scene = { ...app, facts };
-  drawControls(app, facts);
-  root.querySelector(".verdict").innerHTML = verdict(scene);
-  root.querySelector(".verdict").dataset.kind = kindOf(scene);
+  const { state, descent, parts } = app;
+  if (!app.here) {
+    app.here = run(descent, state.rate, state.momentum);
+    app.facts = factsOf(app);
+  }
+  app.widths = app.widths || widthsOf(parts);
+  state.k = Math.min(state.k, app.facts.diverges); // the estimator ends there too
+  drawControls(app);
+  write(app, parts.verdict, verdict(app));
+  parts.verdict.dataset.kind = kindOf(app.facts);
   for (const [key, draw] of Object.entries(PANELS)) {
-    const element = root.querySelector(`[data-panel="${key}"]`);
-    const width = Math.max(element.clientWidth, 240);
+    const width = app.widths[key];
     const height = key === "bars" ? barsHeight(barsShown(descent).length, width) : HEIGHT;
-    const { svg, caption } = draw(scene, width, height);
-    const canvas = element.querySelector(".canvas");
-    const name = `${element.querySelector("h2").textContent}. ${textOf(caption)}`;
-    canvas.innerHTML = svg ? picture(width, height, svg, name) : "";
-    element.querySelector("figcaption").innerHTML = caption;
+    show(app, parts.panels[key], draw(app, width, height), width, height);
   }
   press(app);
-  publish(app, facts);
+  publish(app);
   app.onChange({ rate: state.rate, momentum: state.momentum, k: state.k });
+}
+
+// What a panel has drawn, on the page
+function show(app, panel, { layers, legend = "", caption }, width, height) {
+  const frame = layers.length ? picture(width, height, layers.length) : "";
+  if (frame !== panel.frame) panel.canvas.innerHTML = panel.frame = frame;
+  write(app, panel.legend, legend);
+  write(app, panel.words, escapeText(caption));
+  const svg = panel.canvas.firstElementChild;
+  if (!svg) return;
+  layers.forEach((layer, i) => write(app, svg.children[i], layer));
+  svg.setAttribute("aria-label", `${panel.name}. ${caption}`);
 }
 
 function barsHeight(bars, width) {
@@ -232,14 +295,8 @@ function barsHeight(bars, width) {
 
 const PANELS = { loss: lossPanel, plane: planePanel, bars: barsPanel, fit: fitPanel };
 
-function textOf(html) {
-  const box = document.createElement("div");
-  box.innerHTML = html.replace(/<br>/g, ". ");
-  return box.textContent;
-}
-
-function publish(app, facts) {
-  const { root, state, descent, here } = app;
+function publish(app) {
+  const { root, state, descent, here, facts } = app;
   const { rate, momentum, k } = state;
   app.draws += 1;
   const shown = {
@@ -251,22 +308,22 @@ function publish(app, facts) {
     theta: JSON.stringify(coefficients(descent, here, k)),
     limit: facts.limit,
     stop: Math.min(facts.stops, facts.diverges),
-    status: kindOf({ facts }),
+    status: kindOf(facts),
     draws: app.draws,
   };
   for (const [key, value] of Object.entries(shown)) root.dataset[key] = value;
 }
 
-function press({ root, state }) {
-  for (const name of ["columns", "loss"]) {
-    for (const button of root.querySelectorAll(`button[data-${name}]`)) {
-      button.setAttribute("aria-pressed", button.dataset[name] === state[name]);
-    }
+function press({ parts, state }) {
+  for (const button of parts.toggles) {
+    const { columns, loss } = button.dataset;
+    const pressed = columns ? columns === state.columns : loss === state.loss;
+    button.setAttribute("aria-pressed", pressed);
   }
-  for (const select of root.querySelectorAll("select")) select.value = state[select.dataset.menu];
+  for (const select of parts.menus) select.value = state[select.dataset.menu];
 }
 
-function kindOf({ facts }) {
+function kindOf(facts) {
   if (Number.isFinite(facts.diverges)) return "diverges";
   if (!facts.stable) return "never";
   return facts.above > facts.far ? "early" : "converges";
@@ -280,7 +337,7 @@ function verdict(scene) {
   const { facts, data, descent, state } = scene;
   const tol = formatNumber(data.tol);
   const rule = `when an update changes the loss by no more than tol = ${tol} of the variance`;
-  const kind = kindOf(scene);
+  const kind = kindOf(facts);
   const count = formatCount(facts.stops);
   const sentence = {
     diverges: () =>
@@ -297,11 +354,11 @@ function verdict(scene) {
   return `<p>${sentence}</p><p class="small">${escapeText(numbers(scene))}</p>`;
 }
 
-function numbers({ facts, view, state }) {
+function numbers({ facts, view, state, descent }) {
   const part = (100 * state.rate) / facts.limit;
   const share = formatNumber(part, part > 90 ? 3 : 2);
   const formula = state.momentum ? "2 (1 + momentum) / L" : "2 / L";
-  const { best, fastest, heavy } = facts;
+  const { best, fastest, heavy } = descent;
   return (
     `The limit ${formula} is ${formatNumber(facts.limit)}; this rate is ${share} % of it. ` +
     `To be within tol of the minimum, the best guaranteed rate 2 / (L + μ), ${formatNumber(best.rate)}, ` +
@@ -322,4 +379,22 @@ function growFrame() {
   };
   new ResizeObserver(grow).observe(page);
   grow();
+}
+
+// A page that shows this one, or the one around the element, may have a switch for light and dark.
+// Sphinx's themes write it on <html>, Jupyter on <body>. Without a switch the system's wish holds.
+function followTheme(root) {
+  const frame = window.frameElement;
+  const { documentElement, body } = frame ? frame.ownerDocument : document;
+  const follow = () => {
+    const jupyter = { true: "light", false: "dark" }[body.dataset.jpThemeLight];
+    const theme = documentElement.dataset.theme || jupyter;
+    if (theme === "light" || theme === "dark") root.dataset.theme = theme;
+    else delete root.dataset.theme;
+    if (frame) document.documentElement.style.colorScheme = root.dataset.theme || "";
+  };
+  const watched = { attributes: true, attributeFilter: ["data-theme", "data-jp-theme-light"] };
+  const observer = new MutationObserver(follow);
+  for (const element of [documentElement, body]) observer.observe(element, watched);
+  follow();
 }

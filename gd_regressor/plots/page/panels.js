@@ -1,5 +1,6 @@
 // The four pictures and the curves over the sliders. Each function takes the whole scene:
-// {data, view, descent, state, here, facts, id}, draws into the given width and returns {svg, caption}.
+// {data, view, descent, state, here, facts, id}, draws into the given width and returns {layers, caption}:
+// the layers of a picture, of which the first change least, and what is said below it.
 
 "use strict";
 
@@ -44,10 +45,11 @@ function lossPanel(scene, width, height) {
   const parts = descent.modes.map(
     (mode, i) => (k) => (mode.residual * here.moves[i].left(k)[0]) ** 2,
   );
+  const others =
+    curve((k) => base + descent.bestRun.above(k), 0, last, "best") +
+    curve((k) => base + descent.heavyRun.above(k), 0, last, "heavy");
   const drawn = [
     ...(above ? parts.map((part) => curve(part, 0, last, "part")) : []),
-    curve((k) => base + facts.bestRun.above(k), 0, last, "best"),
-    curve((k) => base + facts.heavyRun.above(k), 0, last, "heavy"),
     curve(loss, state.k, last, "here future"),
     curve(loss, 0, state.k, "here"),
     dot(x(state.k), y(loss(state.k)), 5, "now"),
@@ -58,9 +60,11 @@ function lossPanel(scene, width, height) {
   const stop = end <= last ? endMark(x(end), y(loss(end)), `${word} after ${formatCount(end)}`, box) : "";
   const names = { xName: "updates", yName: above ? "above the minimum" : "mean squared error" };
   const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(range.low, range.high) };
-  const svg = axes(box, x, y, { ...ticks, ...names }) + clipped(box, `${id}-loss`, drawn.join(""));
+  const area = `${id}-loss`;
+  const frame = axes(box, x, y, { ...ticks, ...names }) + clip(box, area) + marks;
   const caption = lossCaption(scene, formatNumber(loss(state.k)), formatNumber(loss(0)), above);
-  return { svg: svg + marks + stop, caption };
+  const layers = [frame, within(area, others), within(area, drawn.join("")), stop];
+  return { layers, legend: lossLegend(descent), caption };
 }
 
 // The view of the losses: down to the floor with room for its label, up to what helps to see
@@ -88,21 +92,22 @@ function endMark(x, y, text, box) {
   return tick + label(x, at - 27, text, { anchor, className: "strong" });
 }
 
-function lossCaption({ state, data, facts }, now, begin, above) {
+function lossLegend({ best, heavy }) {
+  const rate = formatNumber(heavy.rate);
+  const keys = {
+    here: "this descent",
+    best: `best guaranteed rate ${formatNumber(best.rate)}`,
+    heavy: `best momentum ${formatNumber(heavy.momentum, 2)}, rate ${rate}`,
+  };
+  return Object.entries(keys)
+    .map(([name, text]) => `<span class="key"><i class="${name}"></i>${escapeText(text)}</span>`)
+    .join(" ");
+}
+
+function lossCaption({ state, data }, now, begin, above) {
   const unit = shorten(data.targets[state.target], 30);
   const what = above ? "The loss is above its minimum by" : "The mean squared error is";
-  const legend = [
-    ["here", "this descent"],
-    ["best", `best guaranteed rate ${formatNumber(facts.best.rate)}`],
-    [
-      "heavy",
-      `best momentum ${formatNumber(facts.heavy.momentum, 2)}, rate ${formatNumber(facts.heavy.rate)}`,
-    ],
-  ]
-    .map(([name, text]) => `<span class="key"><i class="${name}"></i>${escapeText(text)}</span>`)
-    .join("");
-  const text = `${what} ${now} (${unit} squared) after ${formatCount(state.k)} updates; it began at ${begin}.`;
-  return legend + `<br>${escapeText(text)}`;
+  return `${what} ${now} (${unit} squared) after ${formatCount(state.k)} updates; it began at ${begin}.`;
 }
 
 // The steepest and the flattest direction that the start has anything to do in
@@ -124,7 +129,7 @@ function planePanel(scene, width, height) {
   const pair = extremes(descent);
   if (!pair) {
     const text = "The start is at its minimum in all directions but one at most: nothing to draw.";
-    return { svg: "", caption: escapeText(text) };
+    return { layers: [], caption: text };
   }
   return directionPlane(scene, pair, width, height);
 }
@@ -148,8 +153,8 @@ function directionPlane(scene, [steep, flat], width, height) {
     (state.momentum
       ? "With momentum each swings about its minimum on its own."
       : `An update multiplies them by ${shrink(steep)} and ${shrink(flat)}.`);
-  const plane = drawPlane(scene, { at, ring, window, names, minimum: [0, 0] }, width, height);
-  return { svg: plane, caption: escapeText(caption) };
+  const layers = drawPlane(scene, { at, ring, window, names, minimum: [0, 0] }, width, height);
+  return { layers, caption };
 }
 
 // Two coefficients, the others at their best: contours of delta' S delta / 2, where S is the inverse
@@ -197,8 +202,8 @@ function coefficientPlane(scene, [i, j], width, height) {
   const others =
     data.parameters.length > 2 ? " The contours have the other coefficients at their best." : "";
   const caption = `Contours of the loss over two coefficients; the axes have different units.${others}`;
-  const plane = drawPlane(scene, { at, ring, window, names, minimum: centre }, width, height);
-  return { svg: plane, caption: escapeText(caption) };
+  const layers = drawPlane(scene, { at, ring, window, names, minimum: centre }, width, height);
+  return { layers, caption };
 }
 
 // The window grows to what it holds of a path, but to no more than twice its size
@@ -221,31 +226,27 @@ function drawPlane({ state, id }, { at, ring, window, names, minimum }, width, h
   const contours = LEVELS.map((level) => line(turns.map(ring(level)).map(place), "contour"));
   const path = walked(at, state.k, window).map(place);
   const thin = path.length > 3 && zigzags(path) ? "zigzag" : "";
-  const steps = path.length <= 60 ? path.map(([u, v]) => dot(u, v, 2.5, "step")).join("") : "";
+  const steps = path.length <= 60 ? dots(path, "step") : "";
   const now = path[path.length - 1];
   const start = place(at(0));
   const least = place(minimum);
-  const inside =
-    contours.join("") +
-    line(path, `here ${thin}`) +
-    steps +
-    dot(...start, 5, "start") +
-    dot(...now, 5, "now") +
-    `<path class="least" d="M${bounded(least[0] - 6)},${bounded(least[1])}h12m-6,-6v12"/>`;
+  const cross = `<path class="least" d="M${bounded(least[0] - 6)},${bounded(least[1])}h12m-6,-6v12"/>`;
+  const way =
+    line(path, `here ${thin}`) + steps + dot(...start, 5, "start") + dot(...now, 5, "now") + cross;
   const ticks = {
     xTicks: linearTicks(window.low[0], window.high[0]),
     yTicks: linearTicks(window.low[1], window.high[1]),
   };
   const side = start[0] > (box.left + box.right) / 2 ? "end" : "start";
-  return (
-    axes(box, x, y, { ...ticks, xName: names[0], yName: names[1] }) +
-    clipped(box, `${id}-plane`, inside) +
+  const frame = axes(box, x, y, { ...ticks, xName: names[0], yName: names[1] });
+  const words =
     label(start[0], Math.max(start[1] - 10, box.top + 10), "start", {
       anchor: side,
       className: "strong",
     }) +
-    label(least[0] + 9, least[1] + 16, "minimum", { className: "strong" })
-  );
+    label(least[0] + 9, least[1] + 16, "minimum", { className: "strong" });
+  const name = `${id}-plane`;
+  return [frame + clip(box, name), within(name, contours.join("")), within(name, way), words];
 }
 
 // The iterates up to k that lie in or near the window, at most some hundreds of them
@@ -284,16 +285,19 @@ function barsPanel(scene, width, height) {
   const x = linearScale(0, 1, box.left, box.right);
   const pitch = Math.min((box.bottom - box.top) / Math.max(shown.length, 1), 52);
   const thick = Math.max(Math.min(pitch * (narrow ? 0.42 : 0.62), 22), 4);
-  const out = [];
+  const [names, bars] = [[], []];
   shown.forEach((mode, index) => {
     const top = box.top + index * pitch + (narrow ? 16 : (pitch - thick) / 2);
-    out.push(barOf(mode, left(mode), { x, top, thick, box, narrow, width }));
+    const place = { x, top, thick, box, narrow, width };
+    names.push(barName(mode, place));
+    bars.push(barOf(left(mode), place));
   });
   for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
     const place = { anchor: tick === 0 && narrow ? "start" : "middle" };
-    out.push(label(x(tick), box.bottom + 18, `${100 * tick} %`, place));
+    names.push(label(x(tick), box.bottom + 18, `${100 * tick} %`, place));
   }
-  return { svg: out.join(""), caption: barsCaption(scene, shown.length, left) };
+  const layers = [names.join(""), bars.join("")];
+  return { layers, caption: barsCaption(scene, shown.length, left) };
 }
 
 // Where there are many directions, those with the largest shares of the first loss
@@ -303,34 +307,38 @@ function barsShown(descent) {
   return largest.slice(0, MOST_BARS).sort(steepFirst);
 }
 
-function barOf(mode, left, { x, top, thick, box, narrow, width }) {
+function barFrame({ top, thick, box }) {
+  return `x="${box.left}" y="${bounded(top)}" height="${bounded(thick)}"`;
+}
+
+// What does not change: the name of the direction, its curvature, and how long a bar can be
+function barName(mode, place) {
+  const { top, thick, box, narrow, width } = place;
+  const full = bounded(box.right - box.left);
+  const track = `<rect class="track" ${barFrame(place)} width="${full}"/>`;
+  if (narrow) return track + label(box.left, top - 4, shorten(mode.label, Math.floor(width / 9)));
+  const at = top + thick / 2 + 4;
+  const curvature = `λ ${formatCurvature(mode.curvature)}`;
+  return (
+    track +
+    label(box.left - 7, at, shorten(mode.label, 28), { anchor: "end" }) +
+    label(width - 2, at, curvature, { anchor: "end" })
+  );
+}
+
+function barOf(left, place) {
+  const { x, top, thick, box } = place;
   const size = Math.min(Math.abs(left), 1);
   const grows = Math.abs(left) > 1;
   const kind = grows ? "grows" : left < 0 ? "hollow" : "";
-  const frame = `x="${box.left}" y="${bounded(top)}" height="${bounded(thick)}"`;
-  const full = bounded(box.right - box.left);
   const percent = grows
     ? `× ${formatNumber(Math.abs(left), 2)}`
     : size < 0.0005
       ? "< 0.1 %"
       : `${formatNumber(100 * size, 2)} %`;
-  const name = shorten(mode.label, narrow ? Math.floor(width / 9) : 28);
-  const words = narrow
-    ? label(box.left, top - 4, name)
-    : label(box.left - 7, top + thick / 2 + 4, name, { anchor: "end" });
   const value = label(box.right + 6, top + thick / 2 + 4, percent, { className: "strong" });
-  const curvature = narrow
-    ? ""
-    : label(width - 2, top + thick / 2 + 4, `λ ${formatCurvature(mode.curvature)}`, {
-        anchor: "end",
-      });
-  return (
-    `<rect class="track" ${frame} width="${full}"/>` +
-    `<rect class="bar ${kind}" ${frame} width="${bounded(x(size) - box.left)}"/>` +
-    words +
-    value +
-    curvature
-  );
+  const long = bounded(x(size) - box.left);
+  return `<rect class="bar ${kind}" ${barFrame(place)} width="${long}"/>` + value;
 }
 
 function formatCurvature(c) {
@@ -351,14 +359,14 @@ function barsCaption({ descent }, shown, left) {
   if (sum > 0 && Number.isFinite(sum)) {
     parts.push(`The loss above the minimum is now mostly ${shorten(most.label, 60)}.`);
   }
-  return escapeText(parts.join(" "));
+  return parts.join(" ");
 }
 
 function fitPanel(scene, width, height) {
   const { state, data } = scene;
   const column = state.fit === "predicted" ? null : Number(state.fit);
   if (!data.sample.X.length) {
-    return { svg: "", caption: "This page holds no rows of the table, so there is nothing to draw." };
+    return { layers: [], caption: "This page holds no rows of the table, so there is nothing to draw." };
   }
   return column === null
     ? predictedPanel(scene, width, height)
@@ -411,18 +419,17 @@ function predictedPanel(scene, width, height) {
     ],
     "least-squares",
   );
-  const points = guesses.map((guess, i) => dot(x(truth[i]), y(guess), 3.2, "point here-point"));
+  const points = guesses.map((guess, i) => [x(truth[i]), y(guess)]);
   const name = data.targets[state.target];
   const ticks = linearTicks(low, high);
   const names = { xName: `true ${name}`, yName: `predicted ${name}` };
-  const svg = axes(box, x, y, { xTicks: ticks, yTicks: ticks, ...names });
+  const frame = axes(box, x, y, { xTicks: ticks, yTicks: ticks, ...names });
   const out = guesses.filter((guess) => !(guess >= low && guess <= high)).length;
   const beyond = out ? ` ${out} of ${guesses.length} points lie outside the picture.` : "";
   const caption = `A perfect model has every point on the dotted diagonal. R² is ${rSquared(scene)}.${beyond}`;
-  return {
-    svg: svg + clipped(box, `${id}-fit`, ideal + points.join("")),
-    caption: escapeText(caption),
-  };
+  const area = `${id}-fit`;
+  const still = frame + clip(box, area) + within(area, ideal);
+  return { layers: [still, within(area, dots(points, "here-point"))], caption };
 }
 
 // One column against y, the others at their means: the line, its earlier selves, least squares
@@ -439,15 +446,17 @@ function linePanel(scene, column, width, height) {
   const ends = (model) => [low, high].map((v) => [x(v), y(predict(model, at(v)))]);
   const earlier = [...new Set([0, 0.02, 0.06, 0.15, 0.4].map((part) => Math.floor(part * state.k)))];
   const model = modelAt(scene, state.k);
-  const inside =
-    xs.map((value, i) => dot(x(value), y(ys[i]), 3.2, "point")).join("") +
+  const points = xs.map((value, i) => [x(value), y(ys[i])]);
+  const lines =
     earlier.map((k) => line(ends(modelAt(scene, k)), "earlier")).join("") +
     line(ends(rawModel(scene, minimiser(descent))), "least-squares") +
     line(ends(model), "here thick");
   const [xName, yName] = [data.columns[column], data.targets[state.target]];
   const ticks = { xTicks: linearTicks(low, high), yTicks: linearTicks(bottom, top) };
-  const svg = axes(box, x, y, { ...ticks, xName, yName }) + clipped(box, `${id}-fit`, inside);
-  return { svg, caption: escapeText(lineCaption(scene, model, column)) };
+  const name = `${id}-fit`;
+  const frame = axes(box, x, y, { ...ticks, xName, yName }) + clip(box, name);
+  const layers = [frame + within(name, dots(points, "")), within(name, lines)];
+  return { layers, caption: lineCaption(scene, model, column) };
 }
 
 function lineCaption(scene, model, column) {
