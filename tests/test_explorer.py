@@ -5,15 +5,26 @@ import math
 import re
 import shutil
 import warnings
+from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
-from gd_regressor import DescentExplorer, GDLinearRegressor, gd_path, learning_rate_report
+from gd_regressor import (
+    DescentExplorer,
+    GDLinearRegressor,
+    LearningRateReport,
+    Moments,
+    gd_path,
+    learning_rate_report,
+)
 from gd_regressor.plots import explorer as room
+from gd_regressor.textbook import modes
 from gd_regressor.textbook.polynomials import shrinking
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("chrome")
@@ -50,11 +61,15 @@ def chromium():
 class Page:
     """A page on a screen, with what it asked for and complained of."""
 
-    def __init__(self, chromium, html, folder, *, width=1160, scheme="light", address=""):
+    def __init__(
+        self, chromium, html, folder, *, width=1160, scheme="light", address="", motion=None
+    ):
         file = folder / f"page{len(list(folder.iterdir()))}.html"
         file.write_text(html, encoding="utf-8")
         viewport = {"width": width, "height": 900}
-        self.context = chromium.new_context(offline=True, viewport=viewport, color_scheme=scheme)
+        self.context = chromium.new_context(
+            offline=True, viewport=viewport, color_scheme=scheme, reduced_motion=motion
+        )
         self.page, self.requests, self.complaints = self.context.new_page(), [], []
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("console", lambda message: self.complaints.append(message.text))
@@ -243,6 +258,71 @@ def test_everything_that_moves_redraws(shown):
 
 
 @pytest.mark.browser
+def test_a_redraw_is_quick(shown):
+    """A frame of 30 in a second, while a slider is dragged: the median of each one."""
+    with shown(DescentExplorer(*cars(400))) as page:
+        for track in ("rate", "momentum", "k"):
+            assert page.page.evaluate(DRAGGED, track) <= 33
+
+
+# Milliseconds from the move of a slider to a page that is laid out, the median of 40 moves
+DRAGGED = """async (track) => {
+    const slider = document.querySelector(`[data-track="${track}"] input[type="range"]`);
+    const times = [];
+    for (let i = 0; i < 40; i++) {
+        await new Promise((frame) => requestAnimationFrame(frame));
+        slider.value = 300 + 8 * i;
+        slider.dispatchEvent(new Event('input', { bubbles: true }));
+        const begin = await new Promise((f) => requestAnimationFrame(() => f(performance.now())));
+        document.documentElement.getBoundingClientRect();
+        times.push(performance.now() - begin);
+    }
+    return times.sort((a, b) => a - b)[20];
+}"""
+
+
+@pytest.mark.browser
+def test_the_keyboard_reaches_everything_in_reading_order(shown):
+    """Each control by the tabulator; the space bar plays, and pauses."""
+    with shown(DescentExplorer(*cars(), n_iter=1000)) as page:
+        places = []
+        for _ in range(page.page.locator("button, select, input").count()):
+            page.page.keyboard.press("Tab")
+            places.append(page.page.evaluate(FOCUSED))
+        tops = [top for top, _ in places]
+        assert len(set(map(tuple, places))) == len(places)
+        rows = [round(top / 60) for top in tops]
+        assert sum(after < before for before, after in pairwise(rows)) <= 3
+        page.page.focus(".play")
+        page.page.keyboard.press("Space")
+        page.page.wait_for_function(f"{ROOT}.dataset.k > 0 && {ROOT}.dataset.k < 900")
+        page.page.keyboard.press("Space")
+        page.settle()
+        stopped = page.number("k")
+        page.page.wait_for_timeout(150)
+        assert page.number("k") == stopped < 1000
+        assert page.page.evaluate("document.activeElement.className") == "play"
+        assert "play" in page.page.inner_text(".play")
+
+
+FOCUSED = """(() => {
+    const box = document.activeElement.getBoundingClientRect();
+    return [box.top + window.scrollY, box.left];
+})()"""
+
+
+@pytest.mark.browser
+def test_with_less_motion_playing_shows_some_pictures(shown):
+    with shown(DescentExplorer(*cars(), n_iter=1000), motion="reduce") as page:
+        page.click(".play")
+        seen = set()
+        for _ in range(12):
+            page.page.wait_for_timeout(100)
+            seen.add(page.number("k"))
+        assert len(seen) <= 4
+
+
+@pytest.mark.browser
 def test_the_address_presets_the_page(shown):
     X, y = cars()
     address = "#rate=0.05&momentum=0.5&k=60&columns=raw"
@@ -310,6 +390,70 @@ def test_everything_has_a_name(shown):
         page.fill("k", 100)
         assert page.page.evaluate(pictures) != before
         assert "transition" not in room._style() and "animation" not in room._style()
+
+
+@pytest.mark.browser
+def test_paper_is_white_and_holds_all_pictures(shown):
+    with shown(DescentExplorer(*cars()), scheme="dark") as page:
+        page.page.emulate_media(media="print")
+        page.page.set_viewport_size({"width": 700, "height": 990})
+        page.settle()
+        assert page.page.evaluate(COLOURS)["--paper"] == "#ffffff"
+        assert page.page.evaluate("document.documentElement.scrollWidth") == 700
+        assert page.page.locator(".canvas svg:visible").count() == 4
+        assert page.page.locator(".play:visible, .presets:visible, select:visible").count() == 0
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_forced_colours_are_those_of_the_system(shown, scheme):
+    with shown(DescentExplorer(*cars()), scheme=scheme) as page:
+        page.page.emulate_media(forced_colors="active", color_scheme=scheme)
+        page.settle()
+        assert not [c for c in page.page.evaluate(COLOURS).values() if c.startswith("#")]
+        pressed, other = (
+            page.page.eval_on_selector(
+                f'button[data-columns="{view}"]', "e => getComputedStyle(e).backgroundColor"
+            )
+            for view in ("standardised", "raw")
+        )
+        assert pressed != other
+
+
+@pytest.mark.browser
+def test_a_page_follows_the_switch_of_the_page_around_it(chromium, tmp_path):
+    """Sphinx's themes write data-theme on <html>, Jupyter a word on <body>."""
+    frame = DescentExplorer(*cars())._repr_html_()
+    html = f'<!doctype html><html data-theme="dark"><body>{frame}</body></html>'
+    paper = "getComputedStyle(document.querySelector('.descent-explorer')).backgroundColor"
+    with Page(chromium, html, tmp_path, scheme="light") as page:
+        page.page.wait_for_timeout(200)
+        inner = page.page.frames[1]
+        dark = inner.evaluate(paper)
+        page.page.evaluate("document.documentElement.dataset.theme = 'light'")
+        page.settle()
+        light = inner.evaluate(paper)
+        assert (dark, light) == ("rgb(20, 24, 29)", "rgb(255, 255, 255)")
+        page.page.evaluate("document.documentElement.removeAttribute('data-theme')")
+        page.page.evaluate("document.body.dataset.jpThemeLight = 'false'")
+        page.settle()
+        assert inner.evaluate(paper) == dark
+        page.page.evaluate("document.body.removeAttribute('data-jp-theme-light')")
+        page.settle()
+        assert inner.evaluate(paper) == light  # the system's wish
+
+
+@pytest.mark.browser
+def test_of_many_directions_those_that_matter_most_have_bars(shown):
+    (X, y), _ = hostile()["hundred columns"]
+    report = learning_rate_report(X, y).standardised
+    largest = np.sort(np.argsort(-report.excess, kind="stable")[:12])
+    with shown(DescentExplorer(X, y)) as page:
+        bars = page.page.locator('[data-panel="bars"] svg')
+        names = bars.locator("text").all_text_contents()
+        wanted = [report.directions[i] for i in largest]
+        assert [name for name in names if name in report.directions] == wanted
+        assert "The 12 of 101 directions" in page.page.inner_text('[data-panel="bars"]')
 
 
 def hostile():
@@ -402,21 +546,27 @@ def test_two_explorers_in_one_document_are_apart(chromium, tmp_path):
         assert states == ["diverges", "converges"]
 
 
+@contextmanager
+def arithmetic(chromium):
+    """A page that knows descent.js alone."""
+    page = chromium.new_page()
+    page.add_script_tag(content=room._asset("descent.js"))
+    yield page
+    page.close()
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("momentum", [0.0, 0.1, 0.5, 0.9, 0.99, 0.999])
 def test_the_arithmetic_of_the_page(chromium, momentum):
     h = np.concatenate([np.geomspace(1e-12, 3.9, 60), [0.5, 2.0, 3.0]])
+    # Beside double roots the discriminant needs its two factors
+    edges = [(1 - math.sqrt(momentum)) ** 2, (1 + math.sqrt(momentum)) ** 2]
+    near = np.outer(edges, [1 - 1e-4, 1 - 1e-9, 1 + 1e-9, 1 + 1e-4]).ravel()
+    h = np.concatenate([h, near[(near > 0) & (near < 3.9)]])
     ks = [0, 1, 2, 3, 7, 10, 33, 100, 1000, 10**4, 10**5, 10**6]
-    page = chromium.new_page()
-    script = room._asset("descent.js")
-    page.evaluate(
-        "(text) => { document.head.append(Object.assign("
-        "document.createElement('script'), { textContent: text })); }",
-        script,
-    )
     ask = "([hs, mu, ks]) => ks.map(k => hs.map(h => shrinking(h, mu).left(k)[0]))"
-    found = np.array(page.evaluate(ask, [h.tolist(), momentum, ks]), dtype=float)
-    page.close()
+    with arithmetic(chromium) as page:
+        found = np.array(page.evaluate(ask, [h.tolist(), momentum, ks]), dtype=float)
     with np.errstate(all="ignore"):
         wanted, _ = shrinking(h, momentum).left(np.array(ks, dtype=float)[:, None])
     seen = (np.abs(wanted) < 1e200) & (np.abs(wanted) > 1e-290)
@@ -426,6 +576,31 @@ def test_the_arithmetic_of_the_page(chromium, momentum):
         np.testing.assert_array_less(error[~near_zero], 1e-9 * np.abs(wanted[seen][~near_zero]))
     small = np.abs(wanted[seen]) <= 1
     np.testing.assert_array_less(error[small], 1e-9)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("momentum", [0.5, 0.99, 0.999, 1 - 1e-4, 1 - 1e-7])
+def test_the_counts_of_the_page(chromium, momentum):
+    """Far from the start, and with windows that no loop can walk through."""
+    X, y = cars()
+    report = learning_rate_report(X * [1, 1, 1, 1, 1e-2], y)
+    view = DescentExplorer.from_report(report)._data["views"]["raw"]
+    rates = [share * report.limit(momentum) for share in (0.03, 0.4, 0.9)]
+    ask = """([view, rates, momentum]) => {
+        const target = view.targets[0];
+        const modes = view.curvatures.map((curvature, i) => (
+            { curvature, residual: target.residual[i] }));
+        const descent = { ...target, modes, curvature: Math.max(...view.curvatures) };
+        return rates.map((rate) => run(descent, rate, momentum)).map(
+            (here) => [needs(descent, here, 1e-6), stopsAfter(descent, here, 1e-6)]);
+    }"""
+    with arithmetic(chromium) as page:
+        found = page.evaluate(ask, [view, rates, momentum])
+    for rate, (needed, stop) in zip(rates, found, strict=True):
+        assert needed == report.needs(rate, momentum, 1e-6)
+        if momentum < 0.99999:  # beyond, the page looks at some updates of each window only
+            assert stop == report.stops_after(rate, momentum, 1e-6)
+        assert stop > 1 / (1 - momentum)
 
 
 def test_a_widget_brings_the_sliders_back():
@@ -466,6 +641,46 @@ def test_bad_options_are_named(options, named):
         DescentExplorer(*cars(), **options)
 
 
+def test_a_report_without_rows_has_a_page():
+    """That of a stream, of which no rows are left."""
+    X, y = cars()
+    moments = Moments.of(X.to_numpy()[:80], y[:80]) + Moments.of(X.to_numpy()[80:], y[80:])
+    report = LearningRateReport.from_moments(moments, feature_names=NAMES)
+    ours, theirs = DescentExplorer.from_report(report)._data, DescentExplorer(X, y)._data
+    assert ours["sample"] == {"X": [], "y": []} and "rows" not in ours["subtitle"]
+    for key in ("means", "scales"):
+        np.testing.assert_allclose(ours[key], theirs[key], rtol=1e-10)
+    for view in ("raw", "standardised"):
+        one, other = ours["views"][view], theirs["views"][view]
+        np.testing.assert_allclose(one["curvatures"], other["curvatures"], rtol=1e-7)
+    drawn = DescentExplorer.from_report(report, X, y, max_points=7)._data
+    assert len(drawn["sample"]["X"]) == 7 and drawn["targets"] == ["price"]
+    weighted = DescentExplorer(X, y, sample_weight=np.arange(159.0), fit_intercept=False)._data
+    np.testing.assert_allclose(weighted["means"], np.average(X, axis=0, weights=np.arange(159.0)))
+
+
+def test_a_page_decomposes_each_kind_of_columns_once(monkeypatch):
+    calls, decompose = [], modes._graded_svd
+    monkeypatch.setattr(modes, "_graded_svd", lambda m: calls.append(m) or decompose(m))
+    DescentExplorer(*cars()).to_html()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (lambda X, y: (X, None), "X and y must be given both, or neither"),
+        (lambda X, y: (X.iloc[:, :2], y), "X must have the 5 columns of the report, got 2"),
+        (lambda X, y: (X, y[:9]), r"y must have 1 target for each of 159 rows of X, got shape"),
+        (lambda X, y: (X.replace(X.iloc[0, 0], np.nan), y), "X must be finite"),
+    ],
+)
+def test_rows_that_do_not_belong_to_the_report_are_refused(rows, words):
+    X, y = cars()
+    with pytest.raises(ValueError, match=words):
+        DescentExplorer.from_report(learning_rate_report(X, y), *rows(X, y))
+
+
 def test_what_has_no_descent_is_refused():
     with pytest.raises(ValueError, match="X must have a column that is not zero"):
         DescentExplorer(np.zeros((5, 2)), np.arange(5.0), fit_intercept=False)
@@ -474,3 +689,9 @@ def test_what_has_no_descent_is_refused():
         DescentExplorer.from_estimator(GDLinearRegressor().fit(X, y), X, y)
     with pytest.raises(ValueError, match=r"NaN|missing"):
         DescentExplorer(X.replace(X.iloc[0, 0], np.nan), y)
+    with pytest.raises(ValueError, match="fitted must be a fitted GDLinearRegressor"):
+        DescentExplorer.from_estimator(DecisionTreeRegressor().fit(X, y), X, y)
+    with pytest.raises(ValueError, match="X has 10000 columns"):
+        DescentExplorer(np.ones((2, 10_000)), [1.0, 2.0])
+    with pytest.raises(ValueError, match="report must be a LearningRateReport, got DataFrame"):
+        DescentExplorer.from_report(X)

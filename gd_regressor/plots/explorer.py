@@ -27,6 +27,11 @@ from gd_regressor.plots.subject import checked_report
 # The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
 STYLE = "explorer.css"  # beside them
+# Strings, templates and patterns stay. Comments go, and blanks beside signs and at line ends
+SHORTER = re.compile(
+    r"""(?P<kept>"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|'(?:\\.|[^'\\])*'|(?<=\()/(?:\\.|[^/\\])+/)"""
+    r"""|\s*//.*|\s*(?P<sign>[-+%=*<>?:,;(){}&|]+)\s*|\s*(?P<line>\n)\s*"""
+)
 
 
 class DescentExplorer:
@@ -344,7 +349,7 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>{style}
-html {{ color-scheme: light dark; background: Canvas; }}
+@media screen {{ html {{ color-scheme: light dark; background: Canvas; }} }}
 body {{ margin: 0; }}
 </style>
 </head>
@@ -375,16 +380,15 @@ export default {{
 
 
 def _script() -> str:
-    """The scripts in one, without their comments and indentation."""
-    lines = "\n".join(_asset(name) for name in SCRIPTS).splitlines()
-    stripped = (re.sub(r"; // .*", ";", line).strip() for line in lines)
-    return "\n".join(line for line in stripped if line and not line.startswith("//"))
+    """The scripts in one, without comments and needless blanks."""
+    text = "\n".join(map(_asset, SCRIPTS))
+    return SHORTER.sub(lambda found: found["kept"] or found["sign"] or found["line"] or "", text)
 
 
 def _style() -> str:
     """The style without comments and needless blanks."""
     text = re.sub(r"/\*.*?\*/", "", _asset(STYLE), flags=re.DOTALL)
-    return re.sub(r"(?<=[{};:,])\s+|\s+(?={)", "", text)
+    return re.sub(r"(?<=[{};:,])\s+|\s+(?={)|;\s+(?=})", "", text)
 
 
 def _asset(name: str) -> str:

@@ -41,6 +41,16 @@ function superscript(n) {
   return (n < 0 ? "⁻" : "") + digits;
 }
 
+// Numbers near one by their distance to it: 1 − 2.5·10⁻⁵
+function formatMomentum(momentum) {
+  return momentum > 0.995 ? `1 − ${formatNumber(1 - momentum, 2)}` : formatNumber(momentum, 2);
+}
+
+// "1 update", "42 updates"
+function updates(k) {
+  return `${formatCount(k)} ${k === 1 ? "update" : "updates"}`;
+}
+
 function formatCount(k) {
   return Number.isFinite(k) ? grouped(k) : "more than a billion";
 }

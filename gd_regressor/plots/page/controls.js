@@ -44,7 +44,12 @@ function scentOf(app, key, width) {
     if (v < least.best) least.best = v;
     return v;
   };
-  const svg = scent(value, width, 32);
+  const best = {
+    rate: state.momentum === 0 ? TRACKS.rate.position(descent.fastest.rate, unit) : 0,
+    momentum: TRACKS.momentum.position(descent.heavy.momentum),
+    k: 0,
+  };
+  const svg = scent(value, best[key], width, 32);
   const found = Number.isFinite(least.best);
   const note =
     key === "k" ? "loss" : found ? `updates needed, least ${formatNumber(least.best)}` : "";
@@ -61,7 +66,7 @@ function marksOf({ descent, facts }, key, width, unit) {
       [0.01 * unit, formatNumber(0.01 * unit, 2), ""],
     ],
     momentum: [
-      [descent.heavy.momentum, `best ${formatNumber(descent.heavy.momentum, 2)}`, "heavy"],
+      [descent.heavy.momentum, `best ${formatMomentum(descent.heavy.momentum)}`, "heavy"],
       [0, "0", ""],
       [0.5, "0.5", ""],
       [0.99, "0.99", ""],
@@ -110,10 +115,11 @@ function listen(app) {
     });
   }
   window.addEventListener("hashchange", () => change(app, asked(window.location.hash)));
-  let width = root.clientWidth;
-  new ResizeObserver(() => {
-    if (root.clientWidth === width) return;
-    width = root.clientWidth;
+  let width = null;
+  new ResizeObserver(([{ contentRect }]) => {
+    const before = width;
+    width = contentRect.width;
+    if (before === null || before === width) return;
     app.widths = null;
     change(app, {});
   }).observe(root);

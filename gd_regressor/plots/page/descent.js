@@ -218,7 +218,7 @@ function stopsAfter(descent, here, tol) {
 
 // Windows of updates until what swings has fallen to e^-100. The rest falls from update to update.
 const SWINGING = 100;
-const LOOKS = 10000;
+const LOOKS = 1e5;
 
 // The end of the first `window` calm updates in a row. Such a streak holds a multiple of `window`.
 function firstStreak(calm, window, ends) {
@@ -232,7 +232,7 @@ function firstStreak(calm, window, ends) {
   return end < ends ? end : Infinity;
 }
 
-// Looks at each update of windows up to LOOKS, at so many of longer ones
+// Looks at each update of windows up to LOOKS, and at so many of longer ones (momentum beyond 0.99999)
 function streakAround(calm, k, window) {
   if (k > MOST_UPDATES || !calm(k)) return Infinity;
   const stride = Math.ceil(window / LOOKS);

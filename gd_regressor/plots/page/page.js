@@ -338,17 +338,17 @@ function verdict(scene) {
   const tol = formatNumber(data.tol);
   const rule = `when an update changes the loss by no more than tol = ${tol} of the variance`;
   const kind = kindOf(facts);
-  const count = formatCount(facts.stops);
+  const count = updates(facts.stops);
   const sentence = {
     diverges: () =>
-      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ${formatCount(facts.diverges)} updates. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
+      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ${updates(facts.diverges)}. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
     never: () =>
       `<b>Does not settle:</b> the rate is not below the limit, and the loss need not fall.`,
     early: () =>
-      `<b>Seems to converge in ${count} updates</b>, ${rule}, <b>but is ${formatNumber(100 * facts.above, 2)} % of the variance above the minimum.</b> To be within tol of the minimum takes ${formatCount(facts.needed)}.`,
+      `<b>Seems to converge in ${count}</b>, ${rule}, <b>but is ${formatNumber(100 * facts.above, 2)} % of the variance above the minimum.</b> To be within tol of the minimum takes ${formatCount(facts.needed)}.`,
     converges: () =>
       Number.isFinite(facts.stops)
-        ? `<b>Converges in ${count} updates</b>, ${rule}. It is within tol of the minimum after ${formatCount(facts.needed)}.`
+        ? `<b>Converges in ${count}</b>, ${rule}. It is within tol of the minimum after ${formatCount(facts.needed)}.`
         : `<b>Needs more than a billion updates.</b>`,
   }[kind]();
   return `<p>${sentence}</p><p class="small">${escapeText(numbers(scene))}</p>`;
@@ -362,8 +362,8 @@ function numbers({ facts, view, state, descent }) {
   return (
     `The limit ${formula} is ${formatNumber(facts.limit)}; this rate is ${share} % of it. ` +
     `To be within tol of the minimum, the best guaranteed rate 2 / (L + μ), ${formatNumber(best.rate)}, ` +
-    `takes ${formatCount(best.needs)} updates; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
-    `${formatCount(fastest.needs)}; the best momentum, ${formatNumber(heavy.momentum, 2)} at rate ` +
+    `takes ${updates(best.needs)}; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
+    `${formatCount(fastest.needs)}; the best momentum, ${formatMomentum(heavy.momentum)} at rate ` +
     `${formatNumber(heavy.rate)}, ${formatCount(heavy.needs)}. ` +
     `The condition number is ${formatNumber(view.condition)}.`
   );

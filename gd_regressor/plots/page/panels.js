@@ -6,6 +6,7 @@
 
 const SMALLEST_SHARE = 1e-16; // of the first loss: below it a loss is rounding
 const HIGHEST_SHARE = 30; // times the first loss: the view of a divergence ends there
+const ROUNDING = 1e-9; // of the width of a contour: a start nearer to the minimum is there
 const MOST_BARS = 12;
 const POINTS = 40; // of the curve over a slider
 const LEVELS = [0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1, 1.5, 2.2, 3.2]; // of the loss at the start
@@ -97,7 +98,7 @@ function lossLegend({ best, heavy }) {
   const keys = {
     here: "this descent",
     best: `best guaranteed rate ${formatNumber(best.rate)}`,
-    heavy: `best momentum ${formatNumber(heavy.momentum, 2)}, rate ${rate}`,
+    heavy: `best momentum ${formatMomentum(heavy.momentum)}, rate ${rate}`,
   };
   return Object.entries(keys)
     .map(([name, text]) => `<span class="key"><i class="${name}"></i>${escapeText(text)}</span>`)
@@ -107,7 +108,7 @@ function lossLegend({ best, heavy }) {
 function lossCaption({ state, data }, now, begin, above) {
   const unit = shorten(data.targets[state.target], 30);
   const what = above ? "The loss is above its minimum by" : "The mean squared error is";
-  return `${what} ${now} (${unit} squared) after ${formatCount(state.k)} updates; it began at ${begin}.`;
+  return `${what} ${now} (${unit} squared) after ${updates(state.k)}; it began at ${begin}.`;
 }
 
 // The steepest and the flattest direction that the start has anything to do in
@@ -189,8 +190,9 @@ function coefficientPlane(scene, [i, j], width, height) {
   const centre = [minimum[i], minimum[j]];
   const start = at(0);
   const radius = [l11, Math.hypot(l21, l22)].map((l, side) => {
-    const way = Math.abs(start[side] - centre[side]);
     const widest = l * Math.sqrt(2 * begin);
+    const from = Math.abs(start[side] - centre[side]);
+    const way = from > ROUNDING * widest ? from : 0; // else the start is at its best
     return Math.max(Math.min(widest, way > 0 ? 2.1 * way : widest), 1.2 * way) || 1;
   });
   const inner = {
@@ -226,7 +228,7 @@ function drawPlane({ state, id }, { at, ring, window, names, minimum }, width, h
   const contours = LEVELS.map((level) => line(turns.map(ring(level)).map(place), "contour"));
   const path = walked(at, state.k, window).map(place);
   const thin = path.length > 3 && zigzags(path) ? "zigzag" : "";
-  const steps = path.length <= 60 ? dots(path, "step") : "";
+  const steps = path.length <= 100 ? dots(path, "step") : "";
   const now = path[path.length - 1];
   const start = place(at(0));
   const least = place(minimum);
@@ -473,9 +475,12 @@ function lineCaption(scene, model, column) {
   return `${yName} = ${formatNumber(model[0], 4)} · ${xName}${rest}. ${fit}`;
 }
 
-// The curve over a slider: value(position) for positions in [0, 1], on a log axis
-function scent(value, width, height) {
-  const points = spread(POINTS).map((i) => [i / POINTS, value(i / POINTS)]);
+// The curve over a slider: value(position) for positions in [0, 1], on a log axis. `best` is one more
+// position, where it is lowest.
+function scent(value, best, width, height) {
+  const positions = spread(POINTS).map((i) => i / POINTS);
+  if (best > 0 && best < 1) positions.push(best);
+  const points = positions.sort((a, b) => a - b).map((u) => [u, value(u)]);
   const finite = points.map(([, v]) => v).filter((v) => v > 0 && Number.isFinite(v));
   if (!finite.length) return "";
   const low = Math.min(...finite);
