@@ -671,6 +671,14 @@ BAD = {
         lambda: LossCurveDisplay.from_estimator(DecisionTreeRegressor().fit(ONE, Y)),
         "estimator must have a loss_curve_, got DecisionTreeRegressor; pass a fitted GDLinear",
     ),
+    "a tree's surface": (
+        lambda: LossSurfaceDisplay.from_estimator(DecisionTreeRegressor().fit(ONE, Y), ONE, Y),
+        "fitted must be a fitted GDLinearRegressor, .* got DecisionTreeRegressor",
+    ),
+    "the surface of auto": (
+        lambda: LossSurfaceDisplay.from_estimator(GDLinearRegressor().fit(ONE, Y), ONE, Y),
+        "estimator must have a number as learning_rate, got 'auto'; use LossSurface",
+    ),
     "not fitted": (
         lambda: LossCurveDisplay.from_estimator(make_pipeline(GDLinearRegressor())),
         "estimator must have a loss_curve_, got GDLinearRegressor",
@@ -755,6 +763,67 @@ def test_bad_input_is_refused_and_no_figure_is_left(what):
         ask()
     left = plt.get_fignums()[ready:]
     assert not left or what == "one of two axes"  # the figure is the test's own
+
+
+FROM_DATA = {
+    "loss": lambda X, y: LossCurveDisplay.from_data(X, y, learning_rate=0.1),
+    "rates": LearningRateDisplay.from_data,
+    "surface": lambda X, y: LossSurfaceDisplay.from_data(X, y, **SURFACE),
+    "fit": lambda X, y: FitDisplay.from_data(X, y, learning_rate=0.1),
+    "spectrum": SpectrumDisplay.from_data,
+    "map": ConvergenceMapDisplay.from_data,
+}
+UNFIT = {
+    "NaN": (WITH_NAN, Y, r"X.*NaN"),
+    "NaN in y": (SCALED, Y.where(Y.index != 5), r"y.*NaN"),
+    "10,000 columns": (np.ones((3, 10_000)), [1.0, 2.0, 3.0], "X must have at most 1,000 columns"),
+    "words": (SCALED.assign(bmi="low"), Y, "X.*low"),
+    "one row too few": (SCALED, Y[:-1], "inconsistent numbers of samples|y must have"),
+}
+
+
+@pytest.mark.parametrize("what", UNFIT)
+@pytest.mark.parametrize("name", FROM_DATA)
+def test_data_that_no_picture_shows_are_refused_before_a_figure_is_made(name, what):
+    X, y, words = UNFIT[what]
+    with pytest.raises(ValueError, match=words):
+        FROM_DATA[name](X, y)
+    assert not plt.get_fignums()
+
+
+SHARES = {"settles": 0.3, "diverges": 1.4, "bursts": 50}
+
+
+@pytest.mark.parametrize("share", SHARES.values(), ids=SHARES)
+def test_the_surface_of_a_fitted_model(share):
+    """Its way, or an error where it has diverged: its end is in no picture.
+
+    The first updates of such a run are drawn until they leave the picture.
+    """
+    pipeline = make_pipeline(
+        StandardScaler(), GDLinearRegressor(share * LIMIT, momentum=0.2, tol=1e-4, max_iter=300)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pipeline.fit(RAW, Y)
+    model, ask = pipeline[-1], {"features": ("bmi", "s5")}
+    if share < 1:
+        display = LossSurfaceDisplay.from_estimator(pipeline, RAW, Y, **ask)
+        np.testing.assert_allclose(
+            np.transpose(display.path_.get_data())[-1], model.coef_[[1, 4]], rtol=1e-9
+        )
+        assert len(display.path_.get_xdata()) == model.n_iter_ + 1
+        return
+    with pytest.raises(ValueError, match=r"estimator must not have diverged.*from_data\(X, y"):
+        LossSurfaceDisplay.from_estimator(pipeline, RAW, Y, **ask)
+    assert not plt.get_fignums()
+    for n_iter in (5, 10**6):
+        display = LossSurfaceDisplay.from_data(
+            SCALED, Y, learning_rate=share * LIMIT, n_iter=n_iter, **ask
+        )
+        assert len(display.path_.get_xdata()) <= 40
+        assert "leaves the picture at update" in display.ax_.get_title(loc="right")
+        assert display.path_.get_color() == canvas.ORANGE
 
 
 def test_a_drawing_that_fails_closes_its_figure():

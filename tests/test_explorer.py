@@ -578,6 +578,11 @@ def test_the_arithmetic_of_the_page(chromium, momentum):
     np.testing.assert_array_less(error[small], 1e-9)
 
 
+def within_a_billion(count):
+    """The page counts no further."""
+    return count if count <= 10**9 else np.inf
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("momentum", [0.5, 0.99, 0.999, 1 - 1e-4, 1 - 1e-7])
 def test_the_counts_of_the_page(chromium, momentum):
@@ -597,9 +602,9 @@ def test_the_counts_of_the_page(chromium, momentum):
     with arithmetic(chromium) as page:
         found = page.evaluate(ask, [view, rates, momentum])
     for rate, (needed, stop) in zip(rates, found, strict=True):
-        assert needed == report.needs(rate, momentum, 1e-6)
+        assert needed == within_a_billion(report.needs(rate, momentum, 1e-6))
         if momentum < 0.99999:  # beyond, the page looks at some updates of each window only
-            assert stop == report.stops_after(rate, momentum, 1e-6)
+            assert stop == within_a_billion(report.stops_after(rate, momentum, 1e-6))
         assert stop > 1 / (1 - momentum)
 
 

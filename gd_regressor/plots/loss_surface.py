@@ -11,6 +11,7 @@ from scipy.linalg import qr
 
 from gd_regressor.estimator.directions import INTERCEPT
 from gd_regressor.estimator.parameters import check_bool, check_integer, check_word
+from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
 from gd_regressor.plots.subject import (
@@ -201,6 +202,66 @@ class LossSurfaceDisplay:
         return self
 
     @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        features: tuple[int | str, int | str] = (0, -1),
+        sample_weight: ArrayLike | None = None,
+        ax: Axes | None = None,
+        **plot_arguments: Any,
+    ) -> Self:
+        """Draw the loss that a fitted estimator descended on, and its way.
+
+        Parameters
+        ----------
+        estimator : GDLinearRegressor, Pipeline or TransformedTargetRegressor
+            Fitted, with a number as `learning_rate`. A run that diverged is refused: its end is
+            farther away than any picture reaches. `from_data` draws the first updates of such a
+            run, until they leave the picture.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            What it was fitted to. The surface is that of the columns that reach the descent.
+        y : array-like of shape (n_samples,)
+            Its targets.
+        features : tuple of two int or str, default=(0, -1)
+            Which two coefficients, as in `from_data`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Its weights.
+        ax : matplotlib Axes, default=None
+            Axes to draw on; None makes new ones.
+        **plot_arguments : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        display : LossSurfaceDisplay
+
+        Raises
+        ------
+        ValueError
+            If the estimator has diverged or has no number as `learning_rate`, or a parameter or a
+            value of the data cannot be used.
+        """
+        report = LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        model = unwrapped(estimator).model
+        if report.setting is None:
+            raise ValueError(
+                f"estimator must have a number as learning_rate, got {model.learning_rate!r}; use "
+                "LossSurfaceDisplay.from_data(X, y, learning_rate=..., n_iter=...)."
+            )
+        rate, momentum, _ = report.setting
+        if rate >= report.limit(momentum) and model.loss_curve_[-1] > model.loss_curve_[0]:
+            raise ValueError(
+                f"estimator must not have diverged, got learning_rate={rate!r} with a limit of "
+                f"{report.limit(momentum):.4g}; fit with a smaller one, or draw its first updates "
+                f"by LossSurfaceDisplay.from_data(X, y, learning_rate={rate!r}, n_iter=5)."
+            )
+        options = {"learning_rate": rate, "momentum": momentum, "n_iter": int(model.n_iter_)}
+        return cls.from_report(report, features=features, ax=ax, **options, **plot_arguments)
+
+    @classmethod
     def from_data(
         cls,
         X: Any,
@@ -227,7 +288,7 @@ class LossSurfaceDisplay:
         y : array-like of shape (n_samples,)
             Targets.
         learning_rate : float
-            The rate.
+            The rate. At a rate beyond the limit the path is drawn until it leaves the picture.
         n_iter : int
             The number of updates.
         momentum : float, default=0.0
@@ -284,7 +345,7 @@ class LossSurfaceDisplay:
         report : LearningRateReport
             Of the data, with one target.
         learning_rate : float
-            The rate.
+            The rate. At a rate beyond the limit the path is drawn until it leaves the picture.
         n_iter : int
             The number of updates.
         momentum : float, default=0.0
