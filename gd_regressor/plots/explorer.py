@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Self
@@ -379,12 +380,14 @@ export default {{
 """
 
 
+@cache
 def _script() -> str:
     """The scripts in one, without comments and needless blanks."""
     text = "\n".join(map(_asset, SCRIPTS))
     return SHORTER.sub(lambda found: found["kept"] or found["sign"] or found["line"] or "", text)
 
 
+@cache
 def _style() -> str:
     """The style without comments and needless blanks."""
     text = re.sub(r"/\*.*?\*/", "", _asset(STYLE), flags=re.DOTALL)
