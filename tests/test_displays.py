@@ -712,6 +712,10 @@ BAD = {
         "learning_rates must be numbers > 0",
     ),
     "tol": (lambda: ConvergenceMapDisplay.from_report(REPORT, tol=0), "tol must be a number > 0"),
+    "momentum beside one": (
+        lambda: ConvergenceMapDisplay.from_data(SCALED * 1e-9, Y),
+        r"X must have a condition number .* at most 1e\+11 .* got .*; standardise the columns",
+    ),
     "rate": (
         lambda: SpectrumDisplay.from_report(REPORT, learning_rate="auto"),
         "learning_rate must be a number > 0",

@@ -23,7 +23,7 @@ CELLS = 60  # on each side
 FEW_CELLS = 30  # where momentum near 1 makes each of them a long search
 NEAR_ONE = 0.9  # best momentum from which on the axis is logarithmic in its distance to 1
 WIDEST_RATE = 4.0  # times 1/L: no rate beyond it converges, whatever the momentum
-# From here on the best momentum is nearer to 1 than 1e-5, and a cell takes as many updates to count
+# From here on the best momentum is nearer to 1 than 1e-5, and to count takes longer than a second
 MOST_CONDITION = 1e11
 DECADES = 2.5  # of updates that have colours of their own
 
