@@ -158,7 +158,7 @@ def test_the_page_tells_what_the_estimator_finds(shown, columns, count):
                 assert page.number("limit") == pytest.approx(model.max_learning_rate_, rel=1e-12)
                 stop = page.number("stop")
                 assert (stop == model.n_iter_) or stop > model.max_iter == model.n_iter_
-                for k in (0, 1, 7, 60, 5000):
+                for k in (0, 1, 7, 60, 5000, 10**6):
                     page.fill("k", k)
                     coefs, intercepts, losses = gd_path(
                         given, y, learning_rate=rate, momentum=momentum, n_iter=[k]
@@ -364,7 +364,8 @@ def test_the_page_fits_any_screen(shown, width, scheme):
 # Texts of pictures that reach beyond them
 OUTSIDE = """[...document.querySelectorAll('svg text')].filter((text) => {
     const [a, b] = [text.getBoundingClientRect(), text.closest('svg').getBoundingClientRect()];
-    return a.width && (a.left < b.left - 1 || a.right > b.right + 1 || a.bottom > b.bottom + 1);
+    return a.width && (a.left < b.left - 1 || a.right > b.right + 1
+        || a.top < b.top - 1 || a.bottom > b.bottom + 1);
 }).map((text) => text.textContent)"""
 COLOURS = f"""Object.fromEntries(['--ink', '--soft', '--limit', '--heavy', '--best', '--paper',
     '--card'].map((name) => [name, getComputedStyle({ROOT}).getPropertyValue(name).trim()]))"""
