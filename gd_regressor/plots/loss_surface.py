@@ -48,6 +48,8 @@ class LossSurfaceDisplay:
     scales, unless `equal=True` is asked for: there the contours of unscaled columns look like a
     straight valley, because they are.
 
+    A descent beyond the limit is drawn until it leaves the picture; the title says with which update.
+
     Parameters
     ----------
     path : array-like of shape (2, n_points)
