@@ -123,11 +123,15 @@ class Forecast:
         if not (squares.sum(axis=0) > tol).any():
             return self._middle, 0.0
 
+        rates: dict[float, float] = {}
+
         def there(ks: np.ndarray) -> np.ndarray:
-            return self._best(squares, ks)[1] <= tol
+            best, gaps = self._best(squares, ks)
+            rates.update(zip(ks.tolist(), best.tolist(), strict=True))
+            return gaps <= tol
 
         k = _first_of_many(there) if tol > 0 else NEVER
-        return (float(self._best(squares, np.array([k]))[0][0]) if k < NEVER else self._middle), k
+        return rates.get(k, self._middle), k
 
     @property
     def _curvatures(self) -> np.ndarray:
