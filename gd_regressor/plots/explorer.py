@@ -29,7 +29,7 @@ from gd_regressor.plots.subject import checked_report
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
 STYLE = "explorer.css"  # beside them
 # Strings, templates and patterns stay. Comments go, and blanks beside signs and at line ends
-SHORTER = re.compile(
+PIECES = re.compile(
     r"""(?P<kept>"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|'(?:\\.|[^'\\])*'|(?<=\()/(?:\\.|[^/\\])+/)"""
     r"""|\s*//.*|\s*(?P<sign>[-+%=*<>?:,;(){}&|]+)\s*|\s*(?P<line>\n)\s*"""
 )
@@ -384,7 +384,7 @@ export default {{
 def _script() -> str:
     """The scripts in one, without comments and needless blanks."""
     text = "\n".join(map(_asset, SCRIPTS))
-    return SHORTER.sub(lambda found: found["kept"] or found["sign"] or found["line"] or "", text)
+    return PIECES.sub(lambda found: found["kept"] or found["sign"] or found["line"] or "", text)
 
 
 @cache

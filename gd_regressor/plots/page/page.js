@@ -341,11 +341,14 @@ function verdict(scene) {
   const count = updates(facts.stops);
   const sentence = {
     diverges: () =>
-      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ${updates(facts.diverges)}. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
+      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ` +
+      `${updates(facts.diverges)}. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
     never: () =>
       `<b>Does not settle:</b> the rate is not below the limit, and the loss need not fall.`,
     early: () =>
-      `<b>Seems to converge in ${count}</b>, ${rule}, <b>but is ${formatNumber(100 * facts.above, 2)} % of the variance above the minimum.</b> To be within tol of the minimum takes ${formatCount(facts.needed)}.`,
+      `<b>Seems to converge in ${count}</b>, ${rule}, ` +
+      `<b>but is ${formatNumber(100 * facts.above, 2)} % of the variance above the minimum.</b> ` +
+      `To be within tol of the minimum takes ${formatCount(facts.needed)}.`,
     converges: () =>
       Number.isFinite(facts.stops)
         ? `<b>Converges in ${count}</b>, ${rule}. It is within tol of the minimum after ${formatCount(facts.needed)}.`
