@@ -48,7 +48,7 @@ class LossSurfaceDisplay:
     scales, unless `equal=True` is asked for: there the contours of unscaled columns look like a
     straight valley, because they are.
 
-    A descent beyond the limit is drawn until it leaves the picture; the title says with which update.
+    A descent beyond the limit is drawn until it leaves the picture; the title says when that is.
 
     Parameters
     ----------
