@@ -1,9 +1,14 @@
-"""Sphinx configuration: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``."""
+"""Sphinx configuration: ``python -m sphinx -W --keep-going -b html docs docs/_build/html``.
+
+The build needs no network, and the pages that it makes ask for nothing from elsewhere.
+"""
 
 import re
 from pathlib import Path
 
-from sklearn.datasets import load_diabetes
+import math_core
+import pandas as pd
+from docutils import nodes
 
 import gd_regressor
 from gd_regressor import DescentExplorer
@@ -18,8 +23,9 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx_copybutton",
 ]
-# No intersphinx: the build needs no network.
+# No intersphinx: its inventories come from other sites.
 
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
@@ -30,18 +36,29 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 plot_html_show_formats = False
 plot_html_show_source_link = False
+plot_working_directory = str(Path(__file__).parent / "data")  # a reader runs the examples beside cars.csv, too
+
+# A reader copies what runs: without the prompts, and without what is printed.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"gd_regressor {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
+html_js_files = [("theme.js", {"defer": "defer"})]
+html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"**": []}
+html_sidebars = {"**": ["all-pages.html"]}
+html_context = {"default_mode": "auto"}  # light or dark as the system is, until the reader chooses
 html_theme_options = {
     "logo": {"text": html_title},
-    "header_links_before_dropdown": 5,
+    "navbar_center": [],  # all pages are in the sidebar, in one order at every width
+    "navbar_end": ["theme-switcher"],
     "navbar_persistent": ["search-button"],
+    "primary_sidebar_end": [],
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": ["page-toc"],
@@ -84,10 +101,17 @@ def table_to_rst(lines):
 
 def markdown_to_rst(text):
     """Translate the Markdown of our own files: headings, tables, links, code, simple lists."""
-    text = re.sub(r"(?<!`)`([^`\n]+)`(?!`)", r"``\1``", text)
-    text = re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"`\1 <\2>`__", text)
-    rst, table = [], []
+    rst, table, in_code = [], [], False
     for line in [*text.splitlines(), ""]:
+        if fence := re.match(r"```(\w*)$", line):
+            in_code = not in_code
+            rst += [f".. code-block:: {fence[1] or 'text'}", ""] if in_code else [""]
+            continue
+        if in_code:
+            rst.append(f"   {line}")
+            continue
+        line = re.sub(r"(?<!`)`([^`\n]+)`(?!`)", r"``\1``", line)
+        line = re.sub(r"\[([^\]]+)\]\(([^)]+)\)", r"`\1 <\2>`__", line)
         if line.startswith("|"):
             table.append(line)
             continue
@@ -109,27 +133,57 @@ def translate_included_markdown(app, path, docname, content):
 
 
 def only_text(app, what, name, obj, options, lines):
-    """Leave the text of what inherited docstrings cannot show here.
-
-    The targets of their references are elsewhere, and what draws formulas is loaded from there.
-    """
+    """Leave the text of references in inherited docstrings: their targets are elsewhere."""
     text = re.sub(r":(?:ref|term):`([^<`]+?)(?: <[^>]+>)?`", r"\1", "\n".join(lines))
-    text = re.sub(r"\\frac\{(\w+)\}\{(\w+)\}", r"\1 / \2", text)
-    lines[:] = re.sub(r":math:`([^`]+)`", r"``\1``", text).split("\n")
+    lines[:] = text.split("\n")
 
 
-def write_explorer(app):
-    """Write the explorer that the page on seeing shows, into the folder of generated pages."""
-    X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
-    title = "Diabetes from three columns"
-    explorer = DescentExplorer(X[["bmi", "bp", "s5"]], y, learning_rate=0.1, title=title)
+# Formulas become MathML while the pages are built: no script runs in the reader's browser, a screen
+# reader reads them, and they can be copied.
+TO_MATHML = math_core.LatexToMathML()
+
+
+def write_formula(translator, node):
+    """Write a formula within a sentence."""
+    formula = TO_MATHML.convert_with_local_state(node.astext(), displaystyle=False)
+    translator.body.append(formula)
+    raise nodes.SkipNode
+
+
+def write_displayed_formula(translator, node):
+    """Write a formula on lines of its own, in a box that scrolls where the page is too narrow."""
+    formula = TO_MATHML.convert_with_local_state(node.astext(), displaystyle=True)
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
+    raise nodes.SkipNode
+
+
+def write_explorers(app):
+    """Write the explorers that pages show, into the folder of generated pages."""
+    cars = pd.read_csv(Path(app.srcdir) / "data" / "cars.csv")
+    price = (cars["price"] - cars["price"].mean()) / cars["price"].std(ddof=0)
+    one = DescentExplorer(
+        cars[["engine_size"]],
+        price.rename("price, standardised"),
+        learning_rate=0.1,
+        n_iter=60,
+        title="The price of 159 cars from the size of their engines",
+    )
+    five = DescentExplorer(
+        cars.drop(columns="price"),
+        price.rename("price, standardised"),
+        learning_rate=0.1,
+        title="The price of 159 cars from five columns",
+    )
     folder = Path(app.srcdir) / "generated"
     folder.mkdir(exist_ok=True)
-    (folder / "explorer.html").write_text(explorer._repr_html_(), encoding="utf-8")
+    for name, explorer in [("one", one), ("five", five)]:
+        page = folder / f"explorer_{name}.html"
+        page.write_text(explorer._repr_html_(), encoding="utf-8")
 
 
 def setup(app):
     """Connect them."""
-    app.connect("builder-inited", write_explorer)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_displayed_formula, None))
+    app.connect("builder-inited", write_explorers)
     app.connect("include-read", translate_included_markdown)
     app.connect("autodoc-process-docstring", only_text)
