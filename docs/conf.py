@@ -89,13 +89,23 @@ sphinx_gallery_conf = {
 
 
 def table_to_rst(lines):
-    """Turn the lines of a Markdown table into a list-table."""
+    """Turn the lines of a Markdown table into a list-table.
+
+    A column in which nothing was measured is left out. Quartiles, and other remarks in parentheses,
+    go to a second line, so that the table is narrower.
+    """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    kind = "measured" if any(rows[0]) else "wrapped"
-    rst = [".. list-table::", f"   :class: {kind}", "   :header-rows: 1", ""]
-    for row in [rows[0], *rows[2:]]:  # rows[1] is the rule under the header
-        cells = [r"\-" if cell == "-" else cell for cell in row]  # a bare dash opens a list
-        rst += [f"   {'* -' if i == 0 else '  -'} {cell}" for i, cell in enumerate(cells)]
+    head, body = rows[0], rows[2:]  # rows[1] is the rule under the header
+    kept = [i for i in range(len(head)) if {row[i] for row in body} != {"not measured"}]
+    rst = [".. list-table::", f"   :class: {'measured' if any(head) else 'wrapped'}"]
+    rst += ["   :header-rows: 1", ""] if any(head) else [""]
+    for row in [head, *body] if any(head) else body:
+        for i in kept:
+            cell = r"\-" if row[i] == "-" else row[i]  # a bare dash opens a list
+            remark = re.fullmatch(r"([\d.,]+ ?\S*) (\(.*\))", cell)
+            lines = [f"| {remark[1]}", f"| {remark[2]}"] if remark else [cell]
+            rst += [f"   {'* -' if i == 0 else '  -'} {lines[0]}"]
+            rst += [f"       {line}" for line in lines[1:]]
     return [*rst, ""]
 
 

@@ -1,5 +1,7 @@
 """Shared fixtures."""
 
+import os
+
 import pytest
 from commands import built, write_csv
 
@@ -29,3 +31,12 @@ def run(capsys):
         return status, *capsys.readouterr()
 
     return run
+
+
+def pytest_sessionfinish(session):
+    """Fail a run that is there for the browser tests, and skipped one of them."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [r for r in reporter.stats.get("skipped", []) if "browser" in r.keywords]
+    if skipped and os.environ.get("REQUIRE_BROWSER"):
+        reporter.write_line(f"REQUIRE_BROWSER is set, and {len(skipped)} browser tests are skipped")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
