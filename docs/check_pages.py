@@ -2,7 +2,7 @@
 
 Each page is read and opened in Chromium, on a telephone's width and on a wide screen. The check fails
 where a link leads nowhere, a picture has no description, something comes from another site, the
-console complains, or a page scrolls sideways. It needs playwright and a Chromium of the system.
+console complains, a page scrolls sideways, or text is cut off. It needs playwright and a Chromium of the system.
 """
 
 import re
@@ -15,10 +15,31 @@ from urllib.parse import unquote, urlsplit
 from playwright.sync_api import sync_playwright
 
 SCREENS = {390: "light", 1160: "dark"}
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), "")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), ""
+)
 ELSEWHERE = re.compile(r"(https?:)?//")
 # What a stylesheet would load
 LOADED = re.compile(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"']*")
+# Text beyond the right edge that no box of its own lets a reader scroll to
+CUT_OFF = """() => {
+  const scrolls = (element) => {
+    for (let box = element; box && box !== document.body; box = box.parentElement) {
+      if (["auto", "scroll"].includes(getComputedStyle(box).overflowX)) return true;
+    }
+    return false;
+  };
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    if (!text.textContent.trim() || !text.parentElement.checkVisibility()) continue;
+    range.selectNodeContents(text);
+    const { right, width } = range.getBoundingClientRect();
+    if (width > 1 && right > innerWidth + 1 && !scrolls(text.parentElement)) return text.textContent;
+  }
+  return null;
+}"""
 
 
 class Page(HTMLParser):
@@ -38,7 +59,9 @@ class Page(HTMLParser):
         if tag == "img" and not (given.get("alt") or "").strip():
             self.problems.append(f"no description of the picture {given.get('src')}")
         loaded = [given.get("src"), given.get("href") if tag == "link" else None]
-        loaded += [part.split()[0] for part in (given.get("srcset") or "").split(",") if part.strip()]
+        loaded += [
+            part.split()[0] for part in (given.get("srcset") or "").split(",") if part.strip()
+        ]
         self.problems += [f"loads {url}" for url in loaded if url and ELSEWHERE.match(url)]
 
 
@@ -75,6 +98,8 @@ def seen_problems(browser, path, width):
     scrolled = page.evaluate("document.documentElement.scrollWidth")
     if scrolled > width:
         problems.append(f"scrolls sideways: {scrolled} px")
+    if cut := page.evaluate(CUT_OFF):
+        problems.append(f"cuts off {cut.strip()[:60]!r}")
     for frame in page.frames[1:]:
         inside, outside = frame.evaluate("[document.body.scrollHeight, innerHeight]")
         if inside > outside + 1:
@@ -86,7 +111,9 @@ def seen_problems(browser, path, width):
 def main(folder):
     """Print what is wrong, and say by the exit status whether anything is."""
     root = Path(folder).resolve()
-    pages = {path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts}
+    pages = {
+        path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts
+    }
     if not pages:
         return f"no pages in {root}"
     found = [(path, problem) for path, page in pages.items() for problem in page.problems]

@@ -36,7 +36,9 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 plot_html_show_formats = False
 plot_html_show_source_link = False
-plot_working_directory = str(Path(__file__).parent / "data")  # a reader runs the examples beside cars.csv, too
+plot_working_directory = str(
+    Path(__file__).parent / "data"
+)  # a reader runs the examples beside cars.csv, too
 
 # A reader copies what runs: without the prompts, and without what is printed.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

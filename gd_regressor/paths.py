@@ -338,6 +338,16 @@ class LearningRateReport:
         Returns
         -------
         report : LearningRateReport
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import LearningRateReport, Moments
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> moments = Moments.of(X[:3], y[:3]) + Moments.of(X[3:], y[3:])
+        >>> print(f"{LearningRateReport.from_moments(moments).limit():.5f}")
+        0.08452
         """
         check_bool("fit_intercept", fit_intercept)
         stream = stream_of_moments(moments)
@@ -379,6 +389,17 @@ default=None
         ------
         ValueError
             If the estimator is not fitted, or not by gradient descent.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor, LearningRateReport
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor(learning_rate=0.01, max_iter=1000, tol=None).fit(X, y)
+        >>> report = LearningRateReport.from_estimator(model, X, y)
+        >>> report.setting, report.needs(0.01)
+        ((0.01, 0.0, None), 1950)
         """
         parts = unwrapped(fitted)
         model = parts.model
@@ -473,6 +494,16 @@ default=None
         Returns
         -------
         limit : float
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> print(f"{report.limit():.5f} {report.limit(momentum=0.5):.5f}")
+        0.08452 0.12679
         """
         check_momentum(momentum)
         return ConstantStep(1.0, float(momentum)).stability_limit(self.largest_curvature)
@@ -491,6 +522,17 @@ default=None
             Of the rates with the fewest updates, the one that comes nearest with them.
         n_updates : int or inf
             What it needs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> rate, updates = report.fastest()
+        >>> print(f"{rate:.4f} {updates} {report.needs(0.9 * rate)}")
+        0.0827 234 260
         """
         _check_tol(tol)
         with _quiet():
@@ -519,6 +561,18 @@ default=None
         losses : ndarray of shape (n_points,), or (..., n_points) for several rates
             Mean squared error, the mean over targets where there are several. Infinite where it
             is beyond the range of floats.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> report.losses(0.01, n_iter=[0, 10, 1000]).round(5)
+        array([17.2    ,  1.15948,  0.48074])
+        >>> report.losses([0.01, 0.02], n_iter=[10, 1000]).shape  # a row for each rate
+        (2, 2)
         """
         rates, momenta, shape = _checked_steps(learning_rate, momentum)
         points = checked_points(n_iter)
@@ -546,6 +600,17 @@ default=None
             Coefficients, as those of `gd_path`.
         intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
             Intercepts.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> coefs, intercepts = report.coefs(0.01, n_iter=[10, 1000])
+        >>> print(coefs.round(5), intercepts.round(5))
+        [[1.03028 0.61769]] [0.3531  2.13612]
         """
         step, points = _checked_step(learning_rate, momentum), checked_points(n_iter)
         with _quiet():
@@ -569,6 +634,16 @@ default=None
         n_updates : int or inf
             The `n_iter_` of a fit whose `max_iter` is not below it. Infinite where no update
             satisfies the rule before the descent has diverged.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> report.stops_after(0.01, tol=1e-6), report.needs(0.01, tol=1e-6)
+        (1213, 1950)
         """
         step = _checked_step(learning_rate, momentum)
         _check_tol(tol)
@@ -589,6 +664,16 @@ default=None
         -------
         n_updates : int or inf
             The `n_iter_` of a fit that nothing else ends before; infinite below the `limit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> report.diverges_after(0.1), report.diverges_after(0.01)
+        (370, inf)
         """
         step = _checked_step(learning_rate, momentum)
         with _quiet():
@@ -619,6 +704,16 @@ default=None
         n_updates : int or inf, or ndarray of float
             The first update from which on the loss of each target stays within `tol` times its
             variance of the minimum; infinite for never.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> report.needs(0.01), report.needs([0.01, 0.02, 0.1])
+        (1950, array([1950.,  973.,   inf]))
         """
         rates, momenta, shape = _checked_steps(learning_rate, momentum)
         _check_tol(tol)

@@ -288,6 +288,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If `fit` cannot use a parameter, a shape, a weight or a value of the data. The message
             names the parameter, what it got and what to write.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor(learning_rate=0.01, max_iter=0)
+        >>> model = model.fit(X, y, coef_init=[1.0], intercept_init=2.0)
+        >>> model.loss_curve_  # of the start, as no update is made
+        array([1.8])
         """
         asked = asked_of(self)
         with _unchanged_on_error(self):
@@ -333,6 +344,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         sklearn.exceptions.ConvergenceWarning
             As `fit`. With ``stream="moments"`` also when columns depend on each other so nearly
             that moments have lost half of the digits or more.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor().partial_fit(X[:3], y[:3]).partial_fit(X[3:], y[3:])
+        >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f} {model.stream_.n_batches}")
+        0.6000 2.2000 2
         """
         asked = asked_of(self)
         with _unchanged_on_error(self):
@@ -463,6 +484,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If one of the two holds no stream, or their columns, targets or `stream` differ. The
             model stays as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> some = GDLinearRegressor().partial_fit(X[:3], y[:3])
+        >>> others = GDLinearRegressor().partial_fit(X[3:], y[3:])
+        >>> model = some.merge(others)
+        >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f}")
+        0.6000 2.2000
         """
         asked = asked_of(self)
         for who, model in (("this estimator", self), ("other", other)):
@@ -503,6 +536,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ValueError
             If no row would remain, or with ``stream="qr"``: a triangular factor cannot forget.
             The model stays as it was.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor().partial_fit(X, y).forget(X[:2], y[:2])
+        >>> fresh = GDLinearRegressor().fit(X[2:], y[2:])
+        >>> np.allclose([model.coef_[0], model.intercept_], [fresh.coef_[0], fresh.intercept_])
+        True
         """
         asked = asked_of(self)
         if not hasattr(self, "stream_"):
@@ -536,6 +580,15 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If `predict` cannot use X, or a prediction overflows the dtype of X.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> GDLinearRegressor().fit(X, y).predict([[6.0]]).round(4)
+        array([5.8])
         """
         check_is_fitted(self)
         if is_dask(X):

@@ -23,7 +23,10 @@ FAULTS = {
     "<script>fetch('https://example.org/data')</script>": "asks for https://example.org/data",
     "<script>console.error('broken')</script>": "console: broken",
     "<script>throw new Error('broken')</script>": "error: broken",
-    '<div style="width: 700px">wide</div>': "390 px: scrolls sideways: 7",
+    '<div style="width: 700px">wide</div>': "390 px: scrolls sideways",
+    '<p style="overflow: hidden; width: 900px; white-space: nowrap">' + 99 * "far " + "</p>": (
+        "390 px: cuts off 'far far"
+    ),
     '<iframe srcdoc="<p>a</p>" style="height: 9px"></iframe>': "a frame of 9 px scrolls",
 }
 
