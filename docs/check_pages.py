@@ -1,8 +1,9 @@
 """Check the built pages: ``python docs/check_pages.py docs/_build/html``.
 
-Each page is read and opened in Chromium, on a telephone's width and on a wide screen. The check fails
-where a link leads nowhere, a picture has no description, something comes from another site, the
-console complains, a page scrolls sideways, or text is cut off. It needs playwright and a Chromium of the system.
+Each page is read and opened in Chromium, on a telephone's width and on a wide screen. The check
+fails where a link leads nowhere, a picture has no description, something comes from another site,
+the console complains, a page scrolls sideways, or text is cut off. It needs playwright and a
+Chromium of the system.
 """
 
 import re
@@ -15,9 +16,8 @@ from urllib.parse import unquote, urlsplit
 from playwright.sync_api import sync_playwright
 
 SCREENS = {390: "light", 1160: "dark"}
-CHROMIUM = next(
-    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), ""
-)
+NAMES = ["chromium", "chromium-browser", "google-chrome"]
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 ELSEWHERE = re.compile(r"(https?:)?//")
 # What a stylesheet would load
 LOADED = re.compile(r"(?:url\(|@import)\s*[\"']?(?:https?:)?//[^)\"']*")
@@ -36,7 +36,8 @@ CUT_OFF = """() => {
     if (!text.textContent.trim() || !text.parentElement.checkVisibility()) continue;
     range.selectNodeContents(text);
     const { right, width } = range.getBoundingClientRect();
-    if (width > 1 && right > innerWidth + 1 && !scrolls(text.parentElement)) return text.textContent;
+    const beyond = width > 1 && right > innerWidth + 1;
+    if (beyond && !scrolls(text.parentElement)) return text.textContent;
   }
   return null;
 }"""
@@ -59,9 +60,7 @@ class Page(HTMLParser):
         if tag == "img" and not (given.get("alt") or "").strip():
             self.problems.append(f"no description of the picture {given.get('src')}")
         loaded = [given.get("src"), given.get("href") if tag == "link" else None]
-        loaded += [
-            part.split()[0] for part in (given.get("srcset") or "").split(",") if part.strip()
-        ]
+        loaded += re.findall(r"[^\s,]\S+", given.get("srcset") or "")
         self.problems += [f"loads {url}" for url in loaded if url and ELSEWHERE.match(url)]
 
 
@@ -84,15 +83,18 @@ def seen_problems(browser, path, width):
     screen = {"width": width, "height": 900}
     context = browser.new_context(offline=True, viewport=screen, color_scheme=SCREENS[width])
     page, problems = context.new_page(), []
-    page.on(
-        "console",
-        lambda said: said.type in ("error", "warning") and problems.append(f"console: {said.text}"),
-    )
+
+    def hear(said):
+        if said.type in ("error", "warning"):
+            problems.append(f"console: {said.text}")
+
+    def watch(request):
+        if ELSEWHERE.match(request.url):
+            problems.append(f"asks for {request.url}")
+
+    page.on("console", hear)
     page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-    page.on(
-        "request",
-        lambda asked: ELSEWHERE.match(asked.url) and problems.append(f"asks for {asked.url}"),
-    )
+    page.on("request", watch)
     page.goto(path.as_uri(), wait_until="load")
     page.evaluate("() => new Promise(f => requestAnimationFrame(() => requestAnimationFrame(f)))")
     scrolled = page.evaluate("document.documentElement.scrollWidth")
@@ -111,9 +113,8 @@ def seen_problems(browser, path, width):
 def main(folder):
     """Print what is wrong, and say by the exit status whether anything is."""
     root = Path(folder).resolve()
-    pages = {
-        path: Page(path) for path in sorted(root.rglob("*.html")) if "_static" not in path.parts
-    }
+    paths = [path for path in root.rglob("*.html") if "_static" not in path.parts]
+    pages = {path: Page(path) for path in sorted(paths)}
     if not pages:
         return f"no pages in {root}"
     found = [(path, problem) for path, page in pages.items() for problem in page.problems]
