@@ -36,9 +36,8 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 plot_html_show_formats = False
 plot_html_show_source_link = False
-plot_working_directory = str(
-    Path(__file__).parent / "data"
-)  # a reader runs the examples beside cars.csv, too
+# A reader, too, runs the examples beside cars.csv
+plot_working_directory = str(Path(__file__).parent / "data")
 
 # A reader copies what runs: without the prompts, and without what is printed.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -169,6 +168,16 @@ def write_displayed_formula(translator, node):
     raise nodes.SkipNode
 
 
+def describe_thumbnails(app, doctree, docname):
+    """Describe each picture of the gallery's first page by the title of the page that it is from."""
+    for picture in doctree.findall(nodes.image):
+        page = app.env.titles.get(
+            re.sub(r"images/thumb/sphx_glr_|_thumb\.\w+$", "", picture["uri"])
+        )
+        if page is not None and not picture.get("alt"):
+            picture["alt"] = f"A picture from: {page.astext()}"
+
+
 def write_explorers(app):
     """Write the explorers that pages show, into the folder of generated pages."""
     cars = pd.read_csv(Path(app.srcdir) / "data" / "cars.csv")
@@ -197,5 +206,6 @@ def setup(app):
     """Connect them."""
     app.add_html_math_renderer("mathml", (write_formula, None), (write_displayed_formula, None))
     app.connect("builder-inited", write_explorers)
+    app.connect("doctree-resolved", describe_thumbnails)
     app.connect("include-read", translate_included_markdown)
     app.connect("autodoc-process-docstring", only_text)
