@@ -169,7 +169,7 @@ def write_displayed_formula(translator, node):
 
 
 def describe_thumbnails(app, doctree, docname):
-    """Describe each picture of the gallery's first page by the title of the page that it is from."""
+    """Describe the pictures of the gallery's first page by the titles that they lead to."""
     for picture in doctree.findall(nodes.image):
         page = app.env.titles.get(
             re.sub(r"images/thumb/sphx_glr_|_thumb\.\w+$", "", picture["uri"])
