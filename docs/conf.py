@@ -48,7 +48,6 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"gd_regressor {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
-html_js_files = [("theme.js", {"defer": "defer"})]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
