@@ -59,6 +59,13 @@ class InverseScaling(Schedule, BaseEstimator):
         Returns
         -------
         rate : float
+
+        Examples
+        --------
+        >>> from gd_regressor import InverseScaling
+        >>> schedule = InverseScaling(eta0=0.1, power=0.5)
+        >>> schedule.rate(1), schedule.rate(4)
+        (0.1, 0.05)
         """
         # A negative power underflows where the positive one would overflow
         return float(self.eta0) * float(t) ** -float(self.power)

@@ -132,6 +132,18 @@ class ConvergenceMapDisplay:
         Returns
         -------
         self : ConvergenceMapDisplay
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import ConvergenceMapDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> display = ConvergenceMapDisplay.from_data(X, y, ax=Figure().subplots())
+        >>> again = display.plot(Figure().subplots(), cmap="viridis")
+        >>> again.ax_.get_xlabel()
+        'learning rate'
         """
         rates, momenta = np.asarray(self.learning_rates), np.asarray(self.momenta)
         with canvas.drawing(ax, (6.4, 4.8)) as ax:
@@ -204,6 +216,17 @@ class ConvergenceMapDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import ConvergenceMapDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> display = ConvergenceMapDisplay.from_data(X, y, tol=1e-4, ax=Figure().subplots())
+        >>> display.ax_.get_xlabel()
+        'learning rate'
         """
         report = report_of(X, y, sample_weight=sample_weight, fit_intercept=fit_intercept)
         return cls.from_report(report, tol=tol, ax=ax, **plot_arguments)
@@ -238,6 +261,19 @@ class ConvergenceMapDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import ConvergenceMapDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> ax = Figure().subplots()
+        >>> display = ConvergenceMapDisplay.from_report(report.standardised, ax=ax)
+        >>> display.ax_.get_xlabel()
+        'learning rate'
         """
         checked_report(report)
         checked_tol(tol)

@@ -235,6 +235,17 @@ class DescentExplorer:
         ------
         ValueError
             If the estimator is not fitted by gradient descent with a number as `learning_rate`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import DescentExplorer, GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor(learning_rate=0.01, max_iter=60, tol=None).fit(X, y)
+        >>> page = DescentExplorer.from_estimator(model, X, y).to_html()
+        >>> page.startswith("<!doctype html>")
+        True
         """
         report = LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
         if report.setting is None:
@@ -276,6 +287,16 @@ class DescentExplorer:
         Returns
         -------
         html : str
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import DescentExplorer
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> page = DescentExplorer(X, y, learning_rate=0.01, title="Five points").to_html()
+        >>> "<title>Five points" in page
+        True
         """
         title, report = html.escape(self._data["title"]), self.report_
         sides = {"as they are": report, "standardised": report.standardised}
@@ -299,6 +320,19 @@ class DescentExplorer:
         ----------
         path : str or Path
             The file, which is replaced if it is there.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from gd_regressor import DescentExplorer
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     DescentExplorer(X, y).save(Path(folder) / "descent.html")
+        ...     print(*[file.name for file in Path(folder).iterdir()])
+        descent.html
         """
         Path(path).write_text(self.to_html(), encoding="utf-8")
 
@@ -320,6 +354,16 @@ class DescentExplorer:
         ------
         ImportError
             If anywidget is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import DescentExplorer
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> widget = DescentExplorer(X, y, learning_rate=0.01).widget()
+        >>> widget.rate
+        0.01
         """
         try:
             import anywidget

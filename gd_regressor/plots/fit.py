@@ -154,6 +154,19 @@ class FitDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import FitDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = FitDisplay.from_data(X, y, learning_rate=0.01, n_iter=[0, 60], ax=ax)
+        >>> again = display.plot(Figure().subplots(), kind="residuals")
+        >>> again.residuals_ is not None
+        True
         """
         check_word("kind", kind, FIT_KINDS)
         X = np.asarray(self.X, dtype=float)
@@ -211,6 +224,22 @@ class FitDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import FitDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = FitDisplay.from_data(X, y, learning_rate=0.01, n_iter=20, ax=ax)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     display.animate(seconds=1, fps=3).save(Path(folder) / "line.gif")
+        ...     print(*[file.name for file in Path(folder).iterdir()])
+        line.gif
         """
         updates = np.asarray(self.updates)
         frames = list(range(len(updates)))
@@ -304,6 +333,18 @@ class FitDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import FitDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = FitDisplay.from_data(X, y, learning_rate=0.01, n_iter=[0, 10, 60], ax=ax)
+        >>> len(display.lines_)
+        3
         """
         start = {"coef_init": coef_init, "intercept_init": intercept_init}
         options = {"fit_intercept": fit_intercept, "feature_names": feature_names}
@@ -363,6 +404,19 @@ class FitDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import FitDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> ax = Figure().subplots()
+        >>> display = FitDisplay.from_report(report, X, y, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> len(display.lines_)
+        61
         """
         checked_report(report)
         check_one_target(report)
@@ -392,6 +446,19 @@ class FitDisplay:
             The least and the largest value of the column.
         heights : ndarray of shape (2, n_points)
             What is predicted there, with all other columns at their means.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import FitDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = FitDisplay.from_data(X, y, learning_rate=0.01, n_iter=[0, 1000], ax=ax)
+        >>> ends, heights = display.line_points()
+        >>> print(ends, heights.round(2).tolist())
+        [1. 5.] [[0.0, 2.75], [0.0, 5.22]]
         """
         X, coefs = np.asarray(self.X, dtype=float), np.asarray(self.coefs, dtype=float)
         means = X.mean(axis=0) if self.means is None else np.asarray(self.means, dtype=float)

@@ -151,6 +151,18 @@ class LearningRateDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LearningRateDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> display = LearningRateDisplay.from_data(X, y, ax=Figure().subplots(1, 2))
+        >>> again = display.plot(Figure().subplots(2, 1))  # one panel above the other
+        >>> len(again.axes_)
+        2
         """
         rates = np.asarray(self.learning_rates, dtype=float)
         each = [dict(one) for one in canvas.kwargs_for("curve_kwargs", curve_kwargs, len(rates))]
@@ -222,6 +234,18 @@ class LearningRateDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LearningRateDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> axes = Figure().subplots(1, 2)
+        >>> display = LearningRateDisplay.from_data(X, y, learning_rates=[0.01, 0.05], ax=axes)
+        >>> len(display.lines_)
+        2
         """
         report = report_of(X, y, sample_weight=sample_weight, fit_intercept=fit_intercept)
         options = {"learning_rates": learning_rates, "n_iter": n_iter, "momentum": momentum}
@@ -266,6 +290,19 @@ class LearningRateDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LearningRateDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> ax = Figure().subplots(1, 2)
+        >>> display = LearningRateDisplay.from_report(report.standardised, ax=ax)
+        >>> len(display.lines_)
+        5
         """
         checked_report(report)
         check_descends(report)

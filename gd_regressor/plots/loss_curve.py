@@ -147,6 +147,19 @@ class LossCurveDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossCurveDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = LossCurveDisplay.from_data(X, y, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> again = display.plot(Figure().subplots(), above_minimum=True)
+        >>> again.ax_.get_ylabel()
+        'loss above its minimum'
         """
         curves = self._curves(log_scale, above_minimum)
         names = _names(self.names if names is None else names, len(curves))
@@ -205,6 +218,18 @@ class LossCurveDisplay:
         ------
         ValueError
             If the estimator has no loss curve: it is not fitted, or another method fitted it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import GDLinearRegressor, LossCurveDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor(learning_rate=0.01, max_iter=60, tol=None).fit(X, y)
+        >>> display = LossCurveDisplay.from_estimator(model, ax=Figure().subplots())
+        >>> np.array_equal(display.lines_[0].get_ydata(), model.loss_curve_)
+        True
         """
         names = None if name is None else [name]
         return cls._of([_model_of(estimator, "estimator")], names).plot(ax, **plot_arguments)
@@ -239,6 +264,20 @@ class LossCurveDisplay:
         ------
         ValueError
             If an estimator has no loss curve.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import GDLinearRegressor, LossCurveDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> models = [GDLinearRegressor(rate, max_iter=60, tol=None) for rate in (0.01, 0.05)]
+        >>> models = [model.fit(X, y) for model in models]
+        >>> ax = Figure().subplots()
+        >>> display = LossCurveDisplay.from_estimators(models, names=["small", "larger"], ax=ax)
+        >>> len(display.lines_)
+        2
         """
         models = [_model_of(estimator, "estimators") for estimator in estimators]
         if not models:
@@ -295,6 +334,18 @@ class LossCurveDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossCurveDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = LossCurveDisplay.from_data(X, y, learning_rate=[0.01, 0.05], n_iter=60, ax=ax)
+        >>> len(display.lines_), len(display.lines_[0].get_ydata())
+        (2, 61)
         """
         report = report_of(X, y, sample_weight=sample_weight, fit_intercept=fit_intercept)
         options = {"learning_rate": learning_rate, "momentum": momentum, "n_iter": n_iter}
@@ -339,6 +390,20 @@ class LossCurveDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossCurveDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> rates = [0.01, report.best_learning_rate]
+        >>> ax = Figure().subplots()
+        >>> display = LossCurveDisplay.from_report(report, learning_rate=rates, n_iter=60, ax=ax)
+        >>> len(display.lines_)
+        2
         """
         checked_report(report)
         updates, losses, stops, diverging, names = [], [], [], [], []

@@ -138,6 +138,18 @@ class LossSurfaceDisplay:
         -------
         losses : ndarray
             With all other coefficients at their best.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossSurfaceDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = LossSurfaceDisplay.from_data(X, y, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> display.loss_at([0.0, 0.6], [0.0, 2.2]).round(2)  # at the start and at the minimum
+        array([17.2 ,  0.48])
         """
         x0, y0 = np.asarray(self.minimum, dtype=float)
         x, y = np.asarray(first, dtype=float) - x0, np.asarray(second, dtype=float) - y0
@@ -180,6 +192,19 @@ class LossSurfaceDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossSurfaceDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = LossSurfaceDisplay.from_data(X, y, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> again = display.plot(Figure().subplots(), plot_method="contour")
+        >>> again.ax_.get_xlabel(), again.ax_.get_ylabel()
+        ('coefficient of x0', 'intercept')
         """
         check_word("plot_method", plot_method, ("contourf", "contour"))
         check_integer("grid_resolution", grid_resolution, 2)
@@ -321,6 +346,18 @@ class LossSurfaceDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossSurfaceDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = LossSurfaceDisplay.from_data(X, y, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> len(display.path_.get_xdata())
+        61
         """
         start = {"coef_init": coef_init, "intercept_init": intercept_init}
         options = {"fit_intercept": fit_intercept, "feature_names": feature_names}
@@ -368,6 +405,19 @@ class LossSurfaceDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import LossSurfaceDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> ax = Figure().subplots()
+        >>> display = LossSurfaceDisplay.from_report(report, learning_rate=0.01, n_iter=60, ax=ax)
+        >>> len(display.path_.get_xdata())
+        61
         """
         checked_report(report)
         check_one_target(report)

@@ -118,6 +118,18 @@ class SpectrumDisplay:
         ------
         ValueError
             If `tol` cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import SpectrumDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> display = SpectrumDisplay.from_data(X, y, ax=Figure().subplots())
+        >>> again = display.plot(Figure().subplots(), tol=1e-9)
+        >>> len(again.lines_)  # the column's and the intercept's
+        2
         """
         level = checked_tol(tol) * self.variance
         curvatures, excess = (np.asarray(v, dtype=float) for v in (self.curvatures, self.excess))
@@ -195,6 +207,18 @@ class SpectrumDisplay:
         ------
         ValueError
             If a parameter or a value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import SpectrumDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> ax = Figure().subplots()
+        >>> display = SpectrumDisplay.from_data(X, y, learning_rate=0.05, ax=ax)
+        >>> len(display.lines_)
+        2
         """
         options = {"fit_intercept": fit_intercept, "feature_names": feature_names}
         report = report_of(X, y, sample_weight=sample_weight, **options)
@@ -230,6 +254,18 @@ class SpectrumDisplay:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import SpectrumDisplay, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> display = SpectrumDisplay.from_report(report, ax=Figure().subplots())
+        >>> len(display.lines_) == len(report.directions)
+        True
         """
         checked_report(report)
         check_descends(report)
