@@ -479,6 +479,7 @@ METHODS = ["Moments.of"] + [n for n in SIGNATURES if "." in n and not n.startswi
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_reference_shows_a_public_method(name):
+def test_the_reference_shows_a_public_method_with_an_example(name):
     template = TESTS.parent / "docs" / "_templates" / "autosummary" / "class.rst"
     assert f'"{name.split(".")[1]}"' in template.read_text("utf-8")
+    assert ">>> " in section(inspect.getdoc(SIGNATURES[name]), "Examples")
