@@ -186,6 +186,17 @@ class DescentExplorer:
         ------
         ValueError
             If a parameter cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import DescentExplorer, learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> report = learning_rate_report(X, y)
+        >>> page = DescentExplorer.from_report(report, learning_rate=0.01).to_html()
+        >>> page.startswith("<!doctype html>")
+        True
         """
         begin = Beginning(learning_rate, momentum, n_iter, tol, columns)
         rows = Drawn.of(checked_report(report), X, y, max_points, random_state)

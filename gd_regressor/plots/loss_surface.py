@@ -270,6 +270,18 @@ class LossSurfaceDisplay:
         ValueError
             If the estimator has diverged or has no number as `learning_rate`, or a parameter or a
             value of the data cannot be used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from matplotlib.figure import Figure
+        >>> from gd_regressor import GDLinearRegressor, LossSurfaceDisplay
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> model = GDLinearRegressor(learning_rate=0.01, max_iter=60, tol=None).fit(X, y)
+        >>> display = LossSurfaceDisplay.from_estimator(model, X, y, ax=Figure().subplots())
+        >>> len(display.path_.get_xdata())
+        61
         """
         report = LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
         model = unwrapped(estimator).model
