@@ -5,7 +5,7 @@ TABLE it fits the column that ``--target`` names. It reports the model in the un
 in standardised units, beside other estimators on the same rows. ``--save`` writes the model.
 ``--predict`` uses a written model and prints one line per row, ``nan`` where a value is missing.
 `gd_regressor.command.tables` says how the command reads a table. `gd_regressor.command.pictures`
-has what ``--plot`` draws and ``--explore`` writes. A ``.skops`` model needs the extra ``[skops]``.
+has what ``--plot`` draws and ``--explore`` writes. A ``.skops`` model needs skops.
 
 The command reads a folder of Parquet files, or a Parquet file with more than 2^24 values, once and
 batch by batch, and never holds the rows. It then shows no other estimators, because they would need
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -55,13 +54,12 @@ from gd_regressor.command.tables import (
     in_a_line,
     printable,
 )
+from gd_regressor.command.words import in_shell_words
 from gd_regressor.descent.records import Status
 from gd_regressor.regressor import GDLinearRegressor
 
 # What the help and all errors call the command
 PROG = "python -m gd_regressor"
-# How the estimator names a column in its warnings
-NUMBERED = re.compile(r"column (\d+) \(counting from 0\)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -203,7 +201,7 @@ def _fitted(options, problem: Problem):
         try:
             model.fit(problem.X, problem.y)
         except ValueError as error:
-            raise UserError(in_a_line(error)) from None
+            raise UserError(in_shell_words(error, problem.names)) from None
         except KeyboardInterrupt:
             # The descent keeps its last complete update, and the user waited for it: report it
             if not hasattr(descent_of(model), "status_"):
@@ -256,15 +254,14 @@ def _load(path: str) -> tuple[RegressorMixin, list[str]]:
 
 @contextmanager
 def _warnings_in_a_line_each(names: Sequence[str] = ()) -> Iterator[None]:
-    """Print each warning once, after the work, with column names in place of column numbers."""
+    """Print each warning once, after the work, in the shell's words and with names of columns."""
     with warnings.catch_warnings(record=True) as caught:
         # Deprecations and the like are for developers, not for the reader of a report
         for category in (UserWarning, RuntimeWarning):
             warnings.simplefilter("always", category)
         yield
-    for text in dict.fromkeys(in_a_line(warning.message) for warning in caught):
-        named = NUMBERED.sub(lambda match: f"column {names[int(match[1])]!r}", text)
-        _complain(f"warning: {named}")
+    for text in dict.fromkeys(in_shell_words(warning.message, names) for warning in caught):
+        _complain(f"warning: {text}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -292,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
         "--learning-rate 0.1 --max-iter 60 --tol none --plot loss.png --plot fit fit.png",
     )
     add = parser.add_argument
-    files = "CSV or (with the extra [table]) Parquet, or a folder of Parquet files"
+    files = "CSV or (with pyarrow) Parquet, or a folder of Parquet files"
     add("table", nargs="?", metavar="TABLE", help=files)
     add("--target", metavar="NAME", help="the column to predict")
     features: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "NAME"}
@@ -313,7 +310,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--plot", **several, metavar=("KIND|FILE.png", "FILE.png"), help=plot)
     page = "write an interactive page about descents on this table, for any browser"
     add("--explore", metavar="FILE.html", help=page)
-    save = "keep the fitted model: as .skops (with the extra [skops]), else as a pickle of joblib's"
+    save = "keep the fitted model: as .skops (with skops), else as a pickle of joblib's"
     add("--save", metavar="FILE.skops", help=save)
     trust = "predict for TABLE; of other files than .skops open only what you trust"
     add("--predict", metavar="FILE.skops", help=trust)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.checks import columns_named, finite_floats
 from gd_regressor.data.kinds import DaskLike, MatrixLike
 from gd_regressor.estimator.arrays import rows_for
 from gd_regressor.estimator.start import checked_start, zeros_for_missing
@@ -269,8 +269,9 @@ def original_units(
 
 def _at(X, y, coef, intercept, sample_weight, caller: str) -> tuple[DataLoss, np.ndarray, int]:
     """The loss, the point (p, t), and the dimensions of y."""
-    given_rows, y_ndim = rows_for(X, y, sample_weight, caller)
-    table = given_rows.check()
+    with columns_named(X):
+        given_rows, y_ndim = rows_for(X, y, sample_weight, caller)
+        table = given_rows.check()
     given = checked_start(coef, intercept, table, True, names=("coef", "intercept"))
     frame = Frame.raw(table, True)
     return DataLoss(table, frame), frame.from_raw(*zeros_for_missing(given, table)), y_ndim

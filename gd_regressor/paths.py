@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.checks import columns_named, finite_floats, names_in
 from gd_regressor.data.kinds import DaskLike, Floats, Integers, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
@@ -128,7 +128,8 @@ def gd_path(
     check_bool("fit_intercept", fit_intercept)
     check_word("on_divergence", on_divergence, ("raise", "truncate"))
     points = checked_points(n_iter)
-    rows, y_ndim = rows_in_memory(X, y, sample_weight, "gd_path", accept_sparse=False)
+    with columns_named(X):
+        rows, y_ndim = rows_in_memory(X, y, sample_weight, "gd_path", accept_sparse=False)
     step = ConstantStep(float(learning_rate), float(momentum))
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
@@ -146,7 +147,8 @@ def gd_path(
         )
     thetas, losses = thetas[~beyond], losses[~beyond]
     if learning_rate >= limit:
-        advice = divergence_advice(learning_rate, limit, curvature, range(rows.n_columns))
+        columns = names_in(X) or range(rows.n_columns)
+        advice = divergence_advice(learning_rate, limit, curvature, columns)
         warnings.warn(advice, DivergenceWarning, stacklevel=2)
     coefs, intercepts = (
         a.astype(rows.precision, copy=False) for a in shaped(thetas, fit_intercept, y_ndim)
@@ -421,8 +423,9 @@ default=None
         else:
             names = names_through(parts.steps, X)
             X, y = parts.transformed(X, y)
-            table, y_ndim = rows_for(X, y, sample_weight, "LearningRateReport")
-            landscape = landscape_of(table, start_before(model, table), fit_intercept)
+            with columns_named(X):
+                table, y_ndim = rows_for(X, y, sample_weight, "LearningRateReport")
+                landscape = landscape_of(table, start_before(model, table), fit_intercept)
             d = table.n_columns
         known = names or getattr(model, "feature_names_in_", None)
         return cls(landscape, names_of(X, known, d), y_ndim, setting)
@@ -617,6 +620,40 @@ default=None
             thetas, _ = self.landscape.forecast.path(step).points(points)
         return self._shaped(thetas)
 
+    def gradient_norms(
+        self, learning_rate: float, momentum: float = 0.0, n_iter: Integers = 1000
+    ) -> NDArray[np.float64]:
+        """Norms of the gradient after any numbers of updates, for texts that stop on a small one.
+
+        Parameters
+        ----------
+        learning_rate : float
+            The rate.
+        momentum : float, default=0.0
+            Polyak's momentum, in [0, 1).
+        n_iter : int or array-like of int of shape (n_points,), default=1000
+            Numbers of updates, in any order. An int k stands for 0, 1, ..., k.
+
+        Returns
+        -------
+        norms : ndarray of shape (n_points,)
+            The Euclidean norm of the gradient by coefficients and intercept together, as
+            `squared_loss_gradient` gives it; the largest over the targets where there are several.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import learning_rate_report
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> norms = learning_rate_report(X, y).gradient_norms(0.01, n_iter=10_000)
+        >>> print(norms[0].round(3), np.argmax(norms < 1e-3))  # the first update with a small one
+        27.586 1919
+        """
+        step, points = _checked_step(learning_rate, momentum), checked_points(n_iter)
+        with _quiet():
+            return self.landscape.forecast.gradient_norms(step, points)
+
     def stops_after(self, learning_rate: float, momentum: float = 0.0, tol: float = 1e-6) -> float:
         """The update after which the stopping rule of `GDLinearRegressor` ends a descent.
 
@@ -651,7 +688,7 @@ default=None
             return _counted(self.landscape.forecast.stops_after(step, float(tol)))
 
     def diverges_after(self, learning_rate: float, momentum: float = 0.0) -> float:
-        """The update with which a fit ends as diverged.
+        """The update at which a fit is stopped because its loss is beyond any use.
 
         Parameters
         ----------
@@ -663,7 +700,8 @@ default=None
         Returns
         -------
         n_updates : int or inf
-            The `n_iter_` of a fit that nothing else ends before; infinite below the `limit`.
+            The `n_iter_` of a fit that nothing else ends before; infinite below the `limit`. A fit
+            that ends earlier is `Status.DIVERGED`, too, where its loss has risen above the first.
 
         Examples
         --------
@@ -802,11 +840,12 @@ def learning_rate_report(
     1.1e-06 0.88, condition 1.3
     """
     check_bool("fit_intercept", fit_intercept)
-    table, y_ndim = rows_for(X, y, sample_weight, "learning_rate_report")
-    names = names_of(X, feature_names, table.n_columns)
-    given = checked_start(coef_init, intercept_init, table, fit_intercept)
-    start = zeros_for_missing(given, table)
-    return LearningRateReport(landscape_of(table, start, bool(fit_intercept)), names, y_ndim)
+    with columns_named(X):
+        table, y_ndim = rows_for(X, y, sample_weight, "learning_rate_report")
+        names = names_of(X, feature_names, table.n_columns)
+        given = checked_start(coef_init, intercept_init, table, fit_intercept)
+        landscape = landscape_of(table, zeros_for_missing(given, table), bool(fit_intercept))
+    return LearningRateReport(landscape, names, y_ndim)
 
 
 def _check_tol(tol) -> None:

@@ -12,19 +12,20 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import as_table, check_finite
+from gd_regressor.data.checks import as_table, check_finite, columns_named
 from gd_regressor.data.distributed import is_dask, predicted
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Result, Start, Status
 from gd_regressor.descent.schedules import InverseScaling
-from gd_regressor.estimator.advice import warn_of
+from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.fitting import fit_stream, fit_table
 from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
+from gd_regressor.estimator.warned import show
 from gd_regressor.streams.stream import Stream
 
 # Rows of float32 that are predicted in float64 at once: their copy takes little memory
@@ -96,11 +97,17 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
         the mean over targets.
     status_ : Status
-        How the fit ended, as a sentence of advice: `Status.CONVERGED`, `MAX_ITER`, `DIVERGED`,
-        `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word alone.
+        How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `DIVERGED`, `ILL_CONDITIONED` or
+        `INTERRUPTED`. ``status_.name`` is the word alone. `DIVERGED` also stands for a learning
+        rate at or above `max_learning_rate_` with a loss that ended above its start, for any
+        target, even if the fit made all `max_iter` updates.
+    message_ : str
+        How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
+        what would help. A warning, if the fit gave one, has the same text.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
-        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto".
+        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto";
+        `learning_rate_report` tells limit and condition number in either mode.
     minimum_loss_ : float
         The smallest loss that there is, the mean over the targets. It is nan where the descent
         walked over the rows, and exists only when `learning_rate` is no "auto".
@@ -116,6 +123,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         it belongs to all columns, without the singular values that are zero. It is infinite where
         rounding, or the moments of a stream, hide whether columns depend on each other. It exists
         only with "auto", and not for more than 2,000 sparse columns with ``tol > 1e-10``.
+        `learning_rate_report` tells that of the columns as a descent has them, in either mode.
     rank_ : int
         Number of centred columns that do not depend on others; only with "auto". In columns scaled
         to about deviation 1, take the nearest combination of the other columns, and the root mean
@@ -200,6 +208,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     n_iter_: int
     loss_curve_: NDArray[np.float64]
     status_: Status
+    message_: str
     max_learning_rate_: float
     minimum_loss_: float
     coef_init_: NDArray[np.float64]
@@ -301,13 +310,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         array([1.8])
         """
         asked = asked_of(self)
-        with _unchanged_on_error(self):
+        with columns_named(X), _unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
             table, y_ndim = table_of(self, X, y, sample_weight)
             start = start_of(self, table, coef_init, intercept_init)
             result = fit_table(table, start, asked)
-            self._write(result, table.precision, y_ndim, start)
-        return self._end(result, asked)
+            advice = self._advice(result, asked, table.n_rows)
+            self._write(result, advice, table.precision, y_ndim, start)
+        return self._end(result, advice, asked)
 
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -356,9 +366,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         0.6000 2.2000 2
         """
         asked = asked_of(self)
-        with _unchanged_on_error(self):
-            result = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
-        return self._end(result, asked)
+        with columns_named(X), _unchanged_on_error(self):
+            ended = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
+        return self._end(*ended, asked)
 
     def fit_batches(
         self,
@@ -419,8 +429,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 failure = error
             if "stream_" not in vars(self):
                 raise failure or ValueError("batches is empty; give at least one batch of rows.")
-            result = self._learn(self.stream_, asked)
-        self._end(result, asked)
+            ended = self._learn(self.stream_, asked)
+        self._end(*ended, asked)
         if failure is not None:
             raise failure
         return self
@@ -462,8 +472,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with _unchanged_on_error(self):
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = stream.n_columns
-            result = self._learn(stream, asked)
-        return self._end(result, asked)
+            ended = self._learn(stream, asked)
+        return self._end(*ended, asked)
 
     def merge(self, other: GDLinearRegressor) -> Self:
         """Add the rows of another stream to this one.
@@ -509,8 +519,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         self.stream_.check_like(other.stream_, "other")
         with _unchanged_on_error(self):
-            result = self._learn(self.stream_ + other.stream_, asked)
-        return self._end(result, asked)
+            ended = self._learn(self.stream_ + other.stream_, asked)
+        return self._end(*ended, asked)
 
     def forget(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Subtract rows from the stream, as if they had never been in it.
@@ -556,8 +566,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with _unchanged_on_error(self):
             rows, y_ndim = chunk_of(self, Batch(X, y, sample_weight))
             self.stream_.check_like(rows, "y", y_ndim)
-            result = self._learn(self.stream_.without(rows), asked)
-        return self._end(result, asked)
+            ended = self._learn(self.stream_.without(rows), asked)
+        return self._end(*ended, asked)
 
     @overload
     def predict(self, X: DaskLike) -> Any: ...
@@ -595,7 +605,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             return predicted(X, self.predict, len(np.atleast_2d(self.coef_)), self.coef_.ndim)
         table = as_table(X, accept_sparse="csr", estimator=self)
         validate_data(self, X, reset=False, skip_check_array=True)
-        check_finite(table, "X")
+        with columns_named(X):
+            check_finite(table, "X")
         with np.errstate(over="ignore", invalid="ignore"):  # isfinite looks below
             values = self._values(table)
         if not np.isfinite(values).all():
@@ -637,9 +648,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         super().__setstate__(state)
         if "status_" in state:  # skops stores a Status as a plain string
             self.status_ = Status(state["status_"])
+            self.message_ = state.get("message_", str(self.status_))  # older versions have none
 
     def _with_chunk(self, batch: Batch) -> Stream:
-        rows, y_ndim = chunk_of(self, batch)
+        with columns_named(batch.X):
+            rows, y_ndim = chunk_of(self, batch)
         before = vars(self).get("stream_")
         if before is None:
             return limited(lambda _: Stream.of(rows, y_ndim, keep=self.stream))
@@ -652,24 +665,29 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         # One limit for all passes over the chunk: each change of it takes time
         return limited(lambda _: before.followed_by(rows))
 
-    def _learn(self, stream: Stream, asked: Asked) -> Result:
+    def _learn(self, stream: Stream, asked: Asked) -> tuple[Result, Advice]:
         """Descend on a stream and write the attributes."""
         self.stream_ = stream
         start = start_of(self, stream)
         result = fit_stream(stream, start, asked)
-        self._write(result, stream.precision, stream.y_ndim, start)
-        return result
+        advice = self._advice(result, asked)
+        self._write(result, advice, stream.precision, stream.y_ndim, start)
+        return result, advice
 
-    def _end(self, result: Result, asked: Asked) -> Self:
+    def _advice(self, result: Result, asked: Asked, n_rows: float = np.inf) -> Advice:
+        columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return advice_of(result, asked, columns, n_rows)
+
+    def _end(self, result: Result, advice: Advice, asked: Asked) -> Self:
         """Say what there is to say. Raise an interrupt again, now that the fit is written."""
         if asked.verbose is not None:
             asked.verbose.sum_up(result)
         if result.status is Status.INTERRUPTED:
             raise KeyboardInterrupt
-        warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        show(advice)
         return self
 
-    def _write(self, result: Result, dtype, y_ndim: int, start: Start):
+    def _write(self, result: Result, advice: Advice, dtype, y_ndim: int, start: Start):
         coef, intercept, limits = result.coef, result.intercept, np.finfo(dtype)
         largest = np.maximum.reduce(np.abs(coef), axis=None)
         held = largest <= limits.max and all(abs(b) <= limits.max for b in intercept.tolist())
@@ -687,6 +705,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.n_iter_ = result.n_iter
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
+        self.message_ = advice.message
         found, stable = result.of_data, result.of_step
         w, b = start
         for name, value in (

@@ -69,7 +69,7 @@ def test_the_textbook_example(run, cars):
     assert f"{loss:.4f}" == "0.2919"
     assert f"{loss:.6f}" in report
     assert "60 of at most 60" in report
-    assert "Status      all updates were made, as tol none asks" in report
+    assert "Status      max_iter: all 60 updates were made, as --tol none asks.\n" in report
     assert "(stable below a learning rate of 1)" in report
     assert "textbook row" not in report  # the row that is one has the rate asked for
     assert "StandardScaler (x, y) + GDLinearRegressor 0.1" in report
@@ -227,14 +227,17 @@ def test_parquet_gives_the_same_report(run, tmp_path, cars):
         ("--target price --features weight price", "cannot be one of --features"),
         ("--target price --features weight weight", "names a column twice"),
         ("--target price --learning-rate quick", "quick"),
-        ("--target price --learning-rate -0.1", "learning_rate"),
-        ("--target price --learning-rate nan", "learning_rate"),
-        ("--target price --learning-rate 0", "learning_rate"),
-        ("--target price --max-iter -1", "max_iter"),
+        ("--target price --learning-rate -0.1", "--learning-rate must be"),
+        ("--target price --learning-rate nan", "--learning-rate must be"),
+        ("--target price --learning-rate 0", "--learning-rate must be"),
+        ("--target price --max-iter -1", "--max-iter must be"),
         ("--target price --max-iter many", "--max-iter: invalid int value: 'many'"),
-        ("--target price --tol -1", "tol"),
-        ("--target price --tol tight", "tol must be a finite number >= 0 or None, got 'tight'"),
-        ("--target price --momentum 0.5", "momentum"),
+        ("--target price --tol -1", "--tol must be"),
+        ("--target price --tol tight", "--tol must be a finite number >= 0 or None, got 'tight'"),
+        (
+            "--target price --momentum 0.5",
+            "--momentum 0.5 cannot be combined with --learning-rate auto",
+        ),
         ("--target price --learning-rate 0.1 --momentum 1", "momentum"),
         ("--target price --verbose loud", "--verbose: invalid int value: 'loud'"),
         ("--target", "--target: expected one argument"),
@@ -299,7 +302,7 @@ def test_an_extra_that_is_not_installed_is_named(run, tmp_path, cars, monkeypatc
     for module in ("pandas", "pyarrow", "matplotlib", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, module, None)
     line = refusal(run, tmp_path / "cars.parquet", "--target", "price")
-    assert 'pip install "gd-regressor[table]"' in line
+    assert "pip install pyarrow" in line
     line = refusal(run, cars, "--target", "price", "--plot", tmp_path / "loss.png")
     assert line.endswith("--plot needs matplotlib: pip install matplotlib\n")
 
@@ -318,6 +321,38 @@ def test_a_warning_is_one_readable_line(run, cars):
     assert "Status      max_iter" in out
     assert err.startswith("python -m gd_regressor: warning: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ("--learning-rate 5", "a smaller --learning-rate, add --standardize, or use --learning-r"),
+        ("--learning-rate 1e-9 --max-iter 9", "After --max-iter 9 updates the loss"),
+        ("--learning-rate 1e-9 --max-iter 9", "Raise --max-iter or --learning-rate (stable"),
+        ("--learning-rate 1e-9 --max-iter 9", "add --standardize, or use --learning-rate auto."),
+        ("--learning-rate 1e-9 --tol 1e-3", "settled to within --tol 0.001, but"),
+        ("--learning-rate 1 --standardize --momentum 0.5 --max-iter 9", "largest stable rate"),
+        ("--learning-rate 0.1 --standardize --max-iter 9", "or use --learning-rate auto."),
+    ],
+)
+def test_the_shell_hears_its_own_words(run, cars, options, words):
+    args = (cars, "--target", "price", "--no-compare", *options.split())
+    status, out, err = run(*args)
+    assert status == 0 and err.count("\n") == 1
+    assert words in err
+    assert " ".join(err.split("warning: ")[1].split())[1:] in " ".join(out.split())
+    for python in ("StandardScaler", "learning_rate", "max_iter=", "tol=", '"auto"', "gd_path"):
+        assert python not in out + err
+    assert ("--standardize" in err) == ("--standardize" not in options)
+
+
+def test_more_columns_than_rows_are_said_in_the_shells_words(run, tmp_path):
+    columns = np.random.default_rng(0).standard_normal((6, 5))
+    table = {f"tol_{j}": column for j, column in enumerate(columns)}
+    path = write_csv(tmp_path / "wide.csv", {**table, "y": np.arange(5.0)})
+    out = " ".join(fit(run, path, "--target", "y", "--no-compare").split())
+    assert "no more rows (5) than columns (6)" in out
+    assert "a number as --learning-rate, stopped early, can predict them better." in out
 
 
 def test_a_warning_calls_the_column_by_its_name(run, cars, tmp_path):

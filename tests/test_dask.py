@@ -157,23 +157,26 @@ TEXT = FRAME.assign(b=list("214x57"))
 MISSING = FRAME.astype("Int64").assign(b=pd.array([2, 1, 4, 3, None, 7], dtype="Int64"))
 LAST_ZERO, LAST_ZEROS = pd.Series([1.0, 1, 1, 1, 0, 1]), pd.Series([1.0, 1, 1, 0, 0, 0])
 WRONG = {
-    "a hole in X": ((HOLE, COLUMN), "Input X contains NaN in row 1, column 1,"),
+    "a hole in X": ((HOLE, COLUMN), "NaN in row 1 (counting from 0), column 'b';"),
     "an infinity": ((HOLE.fillna(np.inf), COLUMN), "Input X contains infinity"),
     "a hole without weight": (
         (HOLE, COLUMN, LAST_ZERO),
-        "Input X contains NaN in row 1, column 1,",
+        "NaN in row 1 (counting from 0), column 'b';",
     ),
     "a hole in a block without weight": ((HOLE, COLUMN, LAST_ZEROS), "Input X contains NaN"),
-    "a missing integer": ((MISSING, COLUMN), "Input X contains NaN in row 1, column 1,"),
-    "text in X": ((TEXT, COLUMN), "X has text, 'x' in row 0, column 'b' "),
-    "a hole in y": ((FRAME, HOLE["b"]), "Input y contains NaN in row 1,"),
+    "a missing integer": ((MISSING, COLUMN), "NaN in row 1 (counting from 0), column 'b';"),
+    "text in X": ((TEXT, COLUMN), "X has text, 'x' in row 0 (counting from 0), column 'b';"),
+    "a hole in y": ((FRAME, HOLE["b"]), "Input y contains NaN in row 1 (counting from 0);"),
     "a hole in y without weight": (
         (FRAME, HOLE["b"], LAST_ZEROS),
-        "Input y contains NaN in row 1,",
+        "Input y contains NaN in row 1 (counting from 0);",
     ),
     "text in y": ((FRAME, TEXT["b"]), "y has text, 'x' in row 0 "),
-    "a hole in one of several targets": ((FRAME, HOLE), "Input y contains NaN in row 1, column 1,"),
-    "text in one of several targets": ((FRAME, TEXT), "y has text, 'x' in row 0, column "),
+    "a hole in one of several targets": (
+        (FRAME, HOLE),
+        "y contains NaN in row 1, target 1 (counting from 0);",
+    ),
+    "text in one of several targets": ((FRAME, TEXT), "y has text, 'x' in row 0"),
     "a hole in weights": (
         (FRAME, COLUMN, HOLE["b"]),
         "sample_weight must be finite, got nan at 1 ",
@@ -231,7 +234,7 @@ def test_holes_in_sparse_blocks_are_named():
     row = int(np.searchsorted(S.indptr, 700 % S.nnz, side="right")) - 1
     column = S.indices[700 % S.nnz]
     lazy = da.from_array(S, asarray=False, chunks=S.shape)
-    with pytest.raises(ValueError, match=rf"block 0 .*NaN in row {row}, column {column},"):
+    with pytest.raises(ValueError, match=rf"block 0 .*NaN in row {row}, column {column} "):
         GDLinearRegressor().fit(lazy, da.from_array(np.ones(300), chunks=300))
 
 

@@ -233,7 +233,8 @@ def test_a_column_whose_squares_leave_the_range_of_floats_is_no_constant(unit, w
     model = GDLinearRegressor().fit(sp.csr_array(X), y, sample_weight=weights)
     assert model.metric_ == "scaled"
     X[:, 3] *= unit
-    with pytest.raises(ValueError, match=f"X: the squares of column 3 {words} the column"):
+    named = rf"squares of column 3 \(counting from 0\) {words} the column"
+    with pytest.raises(ValueError, match=named):
         model.fit(sp.csr_array(X), y, sample_weight=weights)
 
 
@@ -242,9 +243,9 @@ def test_a_column_whose_squares_leave_the_range_of_floats_is_no_constant(unit, w
 def test_a_target_that_is_not_finite_is_named(value, tol):
     y = random.standard_normal((N, 2))
     y[5, 1] = value
-    with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, column 1"):
+    with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, target 1"):
         GDLinearRegressor(tol=tol).fit(BASE, y)
     X = BASE.tolil()
     X[5] = 0.0  # products with such a row leave its target out
-    with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, column 1"):
+    with pytest.raises(ValueError, match=r"y contains (NaN|infinity).* row 5, target 1"):
         GDLinearRegressor(tol=tol).fit(X.tocsr(), y)

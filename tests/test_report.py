@@ -255,8 +255,8 @@ def test_stops_after_is_n_iter_of_a_fit(X, tol):
             rate = share * report.limit(momentum)
             counts = report.stops_after(rate, momentum, tol), report.diverges_after(rate, momentum)
             assert min(*counts, 4000) == model.n_iter_, (share, momentum)
-            if model.status_.name == "DIVERGED":
-                assert counts == (np.inf, model.n_iter_)
+            climbed = model.loss_curve_[-1] > model.loss_curve_[0]
+            assert (model.status_.name == "DIVERGED") == (share >= 1 and climbed)
             ended += model.n_iter_ < 4000
     assert ended > 6
 

@@ -82,7 +82,7 @@ def test_a_rate_that_begins_too_large_climbs_and_comes_down(route):
 
 
 def test_the_rule_of_tol_stops_it_and_the_warning_tells_of_the_distance():
-    with pytest.warns(UserWarning, match="above its attainable minimum"):
+    with pytest.warns(UserWarning, match="of the variance above the minimum"):
         model = GDLinearRegressor(InverseScaling(0.1, 2.0), 10**4, 1e-7).fit(X, Y[:, 0])
     falls = -np.diff(model.loss_curve_)
     assert model.status_ is Status.CONVERGED

@@ -49,7 +49,7 @@ def test_a_large_rate_arrives_and_one_above_the_limit_climbs(standardised, route
     with pytest.warns(DivergenceWarning, match=r"1\.05"):
         climbing = GDLinearRegressor(learning_rate=1.05, max_iter=60).fit(X, y)
     assert (np.diff(climbing.loss_curve_) > 0).all()
-    assert climbing.status_ is Status.MAX_ITER
+    assert climbing.status_ is Status.DIVERGED and climbing.n_iter_ == 60
 
 
 def test_five_points(route):

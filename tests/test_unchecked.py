@@ -99,8 +99,9 @@ def refused(model, words, *data, learn="fit", **options):
 
 def words_of(name, value, row, column=None, *, shape=2):
     what = "NaN" if np.isnan(value) else "infinity (inf)"
-    where = f"row {row}" + (f", column {column}" if shape == 2 else "")
-    return re.escape(f"Input {name} contains {what} in {where}, counting from 0;")
+    kind = "column" if name == "X" else "target"
+    where = f"row {row}" + (f", {kind} {column}" if shape == 2 else "")
+    return re.escape(f"Input {name} contains {what} in {where} (counting from 0);")
 
 
 @each_route

@@ -1,6 +1,6 @@
 """Files of the command: it writes each file whole or not at all, and reads models back.
 
-skops (extra ``[skops]``) writes and reads a model whose file name ends in ``.skops``. joblib writes
+skops writes and reads a model whose file name ends in ``.skops``. joblib writes
 and reads any other model. Opening a joblib file runs any code in the file. From a ``.skops`` file
 we make only objects of the types in `TRUSTED`, and of the types that skops itself trusts.
 """
@@ -104,5 +104,5 @@ def _skops(path: str):
     try:
         from skops import io
     except ImportError:
-        raise UserError(f'{path} needs skops: pip install "gd-regressor[skops]"') from None
+        raise UserError(f"{path} needs skops: pip install skops") from None
     return io

@@ -114,9 +114,7 @@ def _told(path: str) -> Iterator[None]:
     except (UserError, MemoryError):
         raise
     except ImportError:
-        raise UserError(
-            f'{path} is Parquet, which needs pyarrow: pip install "gd-regressor[table]"'
-        ) from None
+        raise UserError(f"{path} is Parquet, which needs pyarrow: pip install pyarrow") from None
     except Exception as error:
         raise UserError(f"cannot read {path}: {in_a_line(error)}") from None
 

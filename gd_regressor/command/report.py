@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import RegressorMixin, clone
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.command.tables import POINTS, Problem, printable
+from gd_regressor.command.words import in_shell_words
 from gd_regressor.comparison import (
     ROWS_PER_FOLD,
     TEXTBOOK_UPDATES,
@@ -22,8 +21,8 @@ from gd_regressor.comparison import (
     neighbours,
     textbook,
 )
-from gd_regressor.descent.records import Status
 from gd_regressor.estimator.tables import Row, text_table
+from gd_regressor.estimator.wrapped import unwrapped
 
 WIDTH = 92  # characters of a line of prose
 MOST_COEFFICIENTS = 30  # one screen
@@ -32,15 +31,14 @@ FOLDS = 5
 
 def descent_of(model: RegressorMixin) -> RegressorMixin:
     """The GDLinearRegressor inside scalers of columns and target; the fitted one, if fitted."""
-    if isinstance(model, TransformedTargetRegressor):
-        model = getattr(model, "regressor_", model.regressor)
-    return model[-1] if isinstance(model, Pipeline) else model
+    return unwrapped(model).model
 
 
 def fit_report(problem: Problem, model: RegressorMixin) -> str:
     """The report of one fit, with or without scalers around the descent."""
     title = "gd_regressor: linear regression by gradient descent"
-    return "\n\n".join([title, _data(problem), _descent(model), _coefficients(problem, model)])
+    parts = title, _data(problem), _descent(problem, model), _coefficients(problem, model)
+    return "\n\n".join(parts)
 
 
 def comparison(problem: Problem, model: RegressorMixin) -> str:
@@ -96,7 +94,7 @@ def _left_out(reasons: dict[str, str]) -> str:
     return "; ".join(filter(None, groups))
 
 
-def _descent(model: RegressorMixin) -> str:
+def _descent(problem: Problem, model: RegressorMixin) -> str:
     descent = descent_of(model)
     how = f"learning rate {descent.learning_rate}"
     how += f", momentum {descent.momentum:g}" if descent.momentum else ""
@@ -105,14 +103,12 @@ def _descent(model: RegressorMixin) -> str:
     if model is not descent:
         units = "columns and target standardised (mean 0, deviation 1)"
     limit = getattr(descent, "max_learning_rate_", None)
-    status = descent.status_
-    if descent.tol is None and status is Status.MAX_ITER:
-        status = "all updates were made, as tol none asks"
+    said = in_shell_words(descent.message_, problem.names)
     return _entries(
         ("Descent", f"{how}; {units}"),
         ("", limit and f"(stable below a learning rate of {limit:.4g})"),
         ("Iterations", f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
-        ("Status", str(status)),
+        ("Status", f"{descent.status_.name.lower()}: {said[0].lower()}{said[1:]}"),
     )
 
 

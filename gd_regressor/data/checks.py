@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +24,43 @@ from gd_regressor.data.kinds import Columns
 
 # When a value is looked for that is not finite
 ROWS_AT_ONCE = 1 << 12
+# How messages call a column whose name is not known where they are made
+NUMBERED = re.compile(r"(?:(row \d+), )?column (\d+) \(counting from 0\)")
+
+
+def numbered(column: Any) -> str:
+    """What a message calls a column, until `with_names` gives it its name."""
+    return f"column {column} (counting from 0)"
+
+
+def with_names(text: str, names: Sequence[str]) -> str:
+    """A message with the names of columns in place of their numbers."""
+
+    def name(match: re.Match) -> str:
+        row = f"{match[1]} (counting from 0), " if match[1] else ""
+        return f"{row}column {names[int(match[2])]!r}"
+
+    return NUMBERED.sub(name, text)
+
+
+def names_in(X: Any) -> list[str]:
+    """The names of the columns of a data frame; none where one is no string."""
+    try:
+        names: list[Any] = list(getattr(X, "columns", ()))
+    except TypeError:  # what Dask delays has attributes of any name
+        return []
+    return names if all(isinstance(name, str) for name in names) else []
+
+
+@contextmanager
+def columns_named(X: Any) -> Iterator[None]:
+    """Make errors about the columns of a data frame name them, as all messages do."""
+    try:
+        yield
+    except ValueError as error:
+        if error.args and (names := names_in(X)):
+            error.args = (with_names(str(error.args[0]), names), *error.args[1:])
+        raise
 
 
 def as_table(X: Any, *, accept_sparse: Any = ("csr", "csc", "coo"), estimator: Any = None) -> Any:
@@ -54,6 +92,8 @@ def as_targets(y, *, estimator=None) -> np.ndarray:
             input_name="y",
         )
         y = y.astype(np.float64) if y.dtype.kind == "O" or y.dtype == np.longdouble else y
+    if y.dtype.kind in "US":
+        raise _refusal_of_text("y", y.flat[0], _place("y", 0))
     if y.dtype.kind not in "fiub":
         raise ValueError(f"y must be numeric, got dtype {y.dtype}; encode it as numbers first.")
     return y
@@ -105,24 +145,33 @@ def _refusal_of(table, name: str, error: Exception) -> Exception | None:
     if at is None:
         return None
     value = values[at]
+    where = _place(name, *at[:2])
     names = getattr(table, "columns", None)
-    column = at[1:] if names is None else [names[at[-1]]]
-    where = f"row {at[0]}" + "".join(f", column {c!r}" for c in column)
+    if names is not None:
+        kind = "column" if name == "X" else "target"
+        where = f"row {at[0]} (counting from 0), {kind} {names[at[1]]!r}"
     if isinstance(value, str):
-        return ValueError(
-            f"{name} has text, {value!r} in {where} (counting from 0); encode it as numbers "
-            "(OneHotEncoder, OrdinalEncoder) or leave the column out."
-        )
+        return _refusal_of_text(name, value, where)
     if isinstance(value, (list, tuple, np.ndarray)):
         return ValueError(
-            f"{name} has rows of different lengths or shapes, {reprlib.repr(value)} in {where} "
-            "(counting from 0); give each row one number for each column."
+            f"{name} has rows of different lengths or shapes, {reprlib.repr(value)} in {where}; "
+            "give each row one number for each column."
         )
     # A TypeError stays a TypeError and keeps its words, because scikit-learn's checks want both
     return (TypeError if isinstance(error, TypeError) else ValueError)(
-        f"{name} has {reprlib.repr(value)} in {where} (counting from 0), which is no real number "
-        f"that float64 holds; write numbers, or leave it out ({error})."
+        f"{name} has {reprlib.repr(value)} in {where}, which is no real number that float64 holds; "
+        f"write numbers, or leave it out ({error})."
     )
+
+
+def _refusal_of_text(name: str, value, where: str) -> ValueError:
+    cure = "encode it as numbers (OneHotEncoder, OrdinalEncoder) or leave the column out"
+    if name == "y":
+        cure = (
+            "a target must be numbers: write them as such (y.astype(float)), or fit a classifier "
+            "to classes (LogisticRegression)"
+        )
+    return ValueError(f"{name} has text, {str(value)!r} in {where}; {cure}.")
 
 
 def _is_number(value) -> bool:
@@ -242,10 +291,17 @@ def check_finite(array: Columns, name: str, first: int = 0) -> None:
 
 def _refuse(name: str, value: float, row: int, column: int | None = None):
     what = "NaN" if np.isnan(value) else "infinity (inf)"
-    where = f"row {row}" if column is None else f"row {row}, column {column}"
-    raise ValueError(
-        f"Input {name} contains {what} in {where}, counting from 0; fill it, or leave the row out."
-    )
+    where = _place(name, row) if column is None else _place(name, row, column)
+    raise ValueError(f"Input {name} contains {what} in {where}; fill it, or leave the row out.")
+
+
+def _place(name: str, row: int, column: int | None = None) -> str:
+    """Where a value is in X or y."""
+    if column is None:
+        return f"row {row} (counting from 0)"
+    if name == "y":
+        return f"row {row}, target {column} (counting from 0)"
+    return f"row {row}, {numbered(column)}"
 
 
 def check_targets(y: np.ndarray, weights: np.ndarray | None = None) -> None:

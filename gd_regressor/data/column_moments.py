@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.data.checks import numbered
 from gd_regressor.data.origins import origins_of
 from gd_regressor.data.table import Rows, add_each
 
@@ -55,7 +56,7 @@ def column_moments(rows: Rows) -> ColumnMoments:
         finite = np.isfinite(squares) & np.isfinite(scatter) & np.isfinite(sums).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"X: the squares of column {np.argmin(finite)} overflow; divide the column."
+            f"X: the squares of {numbered(np.argmin(finite))} overflow; divide the column."
         )
     if (squares < SMALLEST).any():
         _check_no_squares_vanish(rows, origin)
@@ -75,5 +76,5 @@ def _check_no_squares_vanish(rows: Rows, origin: np.ndarray) -> None:
     vanish = (largest > 0) & (largest**2 < SMALLEST)
     if vanish.any():
         raise ValueError(
-            f"X: the squares of column {np.argmax(vanish)} vanish; multiply the column."
+            f"X: the squares of {numbered(np.argmax(vanish))} vanish; multiply the column."
         )

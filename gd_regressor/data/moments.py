@@ -29,7 +29,9 @@ from gd_regressor.data.checks import (
     check_squares,
     check_targets,
     checked_weights,
+    columns_named,
     largest_target,
+    numbered,
 )
 from gd_regressor.data.kinds import Columns, MatrixLike
 from gd_regressor.data.origins import SAMPLED, mean_of, origins_of
@@ -162,7 +164,8 @@ class Moments:
         """
         table, targets = as_table(X), as_targets(y)
         check_consistent_length(table, targets)
-        check_finite(table, "X")
+        with columns_named(X):
+            check_finite(table, "X")
         weights, unit = checked_weights(sample_weight, len(targets))
         check_addable(unit)
         check_targets(targets, weights)
@@ -423,7 +426,7 @@ def _in_other_units(rows: Rows, moments: Moments, precise: bool) -> Moments:
     if not (spread <= WIDEST).all():
         check_finite(rows.X, "X", rows.first)
         raise ValueError(
-            f"X: the values of column {odd[~(spread <= WIDEST)][0]} are further apart than "
+            f"X: the values of {numbered(odd[~(spread <= WIDEST)][0])} are further apart than "
             "floating-point numbers reach; divide the column."
         )
     if not spread.any():  # the odd columns are constant

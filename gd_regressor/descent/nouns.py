@@ -161,6 +161,13 @@ class Path(ABC):
         return 1
 
     @abstractmethod
+    def needed(self, distance: np.ndarray) -> float:
+        """The updates that bring F of each target within `distance` (t,) of its minimum.
+
+        Infinite for never, nan where it is not known without walking.
+        """
+
+    @abstractmethod
     def at(self, k: int) -> Point:
         """The parameters (p, t) after `k` updates."""
 

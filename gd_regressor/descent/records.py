@@ -13,9 +13,10 @@ Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
 
 class Status(str, Enum):
-    """How a fit ended. The value is a sentence of advice, which begins with the member's name.
+    """How a fit ended. The value says so in words, which begin with the member's name.
 
-    A member is a string and prints as its sentence. Compare members, not sentences, which change.
+    A member knows its kind of end only. The numbers of a fit, and advice, are in its `message_`.
+    Compare members, not words, which change.
 
     Examples
     --------
@@ -28,21 +29,9 @@ class Status(str, Enum):
     """
 
     CONVERGED = "converged: the loss has settled to within tol"
-    # A member does not know the mode, so advice that fits both modes comes first
-    MAX_ITER = (
-        "max_iter: max_iter ended the fit, as tol=None asks, or else too early: then raise it or "
-        "scale the columns (StandardScaler); where learning_rate is a number, it must be below "
-        'max_learning_rate_, or use "auto"'
-    )
-    DIVERGED = (
-        "diverged: the loss climbed beyond any use and the run was stopped there; scale the "
-        "columns and the target (StandardScaler); where learning_rate is a number, it must be "
-        'below max_learning_rate_, or use "auto"'
-    )
-    ILL_CONDITIONED = (
-        "ill_conditioned: the columns are so nearly dependent that few digits of the coefficients "
-        "are left; drop or combine columns"
-    )
+    MAX_ITER = "max_iter: all max_iter updates were made"
+    DIVERGED = "diverged: the loss has grown instead of falling"
+    ILL_CONDITIONED = "ill_conditioned: few digits of the coefficients are left"
     INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
 
     @classmethod
@@ -100,11 +89,33 @@ class Records(NamedTuple):
         return Records(self.losses[:count], self.decreases[:count], self.gaps[:count])
 
 
+class Units(NamedTuple):
+    """How near the columns are to standardised ones, for which all three are 1, 1 and 0."""
+
+    smallest: float  # deviation of a column that varies
+    largest: float  # likewise
+    offset: float  # the largest distance of a mean from zero, in deviations of its column
+
+    @classmethod
+    def of(cls, means: np.ndarray, deviations: np.ndarray) -> Units:
+        """Those of columns with these means and deviations (d,)."""
+        varying = deviations > 0
+        if (means[~varying] != 0).any() or not varying.any():
+            return cls(0.0, np.inf, np.inf)
+        deviations, means = deviations[varying], means[varying]
+        return cls(
+            float(deviations.min()),
+            float(deviations.max()),
+            float(np.abs(means / deviations).max()),
+        )
+
+
 class Curvature(NamedTuple):
     """The steepest direction of a loss."""
 
     largest: float  # L, the largest eigenvalue of the Hessian of F
     direction: np.ndarray  # (p,): the eigenvector of L
+    units: Units  # of the columns
 
 
 class Request(NamedTuple):
@@ -128,6 +139,9 @@ class Stability(NamedTuple):
     curvature: Curvature  # of the raw loss
     max_learning_rate: float  # from which some direction no longer shrinks
     minimum_loss: float  # the mean over targets; nan where it is not known
+    # Updates that bring each loss within tol of its minimum. Infinite for never; nan where that is
+    # not known, or the loss is near enough
+    needed: float
 
 
 class Conditioning(NamedTuple):
@@ -163,6 +177,15 @@ class Result(NamedTuple):
     def relative_gap(self) -> float:
         """The largest distance of a target's loss from its minimum, in units of V."""
         return float((self.gaps / self.variance).max())
+
+    def is_far(self, tol: float) -> bool:
+        """Whether a loss ended so far from its minimum that the fit should say so.
+
+        One that has settled may be further than `tol`: the rule sees how much one update changes
+        the loss, and many small changes may follow. The cube root leaves room for that.
+        """
+        allowed = tol if self.status is Status.MAX_ITER else np.cbrt(tol)
+        return bool(self.relative_gap > allowed)
 
 
 class End(NamedTuple):

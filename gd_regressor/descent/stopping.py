@@ -11,7 +11,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import LARGEST_SQUARE, SMALLEST_DIVISOR, below_largest
 from gd_regressor.descent.nouns import Rule
-from gd_regressor.descent.records import Records, Status
+from gd_regressor.descent.records import End, Records, Status
 
 LEAST_WINDOW = 4  # updates, at least, from which we extrapolate
 # A loss has diverged above the first number times the first loss or the variance of y. Above the
@@ -167,6 +167,18 @@ class Diverged(Rule):
         """The last iterate whose predictions do not overflow."""
         _, in_range = state
         return k if in_range else k - 1
+
+
+def judged_by_its_ends(end: End) -> End:
+    """The end of a run at a rate at or beyond the stability limit, however far it came.
+
+    Along some direction its error never shrinks, so a loss that ends above the first one has
+    diverged, even where it is far below the bound that stops a run. Any target counts.
+    """
+    climbed = (end.losses[-1] > end.losses[0]).any()
+    if end.status is Status.INTERRUPTED or not climbed:
+        return end
+    return end._replace(status=Status.DIVERGED)
 
 
 def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:

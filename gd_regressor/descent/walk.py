@@ -79,6 +79,9 @@ class Walk(Path):
             self.here = here
             self._known.append(self._record(here, decrease))
 
+    def needed(self, distance: np.ndarray) -> float:
+        return np.nan
+
     def at(self, k: int) -> Point:
         if k < self.here.k:
             self._set_out()
@@ -128,6 +131,9 @@ class Moved(Path):
     @property
     def stride(self) -> int:
         return self._path.stride
+
+    def needed(self, distance: np.ndarray) -> float:
+        return self._path.needed(distance)
 
     def at(self, k: int) -> Point:
         return self._start + self._path.at(k)

@@ -1,18 +1,24 @@
-"""Advice: the one warning that a fit may give, in words."""
+"""Advice: what a fit says of its end in words, and the one warning that it may give."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from gd_regressor.descent.records import Curvature, Reason, Result, Status
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.data.checks import numbered
+from gd_regressor.descent.records import Curvature, Reason, Result, Stability, Status, Units
 from gd_regressor.estimator.parameters import Asked
+from gd_regressor.estimator.tables import number
 
-# What helps wherever a textbook's descent is slow
-CURE = 'scale the columns (StandardScaler) or use learning_rate="auto".'
+# Columns are standardised if means and deviations are within this share of a deviation of 0 and 1:
+# so are the rows of a fold, and of a sample, whose columns were standardised as a whole
+STANDARDISED = 0.1
+# Less above the minimum, in variances of y, changes no digit that is mostly printed
+SAID = 1e-6
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -26,18 +32,57 @@ class DivergenceWarning(ConvergenceWarning):
     ...     warnings.simplefilter("ignore", DivergenceWarning)  # we want to see the climb
     ...     model = GDLinearRegressor(learning_rate=3.0, max_iter=2).fit([[0.0], [1.0]], [0.0, 1.0])
     >>> print(model.status_.name, model.loss_curve_)
-    MAX_ITER [5.000e-01 1.700e+01 7.985e+02]
+    DIVERGED [5.000e-01 1.700e+01 7.985e+02]
     """
+
+
+class Advice(NamedTuple):
+    """What a fit says of its end."""
+
+    message: str  # the estimator's `message_`
+    warning: type[Warning] | None = None  # which warning says the same; None for no warning
+    topic: str = ""  # warnings with one topic tell a search the same
+
+
+def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) -> Advice:
+    """The one place that words the end of a fit. `n_rows` is infinite where it is not known."""
+    request, step, stable = asked.request, asked.step, result.of_step
+    made = f"After {updates(result.n_iter)}"
+    if result.status is Status.INTERRUPTED:
+        return Advice(f"{made} an interrupt ended the fit; the last complete update was kept.")
+    if not request.max_iter:
+        return Advice("No update was made, as max_iter=0 asks: the model is the start.")
+    if step and stable and step.final_rate >= stable.max_learning_rate:
+        rate, limit = step.final_rate, stable.max_learning_rate
+        text = divergence_advice(rate, limit, stable.curvature, columns)
+        first, last = result.loss_curve[[0, -1]]
+        text += f" {made} the loss is {number(last)}; it was {number(first)} at first."
+        return Advice(text, DivergenceWarning, f"learning_rate={rate:g}")
+    if (text := _trouble(result, asked, made)) is not None:
+        return Advice(text, ConvergenceWarning, result.status.name)
+    if result.status is Status.MAX_ITER:
+        left = _distance(result, "; the loss is ", SAID)
+        text = f"All {updates(result.n_iter)} were made, as tol=None asks{left}."
+    else:
+        text = f"{made} the loss has settled to within tol={request.tol:g}."
+    if step is None and n_rows <= len(columns):
+        text += (
+            f" There are no more rows ({n_rows}) than columns ({len(columns)}), so the training "
+            "rows are fitted exactly, or nearly, while new rows may be far off: a descent with a "
+            "number as learning_rate, stopped early, can predict them better (gd_path)."
+        )
+    return Advice(text)
 
 
 def divergence_advice(
     learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
 ) -> str:
     """Text for a learning rate at or above `limit`: which column sets the limit, what to write."""
+    scaler = "" if _is_standardised(curvature.units) else "put a StandardScaler in front, "
     return (
         f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
         f"{limit:.6g}, which {blame(curvature.direction, columns)}. Write a smaller "
-        'learning_rate, put a StandardScaler in front, or use learning_rate="auto".'
+        f'learning_rate, {scaler}or use learning_rate="auto".'
     )
 
 
@@ -47,56 +92,64 @@ def blame(direction: np.ndarray, columns: Sequence) -> str:
     column = int(np.argmax(share))
     who = "the intercept"
     if column < len(columns):
-        who = f"column {columns[column]!r}"
-        if isinstance(columns, range):
-            who += " (counting from 0)"
+        named = not isinstance(columns, range)
+        who = f"column {columns[column]!r}" if named else numbered(column)
     # If columns have like scales, no single one sets the limit: the steepest direction is shared
     return f"{who} {'sets' if share[column] > 0.5 else 'and those correlated with it set'}"
 
 
-def warn_of(result: Result, asked: Asked, columns: Sequence) -> None:
-    """Give at most one warning, and nowhere else. `stacklevel` points at the call of `fit`."""
-    if not asked.request.max_iter:  # the user asked for the start
-        return
-    stable, step = result.of_step, asked.step
-    if step and stable and step.final_rate >= stable.max_learning_rate:
-        rate, limit = step.final_rate, stable.max_learning_rate
-        advice = divergence_advice(rate, limit, stable.curvature, columns)
-        text = f"{advice} {result.n_iter} updates were made; status_: {result.status.name}."
-        warnings.warn(text, DivergenceWarning, stacklevel=4)
-    elif (text := _advice(result, asked)) is not None:
-        warnings.warn(text, ConvergenceWarning, stacklevel=4)
+def updates(count: float) -> str:
+    """A number of updates in words."""
+    return f"{count:,.0f} update{'s' * (count != 1)}"
 
 
-def _advice(result: Result, asked: Asked) -> str | None:
-    """The text of the warning after a fit with a stable learning rate; None for no warning."""
-    tol = asked.request.tol
+def _is_standardised(units: Units) -> bool:
+    """Whether a StandardScaler would change next to nothing."""
+    like_one = 1 - STANDARDISED <= units.smallest <= units.largest <= 1 + STANDARDISED
+    return like_one and units.offset <= STANDARDISED
+
+
+def _trouble(result: Result, asked: Asked, made: str) -> str | None:
+    """What to warn of, at a rate that is stable if it is a number; None for nothing."""
+    tol, max_iter = asked.request.tol, asked.request.max_iter
     if result.status is Status.ILL_CONDITIONED:
         return _lost_digits(result)
     if result.status is Status.DIVERGED:
-        return f"After {result.n_iter} updates the loss climbed beyond any use. Scale X and y."
+        cure = "Scale X and y" if asked.step is None else "Begin with a smaller learning_rate"
+        return f"{made} the loss climbed beyond any use. {cure}."
     if result.reason is Reason.DEPENDENCE_UNKNOWN:
         return (
-            f"The loss has settled after {result.n_iter} updates, but the steps beside them "
-            f"(max_iter={asked.request.max_iter} limits them) did not find out how the columns "
+            f"The loss has settled after {updates(result.n_iter)}, but the steps beside them "
+            f"(max_iter={max_iter} limits them) did not find out how the columns "
             "depend on each other: the coefficients may not be those of least norm, and where "
             "columns nearly depend on each other the loss may be above its minimum. Raise "
             "max_iter, scale columns of very different units, use fewer columns, or write tol=1e-9 "
             "to do without."
         )
     if result.status is Status.MAX_ITER and tol is not None:
-        text = f"After max_iter={asked.request.max_iter} updates {_distance_left(result)} Raise"
+        text = (
+            f"After max_iter={max_iter} updates the loss {number(result.loss_curve[-1])} has not "
+            f"settled to within tol={tol:g}{_distance(result, '; it is ', EPS)}. Raise max_iter"
+        )
         if result.of_step is None:
-            return f"{text} max_iter."
+            return f"{text}."
         limit = result.of_step.max_learning_rate
-        return f"{text} max_iter or learning_rate (stable below {limit:.3g}), {CURE}"
-    if asked.step is not None and tol and result.relative_gap > np.cbrt(tol):
+        return f"{text} or learning_rate (stable below {limit:.3g}), {_cure(result.of_step)}"
+    if asked.step and result.of_step and tol and result.is_far(tol):
         return (
-            f"After {result.n_iter} updates an update lowers the loss by no more than "
-            f"tol={tol:g} of the variance of y, but {_distance_left(result)} Some direction "
-            f"descends very slowly: {CURE}"
+            f"{made} the loss has settled to within tol={tol:g}, but it is still"
+            f"{_distance(result, ' ', 0.0)}. Some direction descends very slowly: write a smaller "
+            f"tol and raise max_iter, {_cure(result.of_step)}"
         )
     return None
+
+
+def _cure(stable: Stability) -> str:
+    """What helps wherever a textbook's descent is slow."""
+    scaler = (
+        "" if _is_standardised(stable.curvature.units) else "scale the columns (StandardScaler), "
+    )
+    return f'{scaler}or use learning_rate="auto".'
 
 
 def _lost_digits(result: Result) -> str:
@@ -117,8 +170,15 @@ def _lost_digits(result: Result) -> str:
     return text + (', or keep a triangular factor of the stream (stream="qr").' if once else ".")
 
 
-def _distance_left(result: Result) -> str:
-    return (
-        f"the loss {result.loss_curve[-1]:.6g} is {result.gap_is.value}{result.gap:.2g} above its "
-        f"attainable minimum ({result.relative_gap:.1g} of the variance of y)."
-    )
+def _distance(result: Result, lead: str, least: float) -> str:
+    """How far the loss is above its minimum, if more than `least` variances are known of that."""
+    gap, stable = result.relative_gap, result.of_step
+    if not gap > least:
+        return ""
+    share = f"{gap:.2g} times" if gap >= 1 or gap < SAID else f"{100 * gap:.2g} % of"
+    text = f"{lead}{result.gap_is.value}{share} the variance above the minimum"
+    if stable is None or not stable.needed > result.n_iter:  # nan where it is not known
+        return text
+    if stable.needed == np.inf:
+        return f"{text}, and would not come within tol of it in 2^53 updates"
+    return f"{text}; {updates(stable.needed)} would be needed to come within tol of it"

@@ -13,6 +13,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.arithmetic.rounding import DESCENDED, condition_for
 from gd_regressor.arithmetic.units import power_of_two_near_root
+from gd_regressor.data.checks import numbered
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
 from gd_regressor.data.table import Table
@@ -83,8 +84,8 @@ class Factor(Metric):
         scale = unit * moments.scale
         if min(scale.tolist()) < SMALLEST_DIVISOR:
             raise ValueError(
-                f"X: the values of column {scale.argmin()} differ by {scale.min():.1g}, which is "
-                "too little to divide by; multiply the column by a large number."
+                f"X: the values of {numbered(scale.argmin())} differ by {scale.min():.1g}, which "
+                "is too little to divide by; multiply the column by a large number."
             )
         constant = variance <= 0
         scatter /= unit

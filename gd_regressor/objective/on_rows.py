@@ -15,7 +15,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.table import Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
-from gd_regressor.descent.records import Curvature
+from gd_regressor.descent.records import Curvature, Units
 from gd_regressor.objective.frame import Frame
 
 AnyTable = TypeVar("AnyTable", bound=Table)
@@ -102,13 +102,34 @@ class DataLoss(Quadratic):
         p = self.frame.n_parameters
         if p <= 32:  # the Hessian itself takes one pass
             values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
-            return Curvature(float(values[-1]), vectors[:, -1])
+            return Curvature(float(values[-1]), vectors[:, -1], self.units())
         operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
         # One seed gives the same bits every time
         start = np.random.default_rng(0).standard_normal(p)
         # The relative error of the eigenvalue is the square of the vector's error: 1e-14
         values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-7)
-        return Curvature(float(values[0]), vectors[:, 0])
+        return Curvature(float(values[0]), vectors[:, 0], self.units())
+
+    def units(self) -> Units:
+        """How near the columns are to standardised ones. Digits do not matter here."""
+        d, blocks = self.rows.n_columns, self._reader()
+
+        def of_part(part):
+            sums, squares = np.zeros(d), np.zeros(d)
+            for x, _, s in blocks(part):
+                weights = np.ones(x.shape[0]) if s is None else s
+                sums += product(x.T, weights[:, None].astype(x.dtype))[:, 0]
+                squares += (
+                    x.column_sums(weights)
+                    if part.is_sparse
+                    else np.einsum("i,ij,ij->j", weights, x, x)
+                )
+            return sums, squares
+
+        sums, squares = self.rows.total(of_part, add_each)
+        means = sums / self.rows.total_weight
+        variances = squares / self.rows.total_weight - means**2
+        return Units.of(means, np.sqrt(np.maximum(variances, 0.0)))
 
     def _unscaled(self, theta):
         w, b = self.frame.split(theta)

@@ -14,7 +14,12 @@ from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.steps import TextbookStep
-from gd_regressor.descent.stopping import Diverged, Settled, divergence_bound
+from gd_regressor.descent.stopping import (
+    Diverged,
+    Settled,
+    divergence_bound,
+    judged_by_its_ends,
+)
 from gd_regressor.descent.walk import Moved, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame, scales_of
@@ -112,20 +117,16 @@ def follow_path(
     rules: tuple[Rule, ...] = (Diverged(scales.variance, precision),)
     if tol is not None:
         rules += (Settled(tol * scales.variance, scales.square, step.momentum),)
+    limit = step.stability_limit(curvature.largest)
     end = run(path, rules, request.max_iter, observers)
+    if step.final_rate >= limit:
+        end = judged_by_its_ends(end)
     theta = path.at(end.k)
     fit_intercept = request.fit_intercept
     w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
-    return result_of(
-        path,
-        end,
-        w,
-        b,
-        scales.variance,
-        status=end.status,
-        of_step=Stability(
-            curvature,
-            step.stability_limit(curvature.largest),
-            np.nan if path.minimum is None else float(path.minimum.mean()),
-        ),
-    )
+    minimum = np.nan if path.minimum is None else float(path.minimum.mean())
+    result = result_of(path, end, w, b, scales.variance, status=end.status)
+    needed = np.nan  # asked for where advice will say it, because it takes longer than a small fit
+    if tol and result.is_far(tol):
+        needed = path.needed(tol * scales.variance)
+    return result._replace(of_step=Stability(curvature, limit, minimum, needed))

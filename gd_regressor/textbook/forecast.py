@@ -16,11 +16,10 @@ from gd_regressor.descent.records import Scales
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import LARGEST_LOSS, Settled, divergence_bound
 from gd_regressor.textbook.modes import Modes
+from gd_regressor.textbook.needed import MOST, NEVER, first_true, updates_needed
 from gd_regressor.textbook.polynomials import Plain, shrinking
 from gd_regressor.textbook.spectrum import Spectrum
 
-NEVER = np.inf  # a number of updates
-MOST = 2.0**53  # updates that are counted, one by one
 # Windows of 1 / (1 - momentum) updates until what swings has fallen to e^-100, and what creeps
 # falls from update to update
 SWINGING = 100
@@ -28,8 +27,6 @@ SPLIT = 32  # updates of a curve that are powers, of which the others are produc
 AT_ONCE = 1 << 15  # powers that are still in cache when they are used
 HALVINGS = 56  # of a bisection between two doubles
 MANY = 64  # numbers of updates that are tried at once
-LEAP = 32  # updates: fewer are looked at one by one
-FURTHEST = 1 << 10  # updates that are looked at in one go
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,12 @@ class Forecast:
             curves[some] = (coarse @ fine).reshape(len(powers), -1)[:, :count]
         return curves
 
+    def gradient_norms(self, step: ConstantStep, ks: np.ndarray) -> np.ndarray:
+        """(n,): the largest over the targets of the norm of F's gradient after `ks` updates."""
+        steep = (2 * self.modes.singular[:, None] * self.modes.residual) ** 2
+        left, _ = shrinking(step.rate * self._curvatures, step.momentum).left(ks[:, None])
+        return np.sqrt((left**2 @ steep).max(axis=1))
+
     def stops_after(self, step: ConstantStep, tol: float) -> float:
         """The update at which the stopping rule ends the descent; infinite for never."""
         stop = max(
@@ -97,7 +100,7 @@ class Forecast:
             return not (path.sampled(np.array([k])).losses <= bound).all()
 
         # F is convex in k, and the start is within the bound: once beyond, always beyond
-        k = _first_true(beyond, 0)
+        k = first_true(beyond, 0)
         if k == NEVER:
             return NEVER
         _, ceiling = LARGEST_LOSS[np.dtype(self.precision)]
@@ -105,13 +108,7 @@ class Forecast:
 
     def needs(self, rates: np.ndarray, momenta: np.ndarray, tol: float) -> np.ndarray:
         """(c,): updates from which on F is within tol V of its minimum; infinite for never."""
-        needed, targets = np.zeros(len(rates)), range(len(self.scales.variance))
-        for plain in (True, False):
-            cells = np.flatnonzero((momenta == 0) == plain)
-            for target in targets if cells.size else ():
-                found = self._needs(target, rates[cells], momenta[cells], tol)
-                needed[cells] = np.maximum(needed[cells], found)
-        return needed
+        return updates_needed(self.modes, rates, momenta, tol * self.scales.variance)
 
     def fastest(self, tol: float) -> tuple[float, float]:
         """The rate that needs the fewest updates without momentum, and their number.
@@ -181,63 +178,10 @@ class Forecast:
             if found is not None:
                 return found
         # From here on a decrease is a sum of falling terms, less growing ones: it falls
-        k = _first_true(lambda k: not fall(k) > most, swinging)
+        k = first_true(lambda k: not fall(k) > most, swinging)
         least = -floor if step.momentum == 0 else -most
         end = k + window - 1
         return end if k < NEVER and fall(end) >= least else NEVER
-
-    def _needs(self, target: int, rates: np.ndarray, momenta: np.ndarray, tol: float) -> np.ndarray:
-        """For one target; all of the momenta are zero, or none is."""
-        squares = self.modes.residual[:, target] ** 2
-        moving = squares > 0
-        if not tol > 0:  # powers vanish in floats alone
-            return np.full(len(rates), NEVER if moving.any() else 0.0)
-        squares, mu = squares[moving], momenta[:, None]
-        h = np.multiply.outer(rates, self._curvatures[moving])
-        most, needed = tol * self.scales.variance[target], np.full(len(rates), NEVER)
-        cells = np.flatnonzero((h <= 2 * (1 + mu)).all(axis=1))
-        if not cells.size:
-            return needed
-        left = shrinking(h[cells], mu[cells])
-
-        def within(k: np.ndarray) -> np.ndarray:
-            return left.envelope(k[:, None]) ** 2 @ squares <= most
-
-        # The envelope falls: bisection finds where it is within tol for good
-        needed[cells] = _first_trues(within, len(cells))
-        cells = cells[(momenta[cells] > 0) & np.isfinite(needed[cells])]
-        needed[cells] = _after_last(h[cells], mu[cells], squares, most, needed[cells])
-        return needed
-
-
-def _after_last(
-    h: np.ndarray, mu: np.ndarray, squares: np.ndarray, most: float, ends: np.ndarray
-) -> np.ndarray:
-    """(c,): back from updates `ends` to the ones after the last with a gap above `most`.
-
-    From `ends` on no gap is above it. We leap back over as many updates as have no crest above it,
-    and look at updates one by one where a leap is too short to pay.
-    """
-    ends, leaps, height = ends.copy(), np.full(len(ends), float(LEAP)), LEAP
-    cells = np.arange(len(ends))
-    while cells.size:
-        left, end, leap = shrinking(h[cells], mu[cells]), ends[cells, None], leaps[cells]
-        first = np.maximum(end - leap[:, None], 0)
-        clear = left.highest(first, np.maximum(end - 1, 0)) ** 2 @ squares <= most
-        ends[cells] = np.where(clear, first[:, 0], ends[cells])
-        leaps[cells] = np.where(clear, 4 * leap, np.maximum(leap / 4, LEAP))
-        ended = ends[cells] == 0
-        if (stuck := np.flatnonzero(~clear & (leap == LEAP))).size:
-            before = end[stuck] - np.arange(1, height + 1)
-            left = shrinking(h[cells[stuck], None], mu[cells[stuck], None])
-            p, _ = left.left(np.maximum(before, 0)[..., None])
-            beyond = (p**2 @ squares > most) | (before < 0)
-            hit = beyond.any(axis=1)
-            ends[cells[stuck]] -= np.where(hit, beyond.argmax(axis=1), height)
-            ended[stuck] |= hit
-            height = min(4 * height, FURTHEST)
-        cells = cells[~ended]
-    return ends
 
 
 def _first_streak(path: Spectrum, rule: Settled, most: float, last: int) -> float | None:
@@ -257,29 +201,6 @@ def _first_streak(path: Spectrum, rule: Settled, most: float, last: int) -> floa
                 return float(k + ends.argmax())
             k = end + 1
     return None
-
-
-def _first_true(holds: Callable[[float], bool], low: float) -> float:
-    """The first whole number above `low` where what never ceases to hold holds."""
-    return float(_first_trues(lambda k: np.array([holds(k[0])]), 1, low + 1)[0])
-
-
-def _first_trues(
-    holds: Callable[[np.ndarray], np.ndarray], count: int, least: float = 0
-) -> np.ndarray:
-    """(count,): the first k >= `least` where `holds(k)`, of what never ceases once it began."""
-    low = np.full(count, least - 1.0)  # where it does not hold, or is not asked
-    high = np.full(count, float(least))
-    while (beyond := ~holds(high) & (high < MOST)).any():  # twice as far until it holds
-        low = np.where(beyond, high, low)
-        high = np.where(beyond, np.minimum(2 * high + 1, MOST), high)
-    never = ~holds(high)
-    low = np.where(never, high - 1, low)
-    while (high - low > 1).any():
-        middle = np.floor((low + high) / 2)
-        there = holds(middle)
-        low, high = np.where(there, low, middle), np.where(there, middle, high)
-    return np.where(never, NEVER, high)
 
 
 def _first_of_many(holds: Callable[[np.ndarray], np.ndarray]) -> float:

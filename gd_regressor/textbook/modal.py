@@ -54,6 +54,9 @@ class ModalWalk(Path):
     def minimum(self) -> np.ndarray:
         return self.modes.minimum
 
+    def needed(self, distance: np.ndarray) -> float:
+        return np.nan
+
     def at(self, k: int) -> np.ndarray:
         return self.modes.origin + self.modes.vectors @ self._walk.at(k)
 

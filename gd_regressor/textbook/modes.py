@@ -9,7 +9,8 @@ from scipy.linalg import lapack
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import LARGEST_ROOT
-from gd_regressor.descent.records import Curvature
+from gd_regressor.data.checks import numbered
+from gd_regressor.descent.records import Curvature, Units
 from gd_regressor.textbook.triangle import Triangle, squares
 
 # A direction that keeps this share of what its columns have is not rounding
@@ -56,10 +57,12 @@ class Modes:
         steepest = int(np.argmax(singular))
         if not singular[steepest] < LARGEST_ROOT:
             raise ValueError(
-                f"X: the squares of column {np.argmax(np.abs(vectors[:, steepest]))} overflow; "
+                f"X: the squares of {numbered(np.argmax(np.abs(vectors[:, steepest])))} overflow; "
                 'divide the column by a large number, or write learning_rate="auto".'
             )
-        curvature = Curvature(float(2 * singular[steepest] ** 2), vectors[:, steepest])
+        d = len(vectors) - fit_intercept
+        units = Units.of(matrix[0, :d], np.linalg.norm(matrix[1:, :d], axis=0))
+        curvature = Curvature(float(2 * singular[steepest] ** 2), vectors[:, steepest], units)
         still = start - vectors @ begin if len(vectors) > len(singular) else np.zeros_like(start)
         return cls(singular, vectors, z, r, begin, still, minimum, start, curvature, flat)
 

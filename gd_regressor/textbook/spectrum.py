@@ -11,6 +11,7 @@ from gd_regressor.descent.nouns import Path
 from gd_regressor.descent.records import Bound, Records
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.textbook.modes import Modes
+from gd_regressor.textbook.needed import updates_needed
 from gd_regressor.textbook.polynomials import Shrinking, shrinking
 
 # Entries of the arrays over updates and eigenvectors: so many stay in the cache
@@ -43,6 +44,10 @@ class Spectrum(Path):
     @property
     def stride(self) -> int:
         return max(ENTRIES_AT_ONCE // max(len(self.modes.singular), 1), 1)
+
+    def needed(self, distance: np.ndarray) -> float:
+        rate, momentum = np.array([self.step.rate]), np.array([self.step.momentum])
+        return float(updates_needed(self.modes, rate, momentum, distance)[0])
 
     def at(self, k: int) -> np.ndarray:
         return self.points(np.array([k]))[0][0]

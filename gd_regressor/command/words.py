@@ -1,0 +1,36 @@
+"""The shell's words for what the estimator says: its options in place of Python's parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gd_regressor.command.tables import in_a_line
+from gd_regressor.data.checks import with_names
+
+# Parameters of the estimator that are options of the command, alone or with a value
+PARAMETERS = re.compile(
+    r"\b(learning_rate|max_iter|tol|momentum|verbose)\b(?:=(\"?)([\w.+-]*\w)\2)?"
+)
+# What is done in Python by other names
+PHRASES = {
+    "put a StandardScaler in front": "add --standardize",
+    "scale the columns (StandardScaler)": "add --standardize",
+    "fit_intercept=False": "--no-intercept",
+    "write fit_intercept=True": "leave --no-intercept out",
+    " (gd_path)": "",
+}
+
+
+def in_shell_words(message: object, names: Sequence[str] = ()) -> str:
+    """A message of the estimator in one line, with the names of columns if they are known."""
+    text = in_a_line(message)
+    for phrase, ours in PHRASES.items():
+        text = text.replace(phrase, ours)
+    text = PARAMETERS.sub(_option, text)
+    return with_names(text, names) if names else text
+
+
+def _option(match: re.Match) -> str:
+    option = f"--{match[1].replace('_', '-')}"
+    return option if match[3] is None else f"{option} {match[3].replace('None', 'none')}"
