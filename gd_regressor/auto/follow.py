@@ -69,6 +69,9 @@ class Unscaled(Path):
         self._walk, self._frame = walk, frame
         self.gap_is = walk.gap_is
 
+    def needed(self, distance: np.ndarray) -> float:
+        return self._walk.needed(distance)
+
     def at(self, k: int) -> np.ndarray:
         return self._to_raw(self._walk.at(k))
 

@@ -10,7 +10,7 @@ from gd_regressor.estimator.advice import Advice
 
 # A warning points at the first line outside these packages: the user's, which called a fit, a
 # pipeline or a search
-BETWEEN = {"gd_regressor", "sklearn", "joblib"}
+PASSED_THROUGH = {"gd_regressor", "sklearn", "joblib"}
 # The rooms of scikit-learn that fit one estimator many times
 SEARCHES = ("sklearn.model_selection", "sklearn.utils.parallel")
 # Above these packages a worker has no line of the user's
@@ -24,7 +24,7 @@ def show(advice: Advice) -> None:
     if advice.warning is None:
         return
     level, frame, searching = 1, inspect.currentframe(), False
-    while frame is not None and _package(frame) in BETWEEN:
+    while frame is not None and _package(frame) in PASSED_THROUGH:
         searching = searching or _name(frame).startswith(SEARCHES)
         level, frame = level + 1, frame.f_back
     message = advice.message
