@@ -139,8 +139,8 @@ def test_the_last_line_counts_the_passes_of_a_walk(capsys, monkeypatch):
     monkeypatch.setattr(gd_regressor.textbook.follow, "closed_form_pays", lambda *sizes: False)
     GDLinearRegressor(0.05, 30, None, verbose=100).fit(X, y)
     _, last = printed(capsys)
-    # The Hessian, the start, and each update
-    assert last.groups()[:2] == ("30", "32")
+    # The Hessian, means and deviations of the columns, the start, and each update
+    assert last.groups()[:2] == ("30", "33")
     assert last[3].startswith("at least ")
 
 
