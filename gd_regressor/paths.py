@@ -82,7 +82,8 @@ def gd_path(
         Intercept to start from; None starts from 0.
     on_divergence : {"raise", "truncate"}, default="raise"
         What to do about iterates beyond the point where a diverging descent is stopped: refuse, or
-        leave them out, so that the arrays have fewer points.
+        leave them out, so that the arrays have fewer points. (The estimator keeps one more: the
+        iterate at which it stops.)
 
     Returns
     -------

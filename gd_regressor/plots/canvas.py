@@ -82,10 +82,7 @@ def pyplot() -> Any:
     try:
         import matplotlib.pyplot
     except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install matplotlib, or with this package "
-            'pip install "gd-regressor[plot]".'
-        ) from error
+        raise ImportError("Pictures need matplotlib: pip install matplotlib.") from error
     return matplotlib.pyplot
 
 
