@@ -19,6 +19,8 @@ PHRASES = {
     "fit_intercept=False": "--no-intercept",
     "write fit_intercept=True": "leave --no-intercept out",
     " (gd_path)": "",
+    " or None": " or none",
+    ', "auto" or a schedule such as InverseScaling()': " or auto",
 }
 
 

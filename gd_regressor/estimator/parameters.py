@@ -73,10 +73,10 @@ def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
     if isinstance(value, str) and value in words:
         return
     if not (_is_real(value) and 0 < _float(value) <= LARGEST_FACTOR):
-        choices = "".join(f' or "{word}"' for word in words)
-        first = "a schedule, " if words else ""
+        choices = "".join(f', "{word}"' for word in words)
+        last = " or a schedule such as InverseScaling()" if words else ""
         raise ValueError(
-            f"learning_rate must be {first}a number > 0 and at most {LARGEST_FACTOR:g}{choices}, "
+            f"learning_rate must be a number > 0 and at most {LARGEST_FACTOR:g}{choices}{last}, "
             f"got {value!r}."
         )
 
