@@ -341,7 +341,7 @@ function verdict(scene) {
   const count = updates(facts.stops);
   const sentence = {
     diverges: () =>
-      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and ends after ` +
+      `<b>Diverges</b> along ${escapeText(steepestLabel(descent))}, and is stopped after ` +
       `${updates(facts.diverges)}. The rate is ${formatNumber(state.rate / facts.limit)} times the limit.`,
     never: () =>
       `<b>Does not settle:</b> the rate is not below the limit, and the loss need not fall.`,
@@ -366,8 +366,8 @@ function numbers({ facts, view, state, descent }) {
     `The limit ${formula} is ${formatNumber(facts.limit)}; this rate is ${share} % of it. ` +
     `To be within tol of the minimum, the best guaranteed rate 2 / (L + μ), ${formatNumber(best.rate)}, ` +
     `takes ${updates(best.needs)}; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
-    `${formatCount(fastest.needs)}; the best momentum, ${formatMomentum(heavy.momentum)} at rate ` +
-    `${formatNumber(heavy.rate)}, ${formatCount(heavy.needs)}. ` +
+    `takes ${formatCount(fastest.needs)}; the best momentum, ${formatMomentum(heavy.momentum)} at rate ` +
+    `${formatNumber(heavy.rate)}, takes ${formatCount(heavy.needs)}. ` +
     `The condition number is ${formatNumber(view.condition)}.`
   );
 }
