@@ -20,7 +20,12 @@ from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.estimator.arrays import names_of, rows_for, rows_in_memory, stream_of_moments
-from gd_regressor.estimator.directions import INTERCEPT, direction_names, report_tables
+from gd_regressor.estimator.directions import (
+    INTERCEPT,
+    columns_counted,
+    direction_names,
+    report_tables,
+)
 from gd_regressor.estimator.fitting import landscape_of, landscape_of_stream
 from gd_regressor.estimator.parameters import (
     check_bool,
@@ -142,8 +147,8 @@ def gd_path(
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any() and on_divergence == "raise":
         raise ValueError(
-            f"n_iter={points[beyond].min()} lies where the descent has diverged; ask for fewer "
-            f"updates or write a smaller learning_rate than {limit:.6g}, where stability ends, or "
+            f"n_iter reaches {points[beyond].min()} updates, where the descent has diverged; ask "
+            f"for fewer, write a smaller learning_rate than {limit:.6g}, where stability ends, or "
             'write on_divergence="truncate".'
         )
     thetas, losses = thetas[~beyond], losses[~beyond]
@@ -765,8 +770,8 @@ default=None
 
     def __repr__(self) -> str:
         return (
-            f"<LearningRateReport: {len(self.feature_names)} columns, limit {self.limit():.4g}, "
-            f"condition number {self.condition_number:.4g}>"
+            f"<LearningRateReport: {columns_counted(self.feature_names)}, limit "
+            f"{self.limit():.4g}, condition number {self.condition_number:.4g}>"
         )
 
     def _repr_html_(self) -> str:

@@ -250,7 +250,9 @@ def test_gd_path_refuses_iterates_beyond_divergence(route):
     options = {"learning_rate": 2 * limit_of(PLAIN)}
     with pytest.warns(DivergenceWarning):
         assert np.isfinite(gd_path(PLAIN, NOISY, n_iter=[50], **options)[0]).all()
-    with pytest.raises(ValueError, match=r"n_iter=100000 .*diverged.*smaller learning_rate"):
+    with pytest.raises(
+        ValueError, match=r"n_iter reaches 100000 .*diverged.*smaller learning_rate"
+    ):
         gd_path(PLAIN, NOISY, n_iter=[10**5], **options)
 
 
@@ -280,5 +282,8 @@ def test_gd_path_leaves_out_what_lies_beyond_divergence(route):
     assert len(losses) == model.n_iter_
     np.testing.assert_allclose(losses, model.loss_curve_[:-1], rtol=1e-9)
     np.testing.assert_array_equal(some[0], coefs[:, [3, 1]])
+    words = f"n_iter reaches {len(losses)} updates, where the descent has diverged; ask for fewer"
+    with pytest.raises(ValueError, match=words):
+        gd_path(PLAIN, NOISY, n_iter=1000, learning_rate=options["learning_rate"])
     with pytest.raises(ValueError, match="on_divergence must be"):
         gd_path(PLAIN, NOISY, learning_rate=0.1, n_iter=1, on_divergence="stop")

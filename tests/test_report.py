@@ -465,8 +465,11 @@ def test_it_prints_and_renders_what_it_tells():
     assert re.fullmatch(
         r"<LearningRateReport: 4 columns, limit .*, condition number .*>", repr(report)
     )
+    assert text.count("updates to within 1e-06 of var(y)") == 3
     wide = learning_rate_report(random.standard_normal((60, 30)), random.standard_normal(60))
     assert "more, which add less" in str(wide)
+    one = learning_rate_report(UNITS[:, :1], TARGET)
+    assert "for 1 column\n" in str(one) and ": 1 column," in repr(one)
 
 
 def test_it_tells_of_the_estimator_it_was_made_from():

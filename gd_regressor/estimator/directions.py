@@ -14,6 +14,8 @@ INTERCEPT = "intercept"  # a direction's name for the last coordinate
 SECOND = 0.25
 MOST_SHOWN = 12  # directions: half a screen
 TOL = 1e-6  # of the counts that are shown
+# They end where the loss is at most so much of the variance of y above its minimum
+NEEDED = f"  updates to within {TOL:g} of var(y)"
 
 
 def direction_names(vectors: np.ndarray, columns: Sequence[str]) -> list[str]:
@@ -30,6 +32,11 @@ def direction_names(vectors: np.ndarray, columns: Sequence[str]) -> list[str]:
     return names
 
 
+def columns_counted(names: Sequence[str]) -> str:
+    """Their number in words, as in "1 column"."""
+    return f"{len(names)} column{'' if len(names) == 1 else 's'}"
+
+
 def report_tables(report: Any) -> list[tuple[str, list[Row]]]:
     """The tables of a `LearningRateReport`, each with its title."""
     sides = {"columns as they are": report, "standardised": report.standardised}
@@ -37,7 +44,7 @@ def report_tables(report: Any) -> list[tuple[str, list[Row]]]:
     if np.allclose(*(one.curvatures for one in sides.values()), rtol=1e-6):
         del sides["standardised"]
     numbers = _merged(map(_numbers, sides.values()))
-    title = f"Learning rates for {len(report.feature_names)} columns"
+    title = f"Learning rates for {columns_counted(report.feature_names)}"
     tables: list[tuple[str, list[Row]]] = [(title, [["", *sides], *numbers])]
     if report.setting is not None:
         tables.append(("This estimator", _setting_rows(report)))
@@ -62,12 +69,12 @@ def _numbers(report: Any) -> list[tuple[str, str]]:
         ("limit of the rate, 2 / L", number(report.limit())),
         ("set mostly by", report.steepest_column),
         ("best guaranteed rate, 2 / (L + mu)", number(best)),
-        ("  updates needed", count(report.needs(best, 0.0, TOL)) if best < np.inf else "0"),
+        (NEEDED, count(report.needs(best, 0.0, TOL)) if best < np.inf else "0"),
         ("fastest rate on these data", number(fastest)),
-        ("  updates needed", count(fewest)),
+        (NEEDED, count(fewest)),
         ("best momentum", share(momentum)),
         ("  with the rate", number(rate)),
-        ("  updates needed", count(report.needs(rate, momentum, TOL)) if rate < np.inf else "0"),
+        (NEEDED, count(report.needs(rate, momentum, TOL)) if rate < np.inf else "0"),
     ]
 
 
@@ -88,9 +95,7 @@ def _setting_rows(report: Any) -> list[Row]:
                 report.variance
             )
             rows.append(("  then above the minimum", f"{above:.2g} of the variance"))
-    rows.append(
-        (f"updates needed to {TOL:g} of the minimum", count(report.needs(*report.setting[:2], TOL)))
-    )
+    rows.append((NEEDED.strip(), count(report.needs(*report.setting[:2], TOL))))
     if (end := report.diverges_after(rate, momentum)) < np.inf:
         rows.append(("updates until it has diverged", count(end)))
     return rows
