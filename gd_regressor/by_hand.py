@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from gd_regressor.objective.on_rows import DataLoss
 
 # Residuals below this share of y tell nothing about a gradient
 LEAST = 1e-3
+# Predictions in single precision are within this share of their terms
+AGREEING = 1e-4
 # A gradient of coefficients and of the intercept
 Gradient = tuple[NDArray[np.float64], float | NDArray[np.float64]]
 
@@ -228,7 +231,8 @@ def original_units(
     Raises
     ------
     ValueError
-        If a step is no scaler, or nothing is fitted.
+        If a step is no scaler, the model predicts anything but ``X @ coef_.T + intercept_``, or
+        nothing is fitted.
 
     Examples
     --------
@@ -255,6 +259,9 @@ def original_units(
         )
     coef = np.array(parts.model.coef_, dtype=np.float64)
     intercept = np.asarray(parts.model.intercept_, dtype=np.float64)
+    if coef.ndim == 2 and intercept.ndim == 0:  # without an intercept it may be one zero for all
+        intercept = np.full(len(coef), intercept)
+    _check_linear(parts.model, coef, intercept)
     for name, step in reversed(parts.steps):
         factor, shift = affine_map(step, f"the step {name!r}")
         intercept = intercept + coef @ np.broadcast_to(shift, coef.shape[-1:])
@@ -262,9 +269,34 @@ def original_units(
     for scaler in (parts.target, target_scaler):
         if scaler is not None:
             factor, shift = affine_map(scaler, "the transformer of the target")
+            _check_width(scaler, len(coef) if coef.ndim == 2 else 1)
             coef = coef / factor[..., None] if coef.ndim == 2 else coef / factor
             intercept = (intercept - shift) / factor
     return coef, intercept if coef.ndim == 2 else float(np.ravel(intercept)[0])
+
+
+def _check_linear(model: Any, coef: np.ndarray, intercept: np.ndarray) -> None:
+    """Refuses models with a `coef_` that predict something else, as classifiers do."""
+    d = coef.shape[-1]
+    points = np.vstack([np.zeros(d), np.linspace(1.0, 2.0, d)])
+    ours = points @ coef.T + intercept
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the points have no column names
+        told = np.asarray(model.predict(points))
+    near = AGREEING * (points @ np.abs(coef.T) + np.abs(intercept))
+    if told.dtype.kind != "f" or not (np.abs(told.reshape(ours.shape) - ours) <= near).all():
+        raise ValueError(
+            f"fitted must end in a linear model that predicts X @ coef_.T + intercept_, got "
+            f"{type(model).__name__}, which does not."
+        )
+
+
+def _check_width(scaler: Any, n_targets: int) -> None:
+    if scaler.n_features_in_ != n_targets:
+        raise ValueError(
+            f"target_scaler must have been fitted to {n_targets} target"
+            f"{'s' * (n_targets > 1)}, got one fitted to {scaler.n_features_in_} columns."
+        )
 
 
 def _at(X, y, coef, intercept, sample_weight, caller: str) -> tuple[DataLoss, np.ndarray, int]:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.compose import TransformedTargetRegressor
-from sklearn.linear_model import LinearRegression, SGDRegressor
+from sklearn.cross_decomposition import PLSRegression
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    SGDRegressor,
+)
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -131,6 +137,20 @@ def test_original_units_of_a_half_way_descent_with_a_target_scaled_by_hand():
     assert intercept == pytest.approx(y.mean() - X.mean(axis=0) @ expected, rel=1e-11)
 
 
+def test_original_units_of_a_target_scaled_within_a_pipeline():
+    inner = TransformedTargetRegressor(
+        make_pipeline(MinMaxScaler(), PLAIN), transformer=RobustScaler()
+    )
+    model = make_pipeline(StandardScaler(), inner).fit(X, Y)
+    coef, intercept = original_units(model)
+    np.testing.assert_allclose(X @ coef.T + intercept, model.predict(X), rtol=1e-10, atol=1e-10)
+
+
+def test_without_an_intercept_each_target_has_one_of_zero():
+    _, intercept = original_units(LinearRegression(fit_intercept=False).fit(X, Y))
+    assert intercept.shape == (2,) and not intercept.any()
+
+
 def test_original_units_of_other_models_and_parts():
     plain = GDLinearRegressor().fit(X, Y[:, 0])
     coef, intercept = original_units(plain)
@@ -162,6 +182,19 @@ def test_original_units_of_other_models_and_parts():
         (
             "does more than to scale",
             lambda: original_units(make_pipeline(MinMaxScaler(clip=True), PLAIN).fit(X, Y)),
+        ),
+        *(
+            (
+                f"predicts X @ coef_.T [+] intercept_, got {type(model).__name__}, which",
+                lambda model=model: original_units(model.fit(X[:, :1], Y[:, 1] > 0)),
+            )
+            for model in (LogisticRegression(), PoissonRegressor(), PLSRegression(1))
+        ),
+        (
+            "target_scaler must have been fitted to 1 target, got one fitted to 3 columns",
+            lambda: original_units(
+                LinearRegression().fit(X, Y[:, 0]), target_scaler=StandardScaler().fit(X)
+            ),
         ),
         (
             "target that is not fitted",

@@ -268,6 +268,15 @@ def test_rows_are_drawn_once_and_the_means_are_those_of_all_rows():
     closely(fit.lines_[0].get_ydata(), at @ coefs[:, 0] + intercepts[0])
 
 
+def test_at_the_minimum_a_line_passes_through_the_weighted_means():
+    weights = np.arange(len(Y)) % 3
+    rate = learning_rate_report(SCALED, Y, sample_weight=weights).best_learning_rate
+    fit = FitDisplay.from_data(SCALED, Y, learning_rate=rate, n_iter=[10**5], sample_weight=weights)
+    x, heights = fit.line_points()
+    middle, height = (np.average(v, weights=weights) for v in (SCALED["age"], Y))
+    assert np.interp(middle, x, heights[:, 0]) == pytest.approx(height, rel=1e-12)
+
+
 # --- Path and contours belong together ---
 
 

@@ -170,6 +170,25 @@ def test_the_page_tells_what_the_estimator_finds(shown, columns, count):
                     assert error <= 1e-8 * max(np.abs(wanted).max(), 1e-300) or k == 0
 
 
+def test_columns_that_no_standardising_leaves_anything_of_are_refused():
+    with pytest.raises(ValueError, match="X must have a column that varies where fit_intercept"):
+        DescentExplorer(np.full((5, 1), 3.0), np.arange(5.0), fit_intercept=False)
+
+
+@pytest.mark.browser
+def test_the_page_counts_from_far_away_as_the_estimator_does(shown):
+    X, y = cars()
+    X = StandardScaler().fit_transform(X)[:, :2]
+    start = {"coef_init": [1e13, -1e16]}
+    limit = learning_rate_report(X, y).limit(0.9)
+    with shown(DescentExplorer(X, y, columns="raw", tol=0, **start)) as page:
+        page.fill("momentum", 0.9)
+        for share in (0.3, 0.9):
+            page.fill("rate", share * limit)
+            model = GDLinearRegressor(share * limit, 10**5, tol=0, momentum=0.9)
+            assert page.number("stop") == model.fit(X, y, **start).n_iter_ < 10**5
+
+
 @pytest.mark.browser
 def test_presets(shown):
     X, y = cars()

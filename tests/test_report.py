@@ -270,6 +270,30 @@ def test_stops_after_at_the_floor(momentum):
     assert report.stops_after(0.5 * report.limit(momentum), momentum, 0.0) == model.n_iter_
 
 
+@pytest.mark.parametrize("momentum", [0.9, 0.99])
+@pytest.mark.parametrize("away", [1e7, 1e13])
+def test_stops_after_a_start_from_far_away(momentum, away):
+    # What swings takes longer to fall to the floor than from a start as high as y
+    report = learning_rate_report(MIXED, TARGET, coef_init=np.full(D, away))
+    for share in (0.01, 0.3, 0.999):
+        rate = share * report.limit(momentum)
+        model = GDLinearRegressor(rate, 10**6, tol=0, momentum=momentum)
+        model.fit(MIXED, TARGET, coef_init=np.full(D, away))
+        assert report.stops_after(rate, momentum, tol=0) == model.n_iter_ < 10**6
+
+
+def test_a_slowly_rising_loss_has_not_settled():
+    # Each update raises the loss by 4e-9: more than tol, less than what a walk tells from zero
+    X, y = np.array([[1.0], [-1.0]]), 1e12 + np.array([1.0, -1.0])
+    report = learning_rate_report(X, y, intercept_init=1e12)
+    rate = report.limit() * (1 + 1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = GDLinearRegressor(rate, 100, tol=1e-12).fit(X, y, intercept_init=1e12)
+    assert model.n_iter_ == 100
+    assert report.stops_after(rate, tol=1e-12) > 100
+
+
 def test_stops_after_of_several_targets_weights_and_starts():
     targets = np.column_stack([TARGET, 100 * MIXED[:, 0] ** 2, np.zeros(N)])
     start = {"coef_init": np.full((3, D), 0.3), "intercept_init": [1.0, 50.0, 3.0]}
@@ -448,6 +472,16 @@ def test_from_estimator_follows_a_pipeline():
 
 
 # --- Words ---
+
+
+def test_from_estimator_follows_a_target_scaled_within_a_pipeline():
+    target = TransformedTargetRegressor(
+        GDLinearRegressor(0.1, 30, None), transformer=StandardScaler()
+    )
+    model = make_pipeline(StandardScaler(), target).fit(UNITS, TARGET)
+    report = LearningRateReport.from_estimator(model, UNITS, TARGET)
+    losses = model[-1].regressor_.loss_curve_
+    np.testing.assert_allclose(report.losses(0.1, n_iter=30), losses, rtol=1e-12)
 
 
 def test_it_prints_and_renders_what_it_tells():

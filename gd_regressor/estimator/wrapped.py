@@ -33,20 +33,21 @@ class Wrapped:
 
 
 def unwrapped(fitted: Any) -> Wrapped:
-    """The parts of a pipeline, of a `TransformedTargetRegressor`, or of both."""
+    """The parts of a pipeline, of a `TransformedTargetRegressor`, or of one in the other."""
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.pipeline import Pipeline
 
-    target = None
-    if isinstance(fitted, TransformedTargetRegressor):
-        target = getattr(fitted, "transformer_", None)
-        fitted = getattr(fitted, "regressor_", fitted.regressor)
-    steps: list[tuple[str, Any]] = []
-    while isinstance(fitted, Pipeline):
-        passing = ((name, step) for name, step in fitted.steps[:-1])
-        steps += [(name, step) for name, step in passing if step not in (None, "passthrough")]
-        fitted = fitted.steps[-1][1]
-    return Wrapped(steps, fitted, target)
+    target, steps = None, []
+    while True:
+        if isinstance(fitted, Pipeline):
+            passing = ((name, step) for name, step in fitted.steps[:-1])
+            steps += [(name, step) for name, step in passing if step not in (None, "passthrough")]
+            fitted = fitted.steps[-1][1]
+        elif isinstance(fitted, TransformedTargetRegressor) and target is None:
+            target = getattr(fitted, "transformer_", None)
+            fitted = getattr(fitted, "regressor_", fitted.regressor)
+        else:
+            return Wrapped(steps, fitted, target)
 
 
 def names_through(steps: list[tuple[str, Any]], X: Any) -> list[str] | None:

@@ -290,6 +290,11 @@ class DescentExplorer:
     ) -> None:
         begin.check()
         self.report_ = checked_report(report)
+        if not report.standardised.largest_curvature > 0:
+            raise ValueError(
+                "X must have a column that varies where fit_intercept is False: standardised, "
+                "constant columns are zero."
+            )
         self._data = page_data(report, rows, names, begin, title)
 
     def to_html(self) -> str:

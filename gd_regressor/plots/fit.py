@@ -422,7 +422,7 @@ class FitDisplay:
         check_one_target(report)
         column = position("feature", feature, report.feature_names)
         ks = np.unique(checked_points(n_iter))
-        rows, targets, means = _rows(X, y, subsample, random_state)
+        rows, targets = _rows(X, y, subsample, random_state)
         if rows.shape[1] != len(report.feature_names):
             raise ValueError(
                 f"X must have the {len(report.feature_names)} columns of the report, got "
@@ -431,7 +431,7 @@ class FitDisplay:
         coefs, intercepts = report.coefs(learning_rate, momentum, ks)
         # A fit stops there
         finite = ks <= report.diverges_after(learning_rate, momentum)
-        made = {"means": means, "feature": column, "names": report.feature_names}
+        made = {"means": report.landscape.means, "feature": column, "names": report.feature_names}
         made["target_name"] = str(getattr(y, "name", None) or "y")
         return cls(rows, targets, ks[finite], coefs[:, finite], intercepts[finite], **made).plot(
             ax, **plot_arguments
@@ -445,7 +445,7 @@ class FitDisplay:
         x : ndarray of shape (2,)
             The least and the largest value of the column.
         heights : ndarray of shape (2, n_points)
-            What is predicted there, with all other columns at their means.
+            What is predicted there, with all other columns at their (weighted) means.
 
         Examples
         --------
@@ -580,19 +580,18 @@ def _widened(values: np.ndarray) -> tuple[float, float]:
 
 def _rows(
     X: Any, y: Any, subsample: Any, random_state: Any
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rows to show, their targets, and the means of all rows."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rows to show, and their targets."""
     table, targets = as_table(X, estimator="FitDisplay"), as_targets(y, estimator="FitDisplay")
     check_finite(table, "X")
     check_seed(random_state)
     n = table.shape[0]
     if len(targets) != n:
         raise ValueError(f"y must have one value for each of {n} rows of X, got {len(targets)}.")
-    means = np.asarray(table.mean(axis=0), dtype=float).ravel()
     if subsample is not None:
         check_integer("subsample", subsample, 1)
         if subsample < n:
             chosen = np.sort(check_random_state(random_state).choice(n, subsample, replace=False))
             table, targets = table[chosen], targets[chosen]
     table = table.toarray() if issparse(table) else np.asarray(table)
-    return table.astype(float), targets.astype(float).reshape(len(targets)), means
+    return table.astype(float), targets.astype(float).reshape(len(targets))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.descent.records import Scales
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import LARGEST_LOSS, Settled, divergence_bound
@@ -20,8 +21,8 @@ from gd_regressor.textbook.needed import MOST, NEVER, first_true, updates_needed
 from gd_regressor.textbook.polynomials import Plain, shrinking
 from gd_regressor.textbook.spectrum import Spectrum
 
-# Windows of 1 / (1 - momentum) updates until what swings has fallen to e^-100, and what creeps
-# falls from update to update
+# Windows of 1 / (1 - momentum) updates until what swings has fallen to e^-100 of a calm decrease,
+# from a start as high as that. Then what creeps falls from update to update
 SWINGING = 100
 SPLIT = 32  # updates of a curve that are powers, of which the others are products
 AT_ONCE = 1 << 15  # powers that are still in cache when they are used
@@ -172,14 +173,18 @@ class Forecast:
         def fall(k: float) -> float:
             return float(path.sampled(np.array([k])).decreases[0, 0])
 
-        swinging = 0 if step.momentum == 0 else SWINGING * window
+        swinging = 0
+        if step.momentum > 0:
+            start = float(path.sampled(np.zeros(1)).gaps[0, 0])
+            higher = np.log(max(start, SMALLEST_DIVISOR) / max(most, SMALLEST_DIVISOR))
+            swinging = window * int(SWINGING + max(higher, 0.0))
         if swinging:
             found = _first_streak(path, rule, most, swinging)
             if found is not None:
                 return found
         # From here on a decrease is a sum of falling terms, less growing ones: it falls
         k = first_true(lambda k: not fall(k) > most, swinging)
-        least = -floor if step.momentum == 0 else -most
+        least = -min(floor, most) if step.momentum == 0 else -most
         end = k + window - 1
         return end if k < NEVER and fall(end) >= least else NEVER
 

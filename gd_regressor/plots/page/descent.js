@@ -210,23 +210,26 @@ function stopsAfter(descent, here, tol) {
   if (here.momentum === 0) {
     // Falls only shrink from update to update, so the first small one is the first calm one
     const k = first((k) => here.fall(k) <= threshold);
-    return k < ends && here.fall(k) >= -floor ? k : Infinity;
+    return k < ends && here.fall(k) >= -Math.min(floor, threshold) ? k : Infinity;
   }
   const window = Math.ceil((1 - 4 * EPS) / (1 - here.momentum));
-  return firstStreak((k) => Math.abs(here.fall(k)) <= threshold, window, ends);
+  const higher = Math.log(Math.max(here.above(0), 1e-300) / Math.max(threshold, 1e-300));
+  const swinging = Math.floor(SWINGING + Math.max(higher, 0));
+  return firstStreak((k) => Math.abs(here.fall(k)) <= threshold, window, swinging, ends);
 }
 
-// Windows of updates until what swings has fallen to e^-100. The rest falls from update to update.
+// Windows of updates until what swings has fallen to e^-100 of a calm fall. A start so much higher
+// takes as many more. The rest falls from update to update.
 const SWINGING = 100;
 const LOOKS = 1e5;
 
 // The end of the first `window` calm updates in a row. Such a streak holds a multiple of `window`.
-function firstStreak(calm, window, ends) {
-  for (let i = 1; i <= SWINGING && (i - 1) * window < ends; i++) {
+function firstStreak(calm, window, swinging, ends) {
+  for (let i = 1; i <= swinging && (i - 1) * window < ends; i++) {
     const end = streakAround(calm, i * window, window);
     if (end < ends) return end;
   }
-  const start = SWINGING * window;
+  const start = swinging * window;
   if (start >= ends) return Infinity;
   const end = streakAround(calm, start + first((k) => calm(start + k)), window);
   return end < ends ? end : Infinity;
