@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_rgb
+from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_diabetes
 from sklearn.pipeline import make_pipeline
@@ -115,6 +116,15 @@ def test_a_ring_is_where_the_fit_stopped(tol):
     np.testing.assert_array_equal(fitted.lines_[0].get_ydata(), models[0].loss_curve_)
     cut = LossCurveDisplay.from_data(SCALED, Y, learning_rate=0.1, tol=tol, n_iter=3)
     assert cut.stop_points_ == [None]
+
+
+def test_fits_to_different_data_have_no_minimum_in_common_however_far_they_start():
+    model = GDLinearRegressor(0.5 * LIMIT, 200, None)
+    far = {"coef_init": np.full(SCALED.shape[1], 1e7)}
+    models = [clone(model).fit(SCALED, k * Y, **far) for k in (1, 2)]
+    again = [clone(model).fit(SCALED, Y), models[0]]  # of one table
+    assert LossCurveDisplay.from_estimators(models).minimum_line_ is None
+    assert LossCurveDisplay.from_estimators(again).minimum_line_ is not None
 
 
 def test_many_updates_are_drawn_at_points_of_the_curve():

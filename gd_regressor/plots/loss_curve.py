@@ -435,8 +435,10 @@ class LossCurveDisplay:
         minima = np.array(
             [getattr(model, "minimum_loss_", np.nan) for model in models], dtype=float
         )
-        # Of fits to different data none is the minimum of all
-        same = np.ptp(minima) <= 1e-9 * max(curve[0] for curve in losses)
+        # Of fits to different data none is the minimum of all. Minima of one table differ by the
+        # rounding of the losses that they were found from
+        near = 1e-9 * max(curve.min() for curve in losses)
+        same = np.ptp(minima) <= near + canvas.ROUNDING * max(curve[0] for curve in losses)
         return cls(
             losses, stops=stops, minimum_loss=float(minima[0]) if same else None, names=names
         )
