@@ -38,6 +38,29 @@ class Quadratic(Loss):
         """The Hessian of F times each column of `direction` (p, m)."""
 
 
+class Penalty(ABC):
+    """A convex function of each coefficient that F adds to the loss, one value per target."""
+
+    @abstractmethod
+    def value(self, w: np.ndarray) -> np.ndarray:
+        """(t,): what F adds to the loss at coefficients (d, t)."""
+
+    @abstractmethod
+    def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
+        """(d, t): the minimiser x of (x - v)^2 / (2 step) + value(x), coordinate by coordinate.
+
+        A step may be one number or one per column, (d, 1).
+        """
+
+    @abstractmethod
+    def dual_gap(self, w: np.ndarray, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+        """(t,): at most so far is half of F above its minimum.
+
+        `v` (d, t) are the mean products of the columns and the residuals at `w` (d, t), with the
+        best intercept, and `square` (t,) is the mean square of these residuals.
+        """
+
+
 class Metric(ABC):
     """P, the symmetric matrix that turns a gradient into a direction."""
 
