@@ -84,6 +84,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         triangular factor of a QR factorisation, at one to three times the cost. The factor has more
         digits than moments above a condition number of about 5e6, and fewer below. `fit` ignores
         `stream`, because it can read the rows again.
+    alpha : float or array-like of shape (n_targets,), default=0.0
+        Strength of the penalty, as in scikit-learn's `ElasticNet`: half of the loss here is its
+        objective. `alpha` counts per row, so ``Ridge(alpha=a)`` on n rows is ``alpha=a / n,
+        l1_ratio=0``. The intercept has no penalty. 0 is least squares.
+    l1_ratio : float, default=0.5
+        Share of the L1 penalty, from 0 (ridge) to 1 (lasso). The loss has the additional term
+        ``2 * alpha * (l1_ratio * |w|_1 + (1 - l1_ratio) / 2 * |w|_2^2)``.
+    positive : bool, default=False
+        Whether to hold all coefficients at or above zero. The intercept is free.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors >= 0 of `alpha`, one per column; None gives each column 1, and 0 leaves a column
+        free. A penalty is stated in the units of the columns: to scale a column changes the answer,
+        unless its weight is scaled too (``l1_ratio=1``).
 
     Attributes
     ----------
@@ -104,6 +117,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     message_ : str
         How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
         what would help. A warning, if the fit gave one, has the same text.
+    dual_gap_ : float or ndarray of shape (n_targets,)
+        Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
+        "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
+        variance of y. It exists only with a penalty or with ``positive=True``.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
         Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto";
@@ -209,6 +226,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     loss_curve_: NDArray[np.float64]
     status_: Status
     message_: str
+    dual_gap_: float | NDArray[np.float64]
     max_learning_rate_: float
     minimum_loss_: float
     coef_init_: NDArray[np.float64]
@@ -250,6 +268,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
         stream: Literal["moments", "qr"] = "moments",
+        alpha: float | ArrayLike = 0.0,
+        l1_ratio: float = 0.5,
+        positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -261,6 +283,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
         self.stream = stream
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.positive = positive
+        self.penalty_weights = penalty_weights
 
     def fit(
         self,
@@ -706,7 +732,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.loss_curve_ = result.loss_curve
         self.status_ = result.status
         self.message_ = advice.message
-        found, stable = result.of_data, result.of_step
+        found, stable, gaps = result.of_data, result.of_step, result.dual_gaps
         w, b = start
         for name, value in (
             ("max_learning_rate_", stable and stable.max_learning_rate),
@@ -716,6 +742,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             ("condition_number_", found.condition_number),
             ("rank_", found.rank),
             ("metric_", found.metric),
+            ("dual_gap_", None if gaps is None else (gaps if y_ndim == 2 else float(gaps[0]))),
         ):
             if value is not None:
                 setattr(self, name, value)

@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto import newton
 from gd_regressor.auto.findings import DOUBLED_FROM, Findings
-from gd_regressor.auto.plan import SLACK, Arrival, Plan, judged
+from gd_regressor.auto.plan import SLACK, Arrival, Plan, SmoothPlan, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.descent.nouns import Quadratic, Rule, Step
@@ -30,7 +30,7 @@ DUAL_SUFFICES = condition_for(9.6, power=1)
 
 
 @frozen(kw_only=True)
-class InRowSpace(Plan):
+class InRowSpace(SmoothPlan):
     """Newton's steps in the space of the rows, where the minimiser of least |w| lies."""
 
     precision: float  # see `newton.floor_of`

@@ -8,7 +8,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import ROUGH, SLACK, Arrival, Plan, judged
+from gd_regressor.auto.plan import ROUGH, SLACK, Arrival, Plan, SmoothPlan, judged
 from gd_regressor.auto.probe import LeastNorm, Vanishing
 from gd_regressor.data.column_moments import column_moments
 from gd_regressor.data.table import Rows
@@ -27,7 +27,7 @@ SAFETY = 16.0
 
 
 @frozen(kw_only=True)
-class Scaled(Plan):
+class Scaled(SmoothPlan):
     """No array has size (d, d): random combinations show which columns depend on others."""
 
     vanishing: Vanishing | None  # None if the user wants few digits

@@ -14,7 +14,7 @@ from gd_regressor.arithmetic.kernels import moments_cost, single_moments_slope
 from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.plan import Arrival, Plan, SmoothPlan, judged
 from gd_regressor.data.moments import Moments, sums_of
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
@@ -48,7 +48,7 @@ LEFT, BIASED, MOST_LEFT = 1e-6, 3e-5, 0.1
 
 
 @frozen(kw_only=True)
-class Rounded(Plan):
+class Rounded(SmoothPlan):
     """The rows put right what single precision does not know."""
 
     def rules(self) -> tuple[Rule, ...]:

@@ -15,7 +15,7 @@ from gd_regressor.arithmetic.kernels import single_products_per_pass
 from gd_regressor.arithmetic.ranges import LEAST_SINGLE_FACTOR, MOST_SINGLE_FACTOR
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.auto.findings import WELL_CONDITIONED, Findings
-from gd_regressor.auto.plan import SLACK, Arrival, Plan, brought_back, judged
+from gd_regressor.auto.plan import SLACK, Arrival, Plan, SmoothPlan, brought_back, judged
 from gd_regressor.auto.sketch import sketched_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
@@ -43,7 +43,7 @@ HEIGHTS = (6, 8, 12, 16, 24, 32, 48, 64)
 
 
 @frozen(kw_only=True)
-class Sketched(Plan):
+class Sketched(SmoothPlan):
     """Conjugate steps mend the errors of the sketch, as far as `tol` asks."""
 
     dependence: Dependence

@@ -57,7 +57,7 @@ def follow_plan(
         status=there.status,
         reason=there.reason,
         of_data=Conditioning(
-            plan.condition_number, plan.rank, plan.problem.metric.source, there.coef_error
+            plan.condition_number, plan.rank, plan.source, there.coef_error
         ),
     )
 

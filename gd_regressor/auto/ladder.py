@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.kernels import moments_cost
+from gd_regressor.auto.by_active_set import by_active_set
 from gd_regressor.auto.by_dual import by_dual
 from gd_regressor.auto.by_moments import by_moments
 from gd_regressor.auto.by_qr import by_qr
@@ -30,6 +31,7 @@ RUNGS = {
     "moments": by_moments,
     "qr": by_qr,
     "scaled": by_scaling,
+    "active": by_active_set,
 }
 
 
@@ -44,6 +46,8 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
+    if request.terms is not None:
+        return ("active",)
     if rung in LAST:
         return (rung,)
     sizes = rows.n_rows, rows.n_columns, rows.n_targets

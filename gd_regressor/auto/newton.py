@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED
-from gd_regressor.auto.plan import Arrival, Plan, brought_back, judged
+from gd_regressor.auto.plan import Arrival, SmoothPlan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Status
 from gd_regressor.descent.steps import ConstantStep
@@ -46,12 +46,12 @@ def sharp_precision(condition_number: float) -> float:
     return DESCENDED * condition_number
 
 
-def floor_rules(plan: Plan, floor: np.ndarray) -> tuple[Rule, ...]:
+def floor_rules(plan: SmoothPlan, floor: np.ndarray) -> tuple[Rule, ...]:
     """Rules that descend to the rounding floor, whatever `tol` is. tol=None has no rules."""
     return () if plan.request.tol is None else (AtFloor(floor, plan.scales.variance),)
 
 
-def floor_of(plan: Plan, precision: float) -> np.ndarray:
+def floor_of(plan: SmoothPlan, precision: float) -> np.ndarray:
     """(t,): the distance of the loss from its minimum below which an update is not worth making.
 
     A prediction error of `precision`, in units of y, is too small to justify an update. The error
@@ -63,7 +63,7 @@ def floor_of(plan: Plan, precision: float) -> np.ndarray:
     return precision**2 * unit
 
 
-def last_point(plan: Plan, walk: Walk, end: End, floor: np.ndarray) -> Point:
+def last_point(plan: SmoothPlan, walk: Walk, end: End, floor: np.ndarray) -> Point:
     """The last point of a run. At the floor a sharp gradient takes its rounding away."""
     theta = walk.at(end.k)
     if not plan.problem.loss.sharp:
@@ -72,7 +72,7 @@ def last_point(plan: Plan, walk: Walk, end: End, floor: np.ndarray) -> Point:
     return Doubled.of(theta, -walk.here.direction) if all(below.tolist()) else theta
 
 
-def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
+def floor_status(plan: SmoothPlan, walk: Walk, end: End) -> Status:
     """The status of a run under `floor_rules`. At `max_iter`, being within `tol` is enough."""
     tol = plan.request.tol
     if end.status is Status.MAX_ITER and tol is not None:
@@ -81,7 +81,7 @@ def floor_status(plan: Plan, walk: Walk, end: End) -> Status:
     return end.status
 
 
-def error_left(plan: Plan, walk: Walk) -> float:
+def error_left(plan: SmoothPlan, walk: Walk) -> float:
     """Estimated relative error of the coefficients: the size of the next step, which is rounding.
 
     The unit is the norm of the coefficients, or y's deviation if the norm is smaller.
@@ -92,7 +92,7 @@ def error_left(plan: Plan, walk: Walk) -> float:
     return math.sqrt(np.maximum.reduce(column_products(step, step) / size))
 
 
-def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
+def settled(plan: SmoothPlan, theta: Point) -> tuple[Point, np.ndarray]:
     """The minimiser near a point that differs from it by rounding; (t,) whether we found it."""
     least = FLOOR * plan.scales.variance
     loss = plan.problem.loss
@@ -100,7 +100,7 @@ def settled(plan: Plan, theta: Point) -> tuple[Point, np.ndarray]:
 
 
 @frozen(kw_only=True)
-class Newton(Plan):
+class Newton(SmoothPlan):
     """One step of 1 would arrive, but for the rounding of the factor. More steps mend that."""
 
     dependence: Dependence

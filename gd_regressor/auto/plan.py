@@ -34,16 +34,22 @@ class Arrival(NamedTuple):
 
 @frozen(kw_only=True)
 class Plan(ABC):
-    """The problem to descend on, and the step to descend by. Each plan judges its own end."""
+    """What to descend on, when to end, and what the end is worth. Each plan judges its own end."""
 
-    problem: Smooth
     frame: Frame
-    at_zero: AtZero
     scales: Scales
     request: Request
-    step: Step
     condition_number: float | None  # of the scaled columns; None if not known
     rank: int | None  # of the centred columns; None if not known
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Where the metric comes from: the value of the estimator's `metric_`."""
+
+    @abstractmethod
+    def set_out(self, start: Start) -> Walk:
+        """The descent from a start."""
 
     @abstractmethod
     def rules(self) -> tuple[Rule, ...]:
@@ -52,6 +58,19 @@ class Plan(ABC):
     @abstractmethod
     def settle(self, walk: Walk, end: End) -> Arrival:
         """The minimiser of least raw |w|, the status, and the estimated error."""
+
+
+@frozen(kw_only=True)
+class SmoothPlan(Plan):
+    """A plan for a quadratic loss, with a problem to descend on and a step to descend by."""
+
+    problem: Smooth
+    at_zero: AtZero
+    step: Step
+
+    @property
+    def source(self) -> str:
+        return self.problem.metric.source
 
     def set_out(self, start: Start) -> Walk:
         """The descent from a start. At zero coefficients F is known, which spares a pass."""

@@ -41,6 +41,11 @@ class Quadratic(Loss):
 class Penalty(ABC):
     """A convex function of each coefficient that F adds to the loss, one value per target."""
 
+    @property
+    @abstractmethod
+    def n_columns(self) -> int:
+        """The number of coefficients d. An intercept behind them has no penalty."""
+
     @abstractmethod
     def value(self, w: np.ndarray) -> np.ndarray:
         """(t,): what F adds to the loss at coefficients (d, t)."""
@@ -53,11 +58,14 @@ class Penalty(ABC):
         """
 
     @abstractmethod
-    def dual_gap(self, w: np.ndarray, v: np.ndarray, square: np.ndarray) -> np.ndarray:
+    def dual_gap(
+        self, w: np.ndarray, v: np.ndarray, square: np.ndarray, gram: np.ndarray | None = None
+    ) -> np.ndarray:
         """(t,): at most so far is half of F above its minimum.
 
         `v` (d, t) are the mean products of the columns and the residuals at `w` (d, t), with the
-        best intercept, and `square` (t,) is the mean square of these residuals.
+        best intercept, and `square` (t,) is the mean square of these residuals. Columns without a
+        penalty need the mean products `gram` (d, d) of the columns for a bound of any use.
         """
 
 
@@ -78,7 +86,7 @@ class Metric(ABC):
 
 
 class Problem(ABC):
-    """The loss and the directions of a descent: we choose both once, before the loop."""
+    """What a descent minimises, and its directions: we choose both once, before the loop."""
 
     @property
     @abstractmethod
@@ -87,7 +95,7 @@ class Problem(ABC):
 
     @abstractmethod
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
-        """F (t,) and its gradient (p, t)."""
+        """F (t,) and the gradient (p, t) of its smooth part."""
 
     @abstractmethod
     def direction(self, gradient: np.ndarray) -> np.ndarray:
@@ -95,7 +103,11 @@ class Problem(ABC):
 
     @abstractmethod
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """The Hessian of F times each column of `direction` (p, m)."""
+        """The Hessian of F's smooth part times each column of `direction` (p, m)."""
+
+    @abstractmethod
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        """(t,): F before less F here, free of the rounding of F."""
 
     @abstractmethod
     def gap(self, here: Iterate) -> np.ndarray:

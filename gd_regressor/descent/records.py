@@ -48,6 +48,7 @@ class Reason(Enum):
 
     DEPENDENCE_UNKNOWN = "too few steps to find out how the columns depend on each other"
     FORGOTTEN = "what a stream has forgotten was much larger than what is left"
+    ROUNDED = "rounding of the moments hides how near a penalised loss is to its minimum"
     KEPT_MOMENTS = "the moments of a stream lose digits that a triangular factor would keep"
 
 
@@ -118,12 +119,26 @@ class Curvature(NamedTuple):
     units: Units  # of the columns
 
 
+class Terms(NamedTuple):
+    """The penalties of all coefficients, in raw units on the scale of scikit-learn's ElasticNet."""
+
+    l1: np.ndarray  # (d, t), >= 0
+    l2: np.ndarray  # (d, t), >= 0
+    positive: bool = False
+
+    @property
+    def are_smooth(self) -> bool:
+        """Whether F stays quadratic."""
+        return not (self.positive or self.l1.any())
+
+
 class Request(NamedTuple):
     """What the user asks of a descent, whatever the data."""
 
     fit_intercept: bool
     max_iter: int  # the largest number of updates
     tol: float | None  # in units of V; None asks for max_iter updates exactly
+    terms: Terms | None = None  # the penalties; None for none
 
 
 class Scales(NamedTuple):
@@ -167,6 +182,7 @@ class Result(NamedTuple):
     reason: Reason | None = None  # the cause of the status
     of_step: Stability | None = None  # None with "auto", which needs no rate
     of_data: Conditioning = Conditioning()
+    dual_gaps: np.ndarray | None = None  # (t,): on ElasticNet's scale; None without a penalty
 
     @property
     def gap(self) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.descent.nouns import Metric, Path, Problem, Quadratic, Step
+from gd_regressor.descent.nouns import Metric, Path, Penalty, Problem, Quadratic, Step
 from gd_regressor.descent.records import Bound, Iterate, Records
 
 
@@ -28,6 +28,9 @@ class Smooth(Problem):
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         return self.loss.hessian_product(direction)
 
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return trapezium(before, here)
+
     @property
     def gap_is(self) -> Bound:
         return self.metric.gap_is
@@ -35,6 +38,59 @@ class Smooth(Problem):
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): what one step of 1 / steepness lowers F by (the descent lemma)."""
         return np.maximum(here.slope, 0.0) / (2 * self.metric.steepness)
+
+
+def trapezium(before: Iterate, here: Iterate) -> np.ndarray:
+    """(t,): by how much a quadratic falls between two points, by the trapezium rule.
+
+    It is exact on a quadratic. The difference of the losses would have their rounding.
+    """
+    slopes = before.gradient + here.gradient
+    return column_products(slopes, plain(before.theta - here.theta)) / 2
+
+
+@frozen
+class Composite(Problem):
+    """A quadratic loss and a penalty: F is their sum, and the gradient that of the loss alone.
+
+    The direction is the gradient, in coordinates in which a step of 1 / L suits all of them. Where
+    the columns lie about their `means` and not about zero, the best intercept moves with w.
+    """
+
+    loss: Quadratic
+    penalty: Penalty
+    means: np.ndarray  # (d,): of the columns, in the coordinates of the loss
+    gram: np.ndarray | None = None  # (d, d): mean products of centred columns, where known
+
+    @property
+    def gap_is(self) -> Bound:
+        return Bound.AT_MOST
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        value, gradient = self.loss.value_and_gradient(theta)
+        return value + self.penalty.value(self._coefficients(theta)), gradient
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        return self.loss.hessian_product(direction)
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        old, new = (self.penalty.value(self._coefficients(i.theta)) for i in (before, here))
+        return trapezium(before, here) + (old - new)
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): twice the gap to the dual problem, and what the best intercept would take away."""
+        w, d = self._coefficients(here.theta), self.penalty.n_columns
+        square, v = here.loss - self.penalty.value(w), here.gradient[:d] / -2
+        # The intercept is off by the mean residual. Without an intercept there is no such row
+        off = here.gradient[d:].sum(axis=0) / -2
+        square, v = np.maximum(square - off**2, 0.0), v - np.multiply.outer(self.means, off)
+        return 2 * self.penalty.dual_gap(w, v, square, self.gram) + off**2
+
+    def _coefficients(self, theta: Point) -> np.ndarray:
+        return plain(theta)[: self.penalty.n_columns]
 
 
 def iterates(problem: Problem, start: Point, step: Step) -> Iterator[Iterate]:
@@ -71,13 +127,8 @@ class Walk(Path):
     def _advance(self, k: int) -> None:
         while self.here.k < k:
             before, here = self.here, next(self._iterates)
-            # F_{k-1} - F_k by the trapezium rule, which is exact on a quadratic. The difference of
-            # the losses would have their rounding
-            slopes = before.gradient + here.gradient
-            moved = plain(before.theta - here.theta)
-            decrease = column_products(slopes, moved) / 2
             self.here = here
-            self._known.append(self._record(here, decrease))
+            self._known.append(self._record(here, self._problem.decrease(before, here)))
 
     def needed(self, distance: np.ndarray) -> float:
         return np.nan

@@ -153,6 +153,11 @@ def _cure(stable: Stability) -> str:
 
 
 def _lost_digits(result: Result) -> str:
+    if result.reason is Reason.ROUNDED:
+        return (
+            f"Rounding hides how near the penalised loss is to its minimum: {_distance_left(result)} "
+            "Drop or combine columns that nearly depend on each other, or raise alpha."
+        )
     condition = result.of_data.condition_number
     digits = int(max(0.0, -np.log10(result.of_data.coef_error)))
     left = f"about {digits} digits of the coefficients are left"

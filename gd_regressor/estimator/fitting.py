@@ -27,7 +27,8 @@ MOST_DIRECTIONS = 1000  # whose decomposition takes some ten seconds
 
 def fit_table(table: Given, start: Start, asked: Asked) -> Result:
     """Descend on rows that can be read again."""
-    request, step, observers = asked.request, _step_of(asked), asked.observers
+    request = asked.request_for(table.n_columns, table.n_targets)
+    step, observers = _step_of(asked), asked.observers
 
     def follow() -> Result:
         if step is None:
@@ -43,7 +44,8 @@ def fit_table(table: Given, start: Start, asked: Asked) -> Result:
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
-    request, step, observers = asked.request, _step_of(asked), asked.observers
+    request = asked.request_for(stream.n_columns, stream.n_targets)
+    step, observers = _step_of(asked), asked.observers
 
     def follow() -> Result:
         if step is None:
@@ -104,6 +106,8 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     # The bounds of divergence, and the check of the coefficients, see what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         result = limited(lambda _: follow()) if shared else follow()
+    if asked.penalties is not None:
+        result = result._replace(dual_gaps=result.gaps / 2)
     if asked.step is None:  # what belongs to a number as learning_rate
         return result._replace(of_step=None)
     return result

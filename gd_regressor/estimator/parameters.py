@@ -10,13 +10,41 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
+from gd_regressor.data.checks import finite_floats
 from gd_regressor.descent.nouns import Observer, Schedule
-from gd_regressor.descent.records import Request
+from gd_regressor.descent.records import Request, Terms
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.verbose import Verbose
 
+NO_ALPHA = np.zeros(1)  # no penalty
 # Times the largest variance of y it is finite, and sums of such numbers are
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
+
+
+class Penalties(NamedTuple):
+    """The penalties of an estimator, as far as they are known without the data."""
+
+    alpha: np.ndarray  # (t,) or (1,), >= 0
+    l1_ratio: float
+    positive: bool
+    weights: Any  # one for each column, or None
+
+    def terms(self, n_columns: int, n_targets: int) -> Terms:
+        """Those of so many columns and targets."""
+        alpha = self.alpha
+        if len(alpha) not in (1, n_targets):
+            raise ValueError(
+                f"alpha must be one number or {n_targets} numbers, one per target, got "
+                f"{len(alpha)} numbers."
+            )
+        weights = np.ones(n_columns) if self.weights is None else self.weights
+        if weights.shape != (n_columns,):
+            raise ValueError(
+                f"penalty_weights must have shape ({n_columns},), one weight per column, got "
+                f"{weights.shape}."
+            )
+        each = np.multiply.outer(weights, np.broadcast_to(alpha, (n_targets,)))
+        return Terms(self.l1_ratio * each, (1 - self.l1_ratio) * each, self.positive)
 
 
 class Asked(NamedTuple):
@@ -25,11 +53,18 @@ class Asked(NamedTuple):
     request: Request
     step: TextbookStep | None  # None leaves the step to "auto"
     verbose: Verbose | None
+    penalties: Penalties | None = None
 
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who watches the descent."""
         return () if self.verbose is None else (self.verbose,)
+
+    def request_for(self, n_columns: int, n_targets: int) -> Request:
+        """What is asked of a descent on so many columns and targets."""
+        if self.penalties is None:
+            return self.request
+        return self.request._replace(terms=self.penalties.terms(n_columns, n_targets))
 
 
 def asked_of(model: Any) -> Asked:
@@ -42,7 +77,49 @@ def asked_of(model: Any) -> Asked:
     elif model.learning_rate != "auto":
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
     verbose = Verbose(int(model.verbose), int(model.max_iter)) if model.verbose else None
-    return Asked(Request(bool(model.fit_intercept), int(model.max_iter), tol), step, verbose)
+    request = Request(bool(model.fit_intercept), int(model.max_iter), tol)
+    return Asked(request, step, verbose, penalties_of(model))
+
+
+def penalties_of(model: Any) -> Penalties | None:
+    """Read the parameters of the penalty. None if they ask for none."""
+    check_ratio(model.l1_ratio)
+    check_bool("positive", model.positive)
+    weights = None
+    if model.penalty_weights is not None:
+        weights = finite_floats("penalty_weights", model.penalty_weights)
+        if weights.min(initial=0.0) < 0:
+            raise ValueError(
+                f"penalty_weights must be >= 0, got {weights.min():g}; 0 leaves a column free."
+            )
+    if type(model.alpha) is float and model.alpha == 0:  # spare a small fit what follows
+        alpha = NO_ALPHA
+    else:
+        alpha = checked_alpha(model.alpha)
+    if not (model.positive or alpha.any()):
+        return None
+    return Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
+
+
+def checked_alpha(value) -> np.ndarray:
+    """(t,) or (1,): the strengths of the penalty. Refuses what is no finite number >= 0."""
+    alpha = finite_floats("alpha", value)
+    if alpha.ndim > 1 or not alpha.size:
+        raise ValueError(f"alpha must be a number or one number per target, got {value!r}.")
+    if not alpha.min() >= 0:
+        raise ValueError(
+            f"alpha must be >= 0, got {value!r}. It counts per row, as in ElasticNet and Lasso: "
+            "Ridge(alpha=a) on n rows is alpha=a / n, l1_ratio=0."
+        )
+    return np.atleast_1d(alpha)
+
+
+def check_ratio(value) -> None:
+    """Refuse a value that is not a number in [0, 1]."""
+    if not (_is_real(value) and 0 <= _float(value) <= 1):
+        raise ValueError(
+            f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), got {value!r}."
+        )
 
 
 def _check(model: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.ranges import LARGEST_FACTOR, SMALLEST_DIVISOR
 from gd_regressor.arithmetic.slices import square
+from gd_regressor.auto.by_active_set import on_moments
 from gd_regressor.auto.follow import follow_plan
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
 from gd_regressor.auto.plan import judged
@@ -113,6 +114,10 @@ class KeptMoments(Kept[Moments]):
         precision: np.dtype,
         observers: Sequence[Observer] = (),
     ) -> Result:
+        terms = request.terms
+        if terms is not None:
+            plan = on_moments(self.statistic, request, terms)
+            return follow_plan(plan, start, precision, observers)
         return self._reasoned(follow_plan(self._plan(request), start, precision, observers))
 
     def textbook(

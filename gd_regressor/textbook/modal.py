@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.descent.nouns import Path, Problem
 from gd_regressor.descent.records import Bound, Iterate, Records
 from gd_regressor.descent.steps import TextbookStep
-from gd_regressor.descent.walk import Walk
+from gd_regressor.descent.walk import Walk, trapezium
 from gd_regressor.textbook.modes import Modes
 from gd_regressor.textbook.spectrum import Spectrum
 from gd_regressor.textbook.triangle import squares
@@ -36,6 +36,9 @@ class Modal(Problem):
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         return 2 * self.modes.singular[:, None] ** 2 * direction
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return trapezium(before, here)
 
     def gap(self, here: Iterate) -> np.ndarray:
         return squares(here.gradient / (2 * self.modes.singular[:, None]))

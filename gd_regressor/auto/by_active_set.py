@@ -1,0 +1,104 @@
+"""by_active_set, for L1 penalties and positivity: the minimum on the moments, in few solves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.active_set import least
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.data.moments import Moments, first_moments
+from gd_regressor.data.table import Given
+from gd_regressor.descent.nouns import Next, Problem, Rule, Step
+from gd_regressor.descent.records import End, Iterate, Reason, Request, Start, Status, Terms
+from gd_regressor.descent.stopping import NearMinimum
+from gd_regressor.descent.walk import Composite, Walk
+from gd_regressor.objective.frame import Frame, scales_of
+from gd_regressor.objective.on_moments import MomentLoss
+from gd_regressor.objective.penalties import ElasticNet
+
+# Rounding of the moments of well-conditioned columns leaves a smaller gap, in units of V
+CERTAIN_GAP = 1e-12
+
+
+@dataclass(frozen=True)
+class ToMinimum(Step):
+    """One update goes to the minimum, as the moments know it. The next one stays there."""
+
+    gram: np.ndarray  # (d, d): mean products of the columns
+    slope: np.ndarray  # (d, t): mean products of columns and targets
+    penalty: ElasticNet
+
+    def start(self, theta: np.ndarray) -> bool:
+        return False
+
+    def next(self, state: bool, here: Iterate, problem: Problem) -> Next:
+        if state:
+            return here.theta, here.loss, here.gradient, state
+        theta, net, d = here.theta.copy(), self.penalty, self.penalty.n_columns
+        theta[d:] = 0.0  # the intercept of the centred columns
+        found = True
+        for j in range(theta.shape[1]):
+            minimum = least(
+                self.gram, self.slope[:, j], net.l1[:, j], net.l2[:, j], net.positive, theta[:d, j]
+            )
+            theta[:d, j] = minimum.w
+            found &= minimum.converged
+        return theta, *problem.value_and_gradient(theta), found
+
+
+@frozen(kw_only=True)
+class OnMoments(Plan):
+    """A loss with a penalty, on the moments of the rows."""
+
+    loss: MomentLoss
+    penalty: ElasticNet
+
+    @property
+    def source(self) -> str:
+        return "moments"
+
+    def set_out(self, start: Start) -> Walk:
+        gram, zero = self.loss.hessian / 2, np.zeros(self.penalty.n_columns)
+        step = ToMinimum(gram, self.loss.at_zero.slope / -2, self.penalty)
+        problem = Composite(self.loss, self.penalty, zero, gram)
+        theta = self.frame.from_raw(*start)
+        return Walk(problem, theta, step)
+
+    def rules(self) -> tuple[Rule, ...]:
+        tol = self.request.tol
+        return () if tol is None else (NearMinimum(tol * self.scales.variance),)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        theta, tol = walk.at(end.k), self.request.tol
+        gaps = walk.records(end.k, end.k).gaps[0]
+        near = (gaps <= max(tol or 0.0, CERTAIN_GAP) * self.scales.variance).all()
+        if near or end.status is not Status.CONVERGED:
+            return Arrival(theta, end.status, 0.0)
+        # The run stayed where it was, because rounding is all that is left
+        return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
+
+
+def on_moments(moments: Moments, request: Request, terms: Terms) -> OnMoments:
+    """The plan for a loss on these moments, with these penalties."""
+    frame = Frame.of(moments, moments.scale, request.fit_intercept)
+    return OnMoments(
+        frame=frame,
+        scales=scales_of(moments, request.fit_intercept),
+        request=request,
+        condition_number=None,
+        rank=None,
+        loss=MomentLoss(moments, frame),
+        penalty=ElasticNet.of(terms, frame.scale),
+    )
+
+
+def by_active_set(
+    given: Given, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan. It serves any table whose moments fit into memory."""
+    moments, _ = given.seen_by(first_moments)
+    return on_moments(moments, request, request.terms), found
