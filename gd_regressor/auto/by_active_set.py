@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -82,8 +83,9 @@ class OnMoments(Plan):
         return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
 
 
-def on_moments(moments: Moments, request: Request, terms: Terms) -> OnMoments:
-    """The plan for a loss on these moments, with these penalties."""
+def on_moments(moments: Moments, request: Request) -> OnMoments:
+    """The plan for a loss on these moments, with the penalties that are asked for."""
+    terms = cast(Terms, request.terms)
     frame = Frame.of(moments, moments.scale, request.fit_intercept)
     return OnMoments(
         frame=frame,
@@ -101,4 +103,4 @@ def by_active_set(
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. It serves any table whose moments fit into memory."""
     moments, _ = given.seen_by(first_moments)
-    return on_moments(moments, request, request.terms), found
+    return on_moments(moments, request), found

@@ -8,6 +8,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.newton import (
+    MOMENTS_SUFFICE,
     Newton,
     doubled_precision,
     precision_in_doubles,
@@ -23,9 +24,6 @@ from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
-# Each of Newton's steps on the rows gains so many digits up to this condition number. Above it they
-# take more than three updates.
-MOMENTS_SUFFICE = condition_for(3.6, power=2)
 # Of well-conditioned columns moments alone come as near to the minimum as this tolerance
 MOMENTS_REACH = 1e-20
 # In large tables above this condition number, a QR factorisation has more digits than moments. We

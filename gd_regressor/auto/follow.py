@@ -56,9 +56,7 @@ def follow_plan(
         variance,
         status=there.status,
         reason=there.reason,
-        of_data=Conditioning(
-            plan.condition_number, plan.rank, plan.source, there.coef_error
-        ),
+        of_data=Conditioning(plan.condition_number, plan.rank, plan.source, there.coef_error),
     )
 
 

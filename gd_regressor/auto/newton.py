@@ -9,7 +9,7 @@ import numpy as np
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.arithmetic.rounding import DESCENDED
+from gd_regressor.arithmetic.rounding import DESCENDED, condition_for
 from gd_regressor.auto.plan import Arrival, SmoothPlan, brought_back, judged
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Status
@@ -22,6 +22,9 @@ from gd_regressor.metric.dependence import Dependence
 MILD = 10.0
 # Sharp and doubled gradients leave a loss this far from its minimum, as a share of V
 FLOOR = 1e-15
+# Each of Newton's steps on the rows gains so many digits up to this condition number. Above it they
+# take more than three updates.
+MOMENTS_SUFFICE = condition_for(3.6, power=2)
 # A norm that falls below this share of what it was falls by more than rounding
 SHORTER = 1 - 1e-9
 # In the metric of an exact factor a step of 1 would arrive at once

@@ -117,9 +117,7 @@ def checked_alpha(value) -> np.ndarray:
 def check_ratio(value) -> None:
     """Refuse a value that is not a number in [0, 1]."""
     if not (_is_real(value) and 0 <= _float(value) <= 1):
-        raise ValueError(
-            f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), got {value!r}."
-        )
+        raise ValueError(f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), got {value!r}.")
 
 
 def _check(model: Any) -> None:

@@ -94,17 +94,22 @@ class Factor(Metric):
         return cls(root, pivots, scale, *_others(pivots, constant), source, in_order)
 
     @classmethod
-    def of_rows(cls, rows: Table, frame: Frame, without: np.ndarray) -> Factor:
+    def of_rows(
+        cls, rows: Table, frame: Frame, without: np.ndarray, ridge: np.ndarray | None = None
+    ) -> Factor:
         """Factor the rows by QR. R shows directions down to eps, R'R only down to its root.
 
         We leave out the columns `without`, which are known to depend on the others. A pivot below
-        `4 eps sqrt(d (1 + blocks))` times the largest is rounding.
+        `4 eps sqrt(d (1 + blocks))` times the largest is rounding. A `ridge` (d,) adds the rows
+        root(ridge_j) e_j.
         """
         d = len(frame.scale)
         whole = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
         means = whole[0, 1 : d + 1] / whole[0, 0] if frame.fit_intercept else None
         # Below the row of the ones R is centred
         root = whole[int(frame.fit_intercept) :, 1 : d + 1]
+        if ridge is not None:
+            root = np.vstack([root, np.diag(np.sqrt(ridge))])
         kept = np.setdiff1d(np.arange(d), without)
         q, upper, order = qr(root[:, kept], mode="economic", pivoting=True)
         pivots = np.abs(np.diag(upper))

@@ -12,6 +12,7 @@ from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.ranges import LARGEST_FACTOR, SMALLEST_DIVISOR
 from gd_regressor.arithmetic.slices import square
 from gd_regressor.auto.by_active_set import on_moments
+from gd_regressor.auto.by_ridge import ridge_on_moments
 from gd_regressor.auto.follow import follow_plan
 from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
 from gd_regressor.auto.plan import judged
@@ -116,7 +117,8 @@ class KeptMoments(Kept[Moments]):
     ) -> Result:
         terms = request.terms
         if terms is not None:
-            plan = on_moments(self.statistic, request, terms)
+            make = ridge_on_moments if terms.are_ridge else on_moments
+            plan = make(self.statistic, request)
             return follow_plan(plan, start, precision, observers)
         return self._reasoned(follow_plan(self._plan(request), start, precision, observers))
 
