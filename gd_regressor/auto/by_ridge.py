@@ -75,7 +75,7 @@ def by_ridge(
     if factor.dropped.size or factor.condition_number > newton.MOMENTS_SUFFICE:
         factor = Factor.of_rows(rows, frame, without=factor.dropped[:0], ridge=l2)
     loss = _loss_of(rows, frame, factor.condition_number)
-    loss = MomentLoss(penalised, frame) if loss is None else RidgeLoss.of(loss, l2)
+    loss = MomentLoss(penalised, frame) if loss is None else RidgeLoss.of(loss, l2[:, None])
     return _plan(loss, factor, moments, frame, request), found
 
 

@@ -127,9 +127,14 @@ class Terms(NamedTuple):
     positive: bool = False
 
     @property
+    def are_smooth(self) -> bool:
+        """Whether F stays quadratic."""
+        return not (self.positive or self.l1.any())
+
+    @property
     def are_ridge(self) -> bool:
         """Whether F stays quadratic, with one Hessian for all targets."""
-        return not (self.positive or self.l1.any() or (self.l2 != self.l2[:, :1]).any())
+        return self.are_smooth and bool((self.l2 == self.l2[:, :1]).all())
 
 
 class Request(NamedTuple):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products
-from gd_regressor.descent.nouns import Next, Problem, Schedule, Step
+from gd_regressor.descent.nouns import Next, Penalty, Problem, Schedule, Step
 from gd_regressor.descent.records import Iterate
 
 # A gradient is worn when its slope is below this share of the slope of the last gradient from the
@@ -92,6 +92,42 @@ class ScheduledStep(TextbookStep):
     @property
     def constant(self) -> ConstantStep | None:
         return None
+
+
+@dataclass(frozen=True)
+class ProximalStep(Step):
+    """The update of a textbook's step, and then the prox of the penalty for the same rate.
+
+    theta_{k+1} = prox(theta_k - rate_k * gradient_k + momentum * (theta_k - theta_{k-1})). The
+    intercept has no penalty. The state is the last move.
+    """
+
+    by: TextbookStep
+    penalty: Penalty
+
+    @property
+    def momentum(self) -> float:
+        return self.by.momentum
+
+    def start(self, theta: Point) -> np.ndarray:
+        return np.zeros(theta.shape)
+
+    def next(self, state: np.ndarray, here: Iterate, problem: Problem) -> Next:
+        rate, d = self.by.rate_at(here.k + 1), self.penalty.n_columns
+        theta = here.theta - rate * here.direction
+        if self.momentum:
+            theta += self.momentum * state
+        theta[:d] = self.penalty.prox(theta[:d], rate)
+        return theta, *problem.value_and_gradient(theta), theta - here.theta
+
+    def stability_limit(self, largest_curvature: float) -> float:
+        """2 (1 - momentum) / L: below this rate the descent converges, whatever the penalty.
+
+        (Ochs, Chen, Brox and Pock 2014, "iPiano".) It may converge at larger rates, too.
+        """
+        if largest_curvature == 0:
+            return np.inf
+        return float(2 * (1 - self.momentum) / largest_curvature)
 
 
 @dataclass(frozen=True)

@@ -83,10 +83,11 @@ class Composite(Problem):
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): twice the gap to the dual problem, and what the best intercept would take away."""
         w, d = self._coefficients(here.theta), self.penalty.n_columns
-        square, v = here.loss - self.penalty.value(w), here.gradient[:d] / -2
+        square = here.loss - self.penalty.value(w)
         # The intercept is off by the mean residual. Without an intercept there is no such row
         off = here.gradient[d:].sum(axis=0) / -2
-        square, v = np.maximum(square - off**2, 0.0), v - np.multiply.outer(self.means, off)
+        v = here.gradient[:d] / -2 - np.multiply.outer(self.means, off)
+        square = np.maximum(square - off**2, 0.0)
         return 2 * self.penalty.dual_gap(w, v, square, self.gram) + off**2
 
     def _coefficients(self, theta: Point) -> np.ndarray:

@@ -155,7 +155,7 @@ def _cure(stable: Stability) -> str:
 def _lost_digits(result: Result) -> str:
     if result.reason is Reason.ROUNDED:
         return (
-            f"Rounding hides how near the penalised loss is to its minimum: {_distance_left(result)} "
+            f"Rounding hides how near its minimum the loss is: {_distance_left(result)} "
             "Drop or combine columns that nearly depend on each other, or raise alpha."
         )
     condition = result.of_data.condition_number

@@ -39,6 +39,19 @@ def _residuals_in_order(rows: Rows, w: np.ndarray, b: np.ndarray) -> list[np.nda
     return [residual(rows.columns(span), y, w, b) for span, y in targets]
 
 
+def steepest(loss: Quadratic, p: int, units: Units) -> Curvature:
+    """The largest eigenvalue of a Hessian (p, p), by Lanczos iteration for many parameters."""
+    if p <= 32:  # the Hessian itself takes one pass
+        values, vectors = np.linalg.eigh(loss.hessian_product(np.eye(p)))
+        return Curvature(float(values[-1]), vectors[:, -1], units)
+    operator = LinearOperator((p, p), lambda v: loss.hessian_product(v[:, None])[:, 0])
+    # One seed gives the same bits every time
+    start = np.random.default_rng(0).standard_normal(p)
+    # The relative error of the eigenvalue is the square of the vector's error: 1e-14
+    values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-7)
+    return Curvature(float(values[0]), vectors[:, 0], units)
+
+
 @frozen
 class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
@@ -99,16 +112,7 @@ class DataLoss(Quadratic):
 
     def lipschitz(self) -> Curvature:
         """The largest eigenvalue of the Hessian, by Lanczos iteration for many parameters."""
-        p = self.frame.n_parameters
-        if p <= 32:  # the Hessian itself takes one pass
-            values, vectors = np.linalg.eigh(self.hessian_product(np.eye(p)))
-            return Curvature(float(values[-1]), vectors[:, -1], self.units())
-        operator = LinearOperator((p, p), lambda v: self.hessian_product(v[:, None])[:, 0])
-        # One seed gives the same bits every time
-        start = np.random.default_rng(0).standard_normal(p)
-        # The relative error of the eigenvalue is the square of the vector's error: 1e-14
-        values, vectors = eigsh(operator, k=1, which="LA", v0=start, tol=1e-7)
-        return Curvature(float(values[0]), vectors[:, 0], self.units())
+        return steepest(self, self.frame.n_parameters, self.units())
 
     def units(self) -> Units:
         """How near the columns are to standardised ones. Digits do not matter here."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import Point, plain, two_sum
+from gd_regressor.arithmetic.doubled import Point, column_products, plain, two_sum
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.nouns import Quadratic
@@ -21,7 +21,7 @@ class RidgeLoss(Quadratic):
     """
 
     loss: Quadratic
-    l2: np.ndarray  # (d,), in the coordinates of the loss
+    l2: np.ndarray  # (d, 1) or (d, t), in the coordinates of the loss
     doubled: bool  # the same as of `loss`
     sharp: bool  # likewise
 
@@ -37,13 +37,14 @@ class RidgeLoss(Quadratic):
         value, gradient = self.loss.value_and_gradient(theta)
         d = len(self.l2)
         w = plain(theta)[:d]
-        gradient[:d] += (2 * self.l2)[:, None] * w
-        return value + self.l2 @ w**2, gradient
+        slope = self.l2 * w
+        gradient[:d] += 2 * slope
+        return value + column_products(slope, w), gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """The Hessian of F times each column of `direction` (p, m)."""
+        """The Hessian of F times each column of `direction` (p, m): of the stiffest target."""
         product, d = self.loss.hessian_product(direction), len(self.l2)
-        product[:d] += (2 * self.l2)[:, None] * direction[:d]
+        product[:d] += 2 * self.l2.max(axis=1, keepdims=True) * direction[:d]
         return product
 
 

@@ -31,6 +31,7 @@ from gd_regressor.streams.null_space import NullSpace
 from gd_regressor.textbook.follow import follow_path
 from gd_regressor.textbook.landscape import Landscape
 from gd_regressor.textbook.modal import path_along
+from gd_regressor.textbook.penalised import on_triangle
 from gd_regressor.textbook.triangle import Triangle, triangle_of_moments
 
 # A scatter below zero by more than this share of the largest scatter ever held is no rounding error
@@ -131,7 +132,13 @@ class KeptMoments(Kept[Moments]):
         observers: Sequence[Observer] = (),
     ) -> Result:
         moments, columns = self.statistic, self._columns(about_mean=True)
-        modes = self._landscape(columns, start, request.fit_intercept, precision).modes
+        landscape = self._landscape(columns, start, request.fit_intercept, precision)
+        if request.terms is not None:
+            descent = on_triangle(
+                landscape.triangle, landscape.start, step, request.terms, request.fit_intercept
+            )
+            return follow_path(*descent, moments, precision, request, observers)
+        modes = landscape.modes
         path, curvature = path_along(modes, step), modes.curvature
         result = follow_path(path, curvature, step, moments, precision, request, observers)
         if columns.resolved:

@@ -11,9 +11,9 @@ from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path, Rule
-from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start
+from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start, Terms
 from gd_regressor.descent.run import result_of, run
-from gd_regressor.descent.steps import TextbookStep
+from gd_regressor.descent.steps import ProximalStep, TextbookStep
 from gd_regressor.descent.stopping import (
     Diverged,
     Settled,
@@ -26,6 +26,7 @@ from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.objective.on_rows import DataLoss, residual_rows
 from gd_regressor.textbook.modal import path_along
 from gd_regressor.textbook.modes import Modes
+from gd_regressor.textbook.penalised import Descent, on_rows, on_triangle
 from gd_regressor.textbook.triangle import triangle_of
 
 
@@ -99,14 +100,29 @@ def follow_textbook(
 ) -> Result:
     """Descend with the textbooks' step on the raw columns."""
     rows, targets = with_moments(given, request.max_iter)
+    if request.terms is not None:
+        descent = penalised_path(rows, step, start, request, request.terms)
+        return follow_path(*descent, targets, rows.precision, request, observers)
     path, curvature = textbook_path(rows, step, start, request.fit_intercept, request.max_iter)
     return follow_path(path, curvature, step, targets, rows.precision, request, observers)
+
+
+def penalised_path(
+    rows: Rows, step: TextbookStep, start: Start, request: Request, terms: Terms
+) -> Descent:
+    """The same as `textbook_path` with a penalty, and the step that descends with it."""
+    fit_intercept = request.fit_intercept
+    theta = Frame.raw(rows, fit_intercept).from_raw(*start)
+    if not closed_form_pays(rows.n_rows, rows.n_columns, request.max_iter):
+        return on_rows(rows, theta, step, terms, fit_intercept)
+    both = residual_targets(rows, start) if theta.any() else rows
+    return on_triangle(triangle_of(both, fit_intercept), theta, step, terms, fit_intercept)
 
 
 def follow_path(
     path: Path,
     curvature: Curvature,
-    step: TextbookStep,
+    step: TextbookStep | ProximalStep,
     targets: Moments,
     precision: np.dtype,
     request: Request,

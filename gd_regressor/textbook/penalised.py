@@ -1,0 +1,140 @@
+"""The textbooks' descent with a penalty: in closed form for a ridge, else by proximal steps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.data.table import Rows
+from gd_regressor.descent.nouns import Path, Problem, Quadratic
+from gd_regressor.descent.records import Bound, Curvature, Iterate, Terms
+from gd_regressor.descent.steps import ProximalStep, TextbookStep
+from gd_regressor.descent.walk import Composite, Smooth, Walk
+from gd_regressor.metric.diagonal import Identity
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss, steepest
+from gd_regressor.objective.penalties import ElasticNet
+from gd_regressor.objective.ridge import RidgeLoss
+from gd_regressor.textbook.modal import path_along
+from gd_regressor.textbook.modes import Modes
+from gd_regressor.textbook.triangle import Triangle, squares
+
+
+class Descent(NamedTuple):
+    """A path, the steepest direction of its loss, and the step that made it."""
+
+    path: Path
+    curvature: Curvature
+    step: TextbookStep | ProximalStep
+
+
+@frozen
+class TriangleLoss(Quadratic):
+    """The squared loss from the triangle of the raw columns: an update costs no pass."""
+
+    matrix: np.ndarray  # (m, p)
+    response: np.ndarray  # (m, t)
+    rest: np.ndarray  # (t,)
+
+    doubled = False
+
+    def lift(self, theta: np.ndarray) -> np.ndarray:
+        return theta
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        left = self.matrix @ theta - self.response
+        return self.rest + squares(left), 2 * (self.matrix.T @ left)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        return 2 * (self.matrix.T @ (self.matrix @ direction))
+
+
+@frozen
+class Ridged(Problem):
+    """A descent on a loss with a ridge, whose gap is that of the loss and the ridge apart."""
+
+    smooth: Smooth
+    apart: Composite
+    l2: np.ndarray  # (d, t)
+
+    @property
+    def gap_is(self) -> Bound:
+        return self.apart.gap_is
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.smooth.value_and_gradient(theta)
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return self.smooth.direction(gradient)
+
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        return self.smooth.hessian_product(direction)
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return self.smooth.decrease(before, here)
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        gradient, d = here.gradient.copy(), len(self.l2)
+        gradient[:d] -= 2 * self.l2 * plain(here.theta)[:d]
+        return self.apart.gap(here._replace(gradient=gradient))
+
+
+def on_triangle(
+    triangle: Triangle, theta: np.ndarray, step: TextbookStep, terms: Terms, fit_intercept: bool
+) -> Descent:
+    """The descent from `theta` (p, t) on what is known of the rows."""
+    if terms.are_ridge:
+        modes = Modes.of(_with_ridge(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
+        return Descent(path_along(modes, step), modes.curvature, step)
+    matrix, responses, rest = triangle
+    t, d = theta.shape[1], len(terms.l1)
+    loss = TriangleLoss(matrix, responses[:, :t], rest[:t])
+    first = int(fit_intercept)  # the row of the ones, below which the columns are centred
+    means = matrix[0, :d] / matrix[0, d] if fit_intercept else np.zeros(d)
+    gram = matrix[first:, :d].T @ matrix[first:, :d]
+    return _walked(loss, theta, step, terms, means, gram)
+
+
+def on_rows(
+    rows: Rows, theta: np.ndarray, step: TextbookStep, terms: Terms, fit_intercept: bool
+) -> Descent:
+    """The descent from `theta` (p, t) in passes over the rows."""
+    loss = DataLoss(rows, Frame.raw(rows, fit_intercept))
+    means, d = np.zeros(rows.n_columns), rows.n_columns
+    if fit_intercept:  # the Hessian's row for the intercept holds twice the means
+        means = loss.hessian_product(np.eye(d + 1, 1, -d))[:d, 0] / 2
+    return _walked(loss, theta, step, terms, means, None)
+
+
+def _walked(
+    loss: Quadratic,
+    theta: np.ndarray,
+    step: TextbookStep,
+    terms: Terms,
+    means: np.ndarray,
+    gram: np.ndarray | None,
+) -> Descent:
+    penalty = ElasticNet.of(terms, np.ones(len(means)))
+    apart = Composite(loss, penalty, means, gram)
+    if terms.are_smooth:
+        ridge = RidgeLoss.of(loss, terms.l2)
+        curvature = steepest(ridge, len(theta))
+        problem = Ridged(Smooth(ridge, Identity(curvature.largest)), apart, terms.l2)
+        return Descent(Walk(problem, theta, step), curvature, step)
+    proximal = ProximalStep(step, penalty)
+    return Descent(Walk(apart, theta, proximal), steepest(loss, len(theta)), proximal)
+
+
+def _with_ridge(triangle: Triangle, l2: np.ndarray, theta: np.ndarray) -> Triangle:
+    """The triangle of rows root(l2_j) e_j more, whose targets are zero."""
+    matrix, responses, rest = triangle
+    t, on = theta.shape[1], np.flatnonzero(l2)
+    more = np.zeros((len(on), matrix.shape[1]))
+    more[np.arange(len(on)), on] = np.sqrt(l2[on])
+    target = np.zeros((len(on), responses.shape[1]))
+    if responses.shape[1] > t:  # what is left of the targets at the start
+        target[:, t:] = -more @ theta
+    return np.vstack([matrix, more]), np.vstack([responses, target]), rest
