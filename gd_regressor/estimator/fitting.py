@@ -27,7 +27,7 @@ MOST_DIRECTIONS = 1000  # whose decomposition takes some ten seconds
 
 def fit_table(table: Given, start: Start, asked: Asked) -> Result:
     """Descend on rows that can be read again."""
-    request = asked.request_for(table.n_columns, table.n_targets)
+    request = asked.request_for(table)
     step, observers = _step_of(asked), asked.observers
 
     def follow() -> Result:
@@ -44,7 +44,7 @@ def fit_table(table: Given, start: Start, asked: Asked) -> Result:
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
-    request = asked.request_for(stream.n_columns, stream.n_targets)
+    request = asked.request_for(stream)
     step, observers = _step_of(asked), asked.observers
 
     def follow() -> Result:

@@ -16,7 +16,6 @@ from gd_regressor.descent.records import Request, Terms
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.verbose import Verbose
 
-NO_ALPHA = np.zeros(1)  # no penalty
 # Times the largest variance of y it is finite, and sums of such numbers are
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
 
@@ -60,11 +59,12 @@ class Asked(NamedTuple):
         """Who watches the descent."""
         return () if self.verbose is None else (self.verbose,)
 
-    def request_for(self, n_columns: int, n_targets: int) -> Request:
-        """What is asked of a descent on so many columns and targets."""
+    def request_for(self, data: Any) -> Request:
+        """What is asked of a descent on a table or a stream."""
         if self.penalties is None:
             return self.request
-        return self.request._replace(terms=self.penalties.terms(n_columns, n_targets))
+        terms = self.penalties.terms(data.n_columns, data.n_targets)
+        return self.request._replace(terms=terms)
 
 
 def asked_of(model: Any) -> Asked:
@@ -92,10 +92,9 @@ def penalties_of(model: Any) -> Penalties | None:
             raise ValueError(
                 f"penalty_weights must be >= 0, got {weights.min():g}; 0 leaves a column free."
             )
-    if type(model.alpha) is float and model.alpha == 0:  # spare a small fit what follows
-        alpha = NO_ALPHA
-    else:
-        alpha = checked_alpha(model.alpha)
+    if type(model.alpha) is float and model.alpha == 0 and not model.positive:
+        return None  # the default, before what takes a small fit some microseconds
+    alpha = checked_alpha(model.alpha)
     if not (model.positive or alpha.any()):
         return None
     return Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
