@@ -82,7 +82,8 @@ class KeptRoot(Kept[Root]):
             kept = result.coef.astype(precision).astype(np.float64)
             intercept = result.intercept + target_centre - kept @ centre
         found, noise = result.of_data, self.statistic.noise
-        error = max(found.coef_error, noise * (found.condition_number or np.inf))
+        condition = found.condition_number  # None with an L1 penalty, which has a gap instead
+        error = max(found.coef_error, 0.0 if condition is None else noise * condition)
         return result._replace(
             intercept=intercept,
             of_data=found._replace(coef_error=error),

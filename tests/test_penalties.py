@@ -1,0 +1,326 @@
+"""Penalties of the estimator: exact minima, equal routes, naive descents, certificates."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from reference import dot, solved
+from scipy.sparse import csr_array
+from sklearn.linear_model import ElasticNet, Ridge
+
+from gd_regressor import GDLinearRegressor, Moments, Status
+
+N, D = 120, 6
+NETS = {
+    "ridge": {"l1_ratio": 0.0},
+    "lasso": {"l1_ratio": 1.0},
+    "elastic net": {"l1_ratio": 0.5},
+    "positive": {"l1_ratio": 0.5, "positive": True},
+    "positive ridge": {"l1_ratio": 0.0, "positive": True},
+}
+each_net = pytest.mark.parametrize("net", NETS)
+
+
+def table(seed=0, n=N, d=D, t=None):
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((n, d)) * np.geomspace(0.3, 3, d) + 2
+    true = np.where(random.random((d, t or 1)) < 0.6, random.standard_normal((d, t or 1)), 0.0)
+    y = X @ true + random.standard_normal((n, t or 1))
+    return X, (y if t else y[:, 0])
+
+
+def objective(model, X, y, weights=None):
+    """F of one target, from the data and the parameters alone."""
+    alpha, ratio, w = model.alpha, model.l1_ratio, model.coef_
+    each = np.ones(len(w)) if model.penalty_weights is None else np.asarray(model.penalty_weights)
+    loss = np.average((y - X @ w - model.intercept_) ** 2, weights=weights)
+    return loss + 2 * alpha * each @ (ratio * np.abs(w) + (1 - ratio) / 2 * w**2)
+
+
+# --- "auto" ---
+
+
+def exact_ridge(X, y, l2, intercept=True):
+    """The rational minimiser on the float64 values."""
+    n = len(X)
+    columns = [[Fraction(float(v)) for v in column] for column in X.T]
+    target = [Fraction(float(v)) for v in y]
+    if intercept:
+        *columns, target = [[v - sum(c) / n for v in c] for c in (*columns, target)]
+    gram = [[dot(a, b) / n for b in columns] for a in columns]
+    for j, value in enumerate(l2):
+        gram[j][j] += Fraction(float(value))
+    w, several = solved(gram, [dot(column, target) / n for column in columns])
+    assert not several
+    return np.array([float(v) for v in w])
+
+
+@pytest.mark.parametrize("columns", ["well", "duplicates", "nearly dependent", "polynomials"])
+@pytest.mark.parametrize("alpha", [1.0, 1e-3, 1e-6, 1e-9])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_ridge_has_the_digits_of_least_squares(columns, alpha, intercept):
+    random = np.random.default_rng(0)
+    X, t = random.standard_normal((30, 4)), random.uniform(0, 1, 30)
+    X = {
+        "well": X,
+        "duplicates": np.hstack([X, X[:, :2]]),
+        "nearly dependent": np.hstack([X, X[:, :2] + 1e-7 * random.standard_normal((30, 2))]),
+        "polynomials": np.stack([t**k for k in range(1, 8)], axis=1),
+    }[columns]
+    y = X.sum(axis=1) + random.standard_normal(30)
+    exact = exact_ridge(X, y, np.full(X.shape[1], alpha), intercept)
+    model = GDLinearRegressor(alpha=alpha, l1_ratio=0, fit_intercept=intercept).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    assert np.abs(model.coef_ - exact).max() <= 4e-16 * np.abs(exact).max()
+
+
+def test_alpha_counts_per_row():
+    X, y = table()
+    theirs = Ridge(alpha=3.0).fit(X, y)
+    ours = GDLinearRegressor(alpha=3.0 / N, l1_ratio=0).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-12)
+    theirs = ElasticNet(alpha=0.1, l1_ratio=0.3, tol=1e-13, max_iter=100_000).fit(X, y)
+    ours = GDLinearRegressor(alpha=0.1, l1_ratio=0.3).fit(X, y)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, rtol=1e-10)
+    assert abs(ours.intercept_ - theirs.intercept_) < 1e-10
+
+
+@each_net
+@pytest.mark.parametrize("intercept", [True, False])
+def test_auto_meets_the_optimality_conditions(net, intercept):
+    X, y = table(1)
+    random = np.random.default_rng(1)
+    weights = random.integers(1, 4, N).astype(float)
+    each = random.random(D) + 0.5
+    model = GDLinearRegressor(
+        alpha=0.2, penalty_weights=each, fit_intercept=intercept, **NETS[net]
+    ).fit(X, y, weights)
+    assert model.status_ is Status.CONVERGED
+    assert abs(model.loss_curve_[-1] - objective(model, X, y, weights)) < 1e-13
+    left = y - X @ model.coef_ - model.intercept_
+    share = weights / weights.sum()
+    assert not intercept or abs(share @ left) < 1e-13
+    v = X.T @ (share * left) - 0.2 * each * (1 - model.l1_ratio) * model.coef_
+    l1, on = 0.2 * each * model.l1_ratio, model.coef_ != 0
+    np.testing.assert_allclose(v[on], (l1 * np.sign(model.coef_))[on], atol=1e-13)
+    assert ((v if model.positive else np.abs(v)) <= l1 + 1e-13)[~on].all()
+    assert 0 <= 2 * model.dual_gap_ <= 1e-12 * y.var()
+
+
+@each_net
+def test_all_routes_agree(net, tmp_path):
+    """Dense, sparse, weighted and repeated rows, a memory map, streams, moments, Dask: one model."""
+    X, y = table(2)
+    X[np.abs(X) < 1] = 0.0
+    parameters = {"alpha": 0.1, **NETS[net]}
+    first = GDLinearRegressor(**parameters).fit(X, y)
+    path = tmp_path / "X"
+    np.save(path.with_suffix(".npy"), X)
+    mapped = np.load(path.with_suffix(".npy"), mmap_mode="r")
+    repeats = np.random.default_rng(0).integers(1, 4, N)
+    chunks = [(X[:50], y[:50]), (X[50:], y[50:])]
+    others = [
+        GDLinearRegressor(**parameters).fit(csr_array(X), y),
+        GDLinearRegressor(**parameters).fit(mapped, y),
+        GDLinearRegressor(**parameters).fit_batches(chunks),
+        GDLinearRegressor(**parameters, stream="qr").fit_batches(chunks),
+        GDLinearRegressor(**parameters).fit_moments(sum(Moments.of(*chunk) for chunk in chunks)),
+    ]
+    for other in others:
+        np.testing.assert_allclose(other.coef_, first.coef_, atol=1e-12)
+        np.testing.assert_array_equal(other.coef_ == 0, first.coef_ == 0)
+    weighted = GDLinearRegressor(**parameters).fit(X, y, repeats)
+    repeated = GDLinearRegressor(**parameters).fit(np.repeat(X, repeats, 0), np.repeat(y, repeats))
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-12)
+    single = GDLinearRegressor(**parameters).fit(X.astype(np.float32), y)
+    assert single.coef_.dtype == np.float32
+    np.testing.assert_allclose(single.coef_, first.coef_, atol=1e-5)
+
+
+@each_net
+def test_a_table_on_a_cluster(net):
+    da = pytest.importorskip("dask.array")
+    X, y = table(3)
+    first = GDLinearRegressor(alpha=0.1, **NETS[net]).fit(X, y)
+    other = GDLinearRegressor(alpha=0.1, **NETS[net]).fit(
+        da.from_array(X, chunks=(50, D)), da.from_array(y, chunks=50)
+    )
+    np.testing.assert_allclose(other.coef_, first.coef_, atol=1e-12)
+
+
+@pytest.mark.parametrize("rate", ["auto", 0.02])
+@pytest.mark.parametrize("net", ["ridge", "elastic net", "positive"])
+def test_targets_descend_independently(net, rate):
+    X, Y = table(4, t=3)
+    for alpha in (0.1, [0.1, 0.5, 0.0]):
+        both = GDLinearRegressor(rate, tol=None, max_iter=50, alpha=alpha, **NETS[net]).fit(X, Y)
+        gaps = both.dual_gap_
+        assert gaps.shape == (3,)
+        for j in range(3):
+            a = np.broadcast_to(alpha, 3)[j]
+            one = GDLinearRegressor(rate, tol=None, max_iter=50, alpha=a, **NETS[net])
+            one.fit(X, Y[:, j])
+            np.testing.assert_allclose(both.coef_[j], one.coef_, atol=1e-12)
+
+
+def test_the_unit_of_a_column_and_its_penalty_does_not_count():
+    X, y = table(5)
+    units = 10.0 ** np.arange(-3, 3)
+    first = GDLinearRegressor(alpha=0.2, l1_ratio=1).fit(X, y)
+    scaled = GDLinearRegressor(alpha=0.2, l1_ratio=1, penalty_weights=units).fit(X * units, y)
+    np.testing.assert_allclose(scaled.coef_ * units, first.coef_, atol=1e-12)
+
+
+@each_net
+def test_a_column_without_a_penalty_is_free(net):
+    """Its residual is zero, and a bound for the gap is still known."""
+    X, y = table(6)
+    each = np.array([0.0, 1, 1, 0, 1, 1])
+    model = GDLinearRegressor(alpha=5.0, penalty_weights=each, **NETS[net]).fit(X, y)
+    free = (each == 0) & (model.coef_ != 0)
+    assert free.any()
+    left = y - X @ model.coef_ - model.intercept_
+    np.testing.assert_allclose((X - X.mean(0)).T[free] @ left / N, 0, atol=1e-12)
+    assert model.dual_gap_ <= 1e-12 * y.var()
+
+
+def test_positive_alone_is_least_squares_over_the_positive():
+    X, y = table(7)
+    model = GDLinearRegressor(positive=True).fit(X, y)
+    free = GDLinearRegressor().fit(X, y)
+    assert free.coef_.min() < 0 <= model.coef_.min()
+    assert model.status_ is Status.CONVERGED
+    assert model.dual_gap_ <= 1e-12 * y.var()
+    v = X.T @ (y - X @ model.coef_ - model.intercept_) / N
+    assert np.abs(v[model.coef_ > 0]).max() < 1e-12
+    assert v.max() < 1e-12
+
+
+@each_net
+def test_a_start_changes_nothing_but_the_way(net):
+    X, y = table(8)
+    model = GDLinearRegressor(alpha=0.1, **NETS[net])
+    first = model.fit(X, y).coef_
+    started = model.fit(X, y, coef_init=np.full(D, 3.0), intercept_init=7.0).coef_
+    np.testing.assert_allclose(started, first, atol=1e-13)
+    warm = GDLinearRegressor(alpha=0.2, warm_start=True, **NETS[net]).fit(X, y)
+    warm = warm.set_params(alpha=0.1).fit(X, y)
+    np.testing.assert_allclose(warm.coef_, first, atol=1e-13)
+    assert model.set_params(max_iter=0).fit(X, y).n_iter_ == 0
+
+
+@each_net
+def test_more_columns_than_rows(net):
+    X, y = table(9, n=30, d=80)
+    model = GDLinearRegressor(alpha=0.05, **NETS[net]).fit(X, y)
+    theirs = ElasticNet(
+        alpha=0.05,
+        l1_ratio=model.l1_ratio,
+        positive=model.positive,
+        tol=1e-10,
+        max_iter=5_000,
+    )
+    theirs.fit(X, y)
+    theirs.penalty_weights = None
+    assert model.status_ is Status.CONVERGED
+    assert objective(model, X, y) <= objective(theirs, X, y) + 1e-10 * y.var()
+
+
+# --- A number as learning rate ---
+
+
+def naive(X, y, model, n_updates, w, b):
+    """The textbook loop with the soft threshold of half the distance that F's penalty asks for."""
+    rate, momentum, alpha = model.learning_rate, model.momentum, model.alpha
+    l1, l2 = alpha * model.l1_ratio, alpha * (1 - model.l1_ratio)
+    smooth = not (model.positive or l1)
+    losses, moved, moved_b = [], np.zeros_like(w), 0.0
+    for _ in range(n_updates + 1):
+        left = y - X @ w - b
+        losses.append((left**2).mean() + 2 * l1 * np.abs(w).sum() + l2 * w @ w)
+        last = w, b
+        step = -2 * X.T @ left / len(X) + (2 * l2 * w if smooth else 0)
+        w = w - rate * step + momentum * moved
+        b = b + 2 * rate * left.mean() + momentum * moved_b
+        if not smooth:
+            w = np.sign(w) * np.maximum(np.abs(w) - 2 * rate * l1, 0) / (1 + 2 * rate * l2)
+            w = np.maximum(w, 0) if model.positive else w
+        moved, moved_b = w - last[0], b - last[1]
+    return *last, np.array(losses)
+
+
+@each_net
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("started", [False, True])
+def test_the_textbooks_iterates(net, momentum, started, route):
+    X, y = table(10)
+    w, b = (np.arange(D) - 2.0, 0.5) if started else (np.zeros(D), 0.0)
+    model = GDLinearRegressor(
+        0.01, max_iter=60, tol=None, momentum=momentum, alpha=0.2, **NETS[net]
+    ).fit(X, y, coef_init=w, intercept_init=b)
+    coef, intercept, losses = naive(X, y, model, 60, w, b)
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-12)
+    assert abs(model.intercept_ - intercept) < 1e-12
+    np.testing.assert_allclose(model.loss_curve_, losses, rtol=1e-12)
+
+
+@each_net
+@pytest.mark.parametrize("kept", ["moments", "qr"])
+def test_the_textbooks_iterates_on_a_stream(net, kept):
+    X, y = table(11)
+    parameters = {"learning_rate": 0.01, "max_iter": 40, "tol": None, "alpha": 0.2, **NETS[net]}
+    whole = GDLinearRegressor(**parameters).fit(X, y)
+    stream = GDLinearRegressor(**parameters, stream=kept)
+    stream.partial_fit(X[:70], y[:70]).partial_fit(X[70:], y[70:])
+    np.testing.assert_allclose(stream.coef_, whole.coef_, atol=1e-12)
+    np.testing.assert_allclose(stream.loss_curve_, whole.loss_curve_, rtol=1e-12)
+
+
+@each_net
+def test_the_gap_is_a_bound_all_the_way(net, route):
+    X, y = table(12)
+    least = GDLinearRegressor(alpha=0.2, **NETS[net]).fit(X, y).loss_curve_[-1]
+    for n_updates in (1, 10, 100, 1000):
+        model = GDLinearRegressor(
+            0.02, max_iter=n_updates, tol=None, alpha=0.2, **NETS[net]
+        ).fit(X, y)
+        distance = model.loss_curve_[-1] - least
+        assert distance - 1e-12 <= 2 * model.dual_gap_
+
+
+def test_the_stability_limit_of_a_ridge_has_alpha_in_it(route):
+    X, y = table(13)
+    A = np.column_stack([X, np.ones(N)])
+    hessian = 2 / N * A.T @ A + 2 * np.diag([0.7] * D + [0.0])
+    model = GDLinearRegressor(0.01, max_iter=1, tol=None, alpha=0.7, l1_ratio=0).fit(X, y)
+    limit = 2 / np.linalg.eigvalsh(hessian)[-1]
+    assert abs(model.max_learning_rate_ / limit - 1) < 1e-12
+
+
+# --- Parameters ---
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"alpha": -1.0}, "alpha=a / n, l1_ratio=0"),
+        ({"alpha": np.nan}, "alpha must be finite"),
+        ({"alpha": "large"}, "alpha must be real numbers"),
+        ({"alpha": [1.0, 2.0]}, "one number or 1 numbers"),
+        ({"alpha": [[1.0]]}, "one number per target"),
+        ({"l1_ratio": 1.5}, "from 0 .ridge. to 1 .lasso."),
+        ({"positive": 1}, "positive must be True or False"),
+        ({"alpha": 1.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
+        ({"alpha": 1.0, "penalty_weights": [-1.0] * 6}, "penalty_weights must be >= 0"),
+    ],
+)
+def test_an_error_says_what_to_write(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        GDLinearRegressor(**parameters).fit(*table())
+
+
+def test_without_a_penalty_there_is_no_gap():
+    X, y = table()
+    model = GDLinearRegressor(alpha=0.1).fit(X, y)
+    assert hasattr(model, "dual_gap_")
+    assert not hasattr(model.set_params(alpha=0.0).fit(X, y), "dual_gap_")
