@@ -12,6 +12,7 @@ from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
+from gd_regressor.penalised_paths import elastic_net_path
 from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
 from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
@@ -39,6 +40,7 @@ __all__ = [
     "Status",
     "check_gradient",
     "compare_estimators",
+    "elastic_net_path",
     "gd_path",
     "learning_rate_report",
     "original_units",

@@ -188,6 +188,9 @@ def _fitted(options, problem: Problem):
         fit_intercept=options.fit_intercept,
         momentum=options.momentum,
         verbose=options.verbose,
+        alpha=options.alpha,
+        l1_ratio=options.l1_ratio,
+        positive=options.positive,
     )
     model = descent
     if options.standardize:
@@ -302,6 +305,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--tol", **number, default=1e-12, metavar="NUMBER|none", help="when to stop (1e-12)")
     momentum = "Polyak momentum, at least 0 and below 1 (0)"
     add("--momentum", type=float, default=0.0, metavar="NUMBER", help=momentum)
+    strength = "strength of the penalty, per row and for the columns as they are fitted (0)"
+    add("--alpha", type=float, default=0.0, metavar="NUMBER", help=strength)
+    ratio = "share of L1 in the penalty, from 0 (ridge) to 1 (lasso) (0.5)"
+    add("--l1-ratio", type=float, default=0.5, metavar="NUMBER", help=ratio)
+    add("--positive", action="store_true", help="hold coefficients at or above zero")
     add("--no-intercept", dest="fit_intercept", action="store_false", help="fit no intercept")
     add("--no-compare", dest="compare", action="store_false", help="no other estimators")
     add("--verbose", type=int, default=0, metavar="K", help="print the loss every K updates")

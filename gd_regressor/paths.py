@@ -416,6 +416,11 @@ default=None
                 f"fitted must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
                 f"{type(model).__name__}; call fit first, or use learning_rate_report(X, y)."
             )
+        if hasattr(model, "dual_gap_"):
+            raise ValueError(
+                "fitted has a penalty, and a report describes the loss without one; fit it with "
+                "alpha=0 and positive=False, or use learning_rate_report(X, y)."
+            )
         fit_intercept, setting, names = bool(model.fit_intercept), None, None
         if isinstance(model.learning_rate, numbers.Real):
             tol = None if model.tol is None else float(model.tol)

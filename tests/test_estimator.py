@@ -163,6 +163,10 @@ def test_clone_has_the_parameters_and_nothing_learnt():
         "random_state": 1,
         "verbose": 0,
         "stream": "qr",
+        "alpha": 0.2,
+        "l1_ratio": 0.1,
+        "positive": True,
+        "penalty_weights": None,
     }
     copy = clone(GDLinearRegressor(**parameters).fit(X, y))
     assert copy.get_params() == parameters

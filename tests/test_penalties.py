@@ -8,7 +8,7 @@ from reference import dot, solved
 from scipy.sparse import csr_array
 from sklearn.linear_model import ElasticNet, Ridge
 
-from gd_regressor import GDLinearRegressor, Moments, Status
+from gd_regressor import GDLinearRegressor, Moments, Status, elastic_net_path
 
 N, D = 120, 6
 NETS = {
@@ -109,7 +109,7 @@ def test_auto_meets_the_optimality_conditions(net, intercept):
 
 @each_net
 def test_all_routes_agree(net, tmp_path):
-    """Dense, sparse, weighted and repeated rows, a memory map, streams, moments, Dask: one model."""
+    """Dense, sparse, weighted and repeated rows, a memory map, streams, moments: one model."""
     X, y = table(2)
     X[np.abs(X) < 1] = 0.0
     parameters = {"alpha": 0.1, **NETS[net]}
@@ -281,9 +281,9 @@ def test_the_gap_is_a_bound_all_the_way(net, route):
     X, y = table(12)
     least = GDLinearRegressor(alpha=0.2, **NETS[net]).fit(X, y).loss_curve_[-1]
     for n_updates in (1, 10, 100, 1000):
-        model = GDLinearRegressor(
-            0.02, max_iter=n_updates, tol=None, alpha=0.2, **NETS[net]
-        ).fit(X, y)
+        model = GDLinearRegressor(0.02, max_iter=n_updates, tol=None, alpha=0.2, **NETS[net]).fit(
+            X, y
+        )
         distance = model.loss_curve_[-1] - least
         assert distance - 1e-12 <= 2 * model.dual_gap_
 
@@ -324,3 +324,63 @@ def test_without_a_penalty_there_is_no_gap():
     model = GDLinearRegressor(alpha=0.1).fit(X, y)
     assert hasattr(model, "dual_gap_")
     assert not hasattr(model.set_params(alpha=0.0).fit(X, y), "dual_gap_")
+
+
+# --- Paths ---
+
+
+@pytest.mark.parametrize("net", ["lasso", "elastic net", "positive"])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_path_holds_the_fits(net, intercept):
+    X, y = table(14)
+    y = y + 5
+    parameters = {**NETS[net], "fit_intercept": intercept, "penalty_weights": [1, 2, 1, 0, 1, 1]}
+    alphas, coefs, intercepts, gaps = elastic_net_path(X, y, alphas=7, eps=1e-2, **parameters)
+    assert coefs.shape == (D, 7)
+    np.testing.assert_allclose(alphas[1:] / alphas[:-1], 1e-2 ** (1 / 6))
+    held = np.arange(D) != 3
+    assert not coefs[held, 0].any()
+    assert coefs[held, 1].any()
+    assert (0 <= gaps).all()
+    assert (2 * gaps <= 1e-12 * (y**2).mean()).all()
+    for alpha, w, b in zip(alphas, coefs.T, intercepts, strict=True):
+        model = GDLinearRegressor(alpha=alpha, **parameters).fit(X, y)
+        np.testing.assert_allclose(w, model.coef_, atol=1e-12)
+        assert abs(b - model.intercept_) < 1e-12
+
+
+def test_a_path_of_any_data_in_any_order():
+    X, Y = table(15, t=2)
+    X[np.abs(X) < 1] = 0.0
+    weights = np.random.default_rng(0).random(N)
+    asked = {"alphas": [0.1, 0.5, 0.0, 0.02], "l1_ratio": 0.7, "sample_weight": weights}
+    alphas, coefs, intercepts, gaps = elastic_net_path(X, Y, **asked)
+    assert alphas.tolist() == asked["alphas"]
+    assert (coefs.shape, intercepts.shape, gaps.shape) == ((2, D, 4), (2, 4), (2, 4))
+    for i, alpha in enumerate(alphas):
+        model = GDLinearRegressor(alpha=alpha, l1_ratio=0.7).fit(X, Y, weights)
+        np.testing.assert_allclose(coefs[..., i], model.coef_, atol=1e-12)
+    for other in (csr_array(X), X.astype(np.float32)):
+        same = elastic_net_path(other, Y, **asked)[1]
+        np.testing.assert_allclose(same, coefs, atol=1e-5)
+    one = elastic_net_path(X, Y[:, 0], **asked)
+    np.testing.assert_allclose(one[1], coefs[0], atol=1e-13)
+
+
+def test_a_ridge_path_needs_its_alphas():
+    X, y = table()
+    with pytest.raises(ValueError, match="alphas must be an array"):
+        elastic_net_path(X, y, l1_ratio=0)
+    _, coefs, *_ = elastic_net_path(X, y, l1_ratio=0, alphas=[1.0, 1e-9])
+    for alpha, w in zip((1.0, 1e-9), coefs.T, strict=True):
+        model = GDLinearRegressor(alpha=alpha, l1_ratio=0).fit(X, y)
+        np.testing.assert_allclose(w, model.coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [({"alphas": 0}, "alphas"), ({"alphas": [-1.0]}, "alphas"), ({"eps": 1.0}, "eps")],
+)
+def test_a_path_says_what_it_cannot_use(parameters, words):
+    with pytest.raises(ValueError, match=words):
+        elastic_net_path(*table(), **parameters)

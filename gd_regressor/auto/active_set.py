@@ -41,10 +41,12 @@ def least(
     are several minimisers.
     """
     units = power_of_two_near_root(Q.diagonal())
+    if (units != 1).any():  # a copy of a large Q takes as long as some solves
+        Q = Q / units / units[:, None]
     slope = q / units
     size = float(power_of_two_above(np.abs(slope).max(initial=0.0)))
     net = Penalised(
-        Q / units / units[:, None],
+        Q,
         slope / size,
         l1 / units / size,
         l2 / units / units,

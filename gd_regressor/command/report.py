@@ -106,10 +106,21 @@ def _descent(problem: Problem, model: RegressorMixin) -> str:
     said = in_shell_words(descent.message_, problem.names)
     return _entries(
         ("Descent", f"{how}; {units}"),
+        ("Penalty", _penalty(descent)),
         ("", limit and f"(stable below a learning rate of {limit:.4g})"),
         ("Iterations", f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
         ("Status", f"{descent.status_.name.lower()}: {said[0].lower()}{said[1:]}"),
     )
+
+
+def _penalty(descent: RegressorMixin) -> str:
+    """The penalty in words, and how near the loss is to its minimum; empty without one."""
+    gap = getattr(descent, "dual_gap_", None)
+    if gap is None:
+        return ""
+    parts = [f"alpha {descent.alpha:g}, l1_ratio {descent.l1_ratio:g}"] if descent.alpha else []
+    parts += ["coefficients at or above zero"] if descent.positive else []
+    return f"{', '.join(parts)}; duality gap {gap:.2g}"
 
 
 def _coefficients(problem: Problem, model: RegressorMixin) -> str:

@@ -85,19 +85,25 @@ def penalties_of(model: Any) -> Penalties | None:
     """Read the parameters of the penalty. None if they ask for none."""
     check_ratio(model.l1_ratio)
     check_bool("positive", model.positive)
-    weights = None
-    if model.penalty_weights is not None:
-        weights = finite_floats("penalty_weights", model.penalty_weights)
-        if weights.min(initial=0.0) < 0:
-            raise ValueError(
-                f"penalty_weights must be >= 0, got {weights.min():g}; 0 leaves a column free."
-            )
+    weights = checked_weights(model.penalty_weights)
     if type(model.alpha) is float and model.alpha == 0 and not model.positive:
         return None  # the default, before what takes a small fit some microseconds
     alpha = checked_alpha(model.alpha)
     if not (model.positive or alpha.any()):
         return None
     return Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
+
+
+def checked_weights(value) -> np.ndarray | None:
+    """The factors of alpha. Refuses what is no list of finite numbers >= 0."""
+    if value is None:
+        return None
+    weights = finite_floats("penalty_weights", value)
+    if weights.min(initial=0.0) < 0:
+        raise ValueError(
+            f"penalty_weights must be >= 0, got {weights.min():g}; 0 leaves a column free."
+        )
+    return weights
 
 
 def checked_alpha(value) -> np.ndarray:

@@ -1,0 +1,145 @@
+"""elastic_net_path: the least penalised losses for many strengths of the penalty, as a function."""
+
+from __future__ import annotations
+
+import numbers
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gd_regressor.arithmetic.threads import limited
+from gd_regressor.auto.along_alpha import AlphaPath, along_alphas, largest_alpha, loss_on
+from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
+from gd_regressor.data.moments import Moments, first_moments
+from gd_regressor.descent.records import Terms
+from gd_regressor.estimator.arrays import rows_for
+from gd_regressor.estimator.parameters import Penalties, check_bool, check_ratio, checked_weights
+from gd_regressor.paths import shaped
+
+
+def elastic_net_path(
+    X: MatrixLike | DaskLike,
+    y: ArrayLike | DaskLike,
+    *,
+    l1_ratio: float = 0.5,
+    alphas: int | ArrayLike = 100,
+    eps: float = 1e-3,
+    positive: bool = False,
+    penalty_weights: ArrayLike | None = None,
+    fit_intercept: bool = True,
+    sample_weight: ArrayLike | DaskLike | None = None,
+) -> tuple[NDArray[np.float64], Floats, Floats, NDArray[np.float64]]:
+    """Compute the least penalised losses for many strengths of the penalty.
+
+    Each minimum is that of `GDLinearRegressor` with ``learning_rate="auto"`` and this `alpha`. The
+    rows are read once. Each descent begins at the minimum for the next larger `alpha`.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, Dask collection} of shape (n_samples, n_features)
+        Columns, in any units.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        Targets. All have the same `alphas`.
+    l1_ratio : float, default=0.5
+        Share of the L1 penalty, from 0 (ridge) to 1 (lasso).
+    alphas : int or array-like of shape (n_alphas,), default=100
+        Strengths >= 0 of the penalty, in any order. An int is a number of them: they fall from the
+        smallest `alpha` at which no penalised column has a coefficient, by equal factors.
+    eps : float, default=1e-3
+        The last of so many `alphas`, as a share of the first; in (0, 1).
+    positive : bool, default=False
+        Whether to hold all coefficients at or above zero.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors >= 0 of `alpha`, one per column; None gives each column 1.
+    fit_intercept : bool, default=True
+        Whether the model has an intercept, which has no penalty.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights >= 0; None gives each row weight 1.
+
+    Returns
+    -------
+    alphas : ndarray of shape (n_alphas,)
+        The strengths, in the order given.
+    coefs : ndarray of shape (n_features, n_alphas) or (n_targets, n_features, n_alphas)
+        Coefficients for each of them. They are the last axis, as in
+        `sklearn.linear_model.enet_path`.
+    intercepts : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        Intercepts likewise.
+    dual_gaps : ndarray of shape (n_alphas,) or (n_targets, n_alphas)
+        Bounds for how far each is above the minimum of `ElasticNet`'s objective.
+
+    Raises
+    ------
+    ValueError
+        If `elastic_net_path` cannot use a parameter or a value of the data. With ``l1_ratio=0`` no
+        `alpha` makes all coefficients zero, so `alphas` must then be an array.
+
+    See Also
+    --------
+    gd_path : Iterates of gradient descent, without a penalty.
+    sklearn.linear_model.enet_path : The same by coordinate descent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gd_regressor import elastic_net_path
+    >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+    >>> alphas, coefs, intercepts, dual_gaps = elastic_net_path(X, y, l1_ratio=1, alphas=3)
+    >>> print(np.round(alphas, 4), np.round(coefs[0], 4))
+    [1.2    0.0379 0.0012] [0.     0.581  0.5994]
+    """
+    check_ratio(l1_ratio)
+    check_bool("positive", positive)
+    check_bool("fit_intercept", fit_intercept)
+    share = _checked_share(eps)
+    values = _checked_alphas(alphas, l1_ratio)
+    rows, y_ndim = rows_for(X, y, sample_weight, "elastic_net_path")
+    one = Penalties(np.ones(1), float(l1_ratio), bool(positive), checked_weights(penalty_weights))
+    terms = one.terms(rows.n_columns, rows.n_targets)
+    precision = rows.precision
+
+    def followed() -> tuple[np.ndarray, AlphaPath]:
+        moments, _ = rows.seen_by(first_moments)
+        return _followed(moments, bool(fit_intercept), terms, values, share)
+
+    strengths, path = limited(lambda _: followed())
+    thetas, gaps = path.thetas, path.gaps.T
+    coefs, intercepts = (a.astype(precision, copy=False) for a in shaped(thetas, True, y_ndim))
+    return strengths, coefs, intercepts, gaps[0] if y_ndim == 1 else gaps
+
+
+def _followed(
+    moments: Moments, fit_intercept: bool, terms: Terms, alphas: np.ndarray | int, eps: float
+) -> tuple[np.ndarray, AlphaPath]:
+    """The strengths and their minima."""
+    loss = loss_on(moments, fit_intercept)
+    if isinstance(alphas, int):
+        largest = largest_alpha(loss, terms)
+        # If no strength is needed to hold the coefficients at zero, any will do
+        alphas = (largest or 1.0) * np.geomspace(1.0, eps, alphas)
+    return alphas, along_alphas(loss, terms, alphas)
+
+
+def _checked_alphas(alphas, l1_ratio: float) -> np.ndarray | int:
+    """Strengths (m,), or a number of them."""
+    if isinstance(alphas, numbers.Integral) and not isinstance(alphas, (bool, np.bool_)):
+        if alphas < 1:
+            raise ValueError(f"alphas must be a number of strengths >= 1, got {alphas!r}.")
+        if l1_ratio == 0:
+            raise ValueError(
+                "alphas must be an array with l1_ratio=0: no strength makes all coefficients zero, "
+                "so a number of them has no first one; write alphas=np.geomspace(1, 1e-3, 100)."
+            )
+        return int(alphas)
+    values = finite_floats("alphas", alphas)
+    if values.ndim != 1 or not values.size or values.min() < 0:
+        raise ValueError(f"alphas must be numbers >= 0, or how many of them, got {alphas!r}.")
+    return values
+
+
+def _checked_share(eps) -> float:
+    if not (isinstance(eps, numbers.Real) and 0 < float(eps) < 1):
+        raise ValueError(f"eps must be a number between 0 and 1, got {eps!r}.")
+    return float(eps)
