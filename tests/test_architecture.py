@@ -38,7 +38,7 @@ LAYERS = [
     *("estimator.parameters", "estimator.verbose", "estimator.progress"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),
     *("streams.kept", "streams.null_space"),
-    *("auto.follow", "auto.ladder"),
+    *("auto.follow", "auto.ladder", "auto.penalised_rungs"),
     *(
         "auto.by_dual",
         "auto.by_sketch",
@@ -49,7 +49,8 @@ LAYERS = [
         "auto.by_ridge",
         "auto.by_scaling",
     ),
-    *("auto.sketch", "auto.probe", "auto.findings", "auto.newton", "auto.plan"),
+    *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
+    *("auto.ridge_plan", "auto.newton", "auto.plan"),
     *("auto.along_alpha", "auto.active_set", "auto.semismooth", "auto.face"),
     *("textbook.landscape", "textbook.forecast", "textbook.follow", "textbook.penalised"),
     "textbook.modal",

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from reference import dot, solved
+from reference import dot, solved, sparse_normal
 from scipy.sparse import csr_array
 from sklearn.linear_model import ElasticNet, Ridge
 
@@ -341,7 +341,7 @@ def test_a_path_holds_the_fits(net, intercept):
     held = np.arange(D) != 3
     assert not coefs[held, 0].any()
     assert coefs[held, 1].any()
-    assert (0 <= gaps).all()
+    assert (gaps >= 0).all()
     assert (2 * gaps <= 1e-12 * (y**2).mean()).all()
     for alpha, w, b in zip(alphas, coefs.T, intercepts, strict=True):
         model = GDLinearRegressor(alpha=alpha, **parameters).fit(X, y)
@@ -384,3 +384,38 @@ def test_a_ridge_path_needs_its_alphas():
 def test_a_path_says_what_it_cannot_use(parameters, words):
     with pytest.raises(ValueError, match=words):
         elastic_net_path(*table(), **parameters)
+
+
+# --- Many columns ---
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1e-4, 1e-9])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_ridge_on_more_columns_than_rows_is_exact(alpha, intercept):
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((6, 15)), random.standard_normal(6)
+    exact = exact_ridge(X, y, np.full(15, alpha), intercept)
+    model = GDLinearRegressor(alpha=alpha, l1_ratio=0, fit_intercept=intercept).fit(X, y)
+    assert model.metric_ == "dual"
+    assert np.abs(model.coef_ - exact).max() <= 1e-14 * np.abs(exact).max()
+    each = random.random(15) + 0.5
+    exact = exact_ridge(X, y, alpha * each, intercept)
+    model.set_params(penalty_weights=each).fit(X, y)
+    assert np.abs(model.coef_ - exact).max() <= 1e-13 * np.abs(exact).max()
+
+
+def test_a_ridge_on_very_many_sparse_columns():
+    """Never made dense: the same as its dual problem, which has a row for each row."""
+    random = np.random.default_rng(0)
+    n, d = 60, 30_000
+    X = sparse_normal(random, n, d, 1e-3)
+    y = random.standard_normal(n)
+    model = GDLinearRegressor(alpha=1e-2, l1_ratio=0).fit(X, y)
+    assert model.metric_ == "scaled"
+    assert model.status_ is Status.CONVERGED
+    A = X.toarray() - X.toarray().mean(axis=0)
+    dual = np.linalg.solve(A @ A.T / n + 1e-2 * np.eye(n), y - y.mean()) / n
+    difference = model.coef_ - A.T @ dual
+    distance = (A @ difference) @ (A @ difference) / n + 1e-2 * difference @ difference
+    assert distance <= 1e-12 * y.var()
+    assert 2 * model.dual_gap_ <= 1e-12 * y.var()

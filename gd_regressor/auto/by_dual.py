@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import condition_for
-from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto import newton
 from gd_regressor.auto.findings import DOUBLED_FROM, Findings
+from gd_regressor.auto.gathered import Gathered
 from gd_regressor.auto.plan import SLACK, Arrival, Plan, SmoothPlan, judged
-from gd_regressor.data.moments import Moments
-from gd_regressor.data.table import Given, Rows
+from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Request, Status
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.combinations import Combinations
-from gd_regressor.metric.row_space import RowSpace, singular_values
-from gd_regressor.objective.frame import AtZero, Frame, scales_of
+from gd_regressor.metric.row_space import singular_values
+from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
@@ -60,55 +57,29 @@ def by_dual(
     Also None if units or dependent rows give the raw columns another rank than the scaled columns.
     """
     rows, fit_intercept = given.check(), request.fit_intercept
-    blocks = rows.total(_blocks_of)  # we gather all rows: they are fewer numbers than moments
-    whole: list[Any]  # columns, targets, and weights or None
-    whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]
-    x, y, s = whole
-    share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
-    raw, root = x, np.sqrt(share)[:, None]
-    exact = Moments.of_rows(rows.targets_only)
-    x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
-    target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
-    scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # so no square overflows
-    x = x / scale * root
-    metric = RowSpace.of(x, scale, centred=fit_intercept)
+    all_rows = Gathered.of(rows, fit_intercept)
+    x, metric, frame, exact = all_rows.x, all_rows.metric, all_rows.frame, all_rows.targets
     deviation = np.linalg.norm(x, axis=0)
     units = np.where(deviation > 0, deviation, 1.0)
     values = singular_values(x / units, centred=fit_intercept)
     if len(values) != len(metric.values) or metric.condition_number > DUAL_SUFFICES:
         return None, found
-    frame = Frame(centre, scale, target_centre, fit_intercept)
     doubled = rows.is_small and metric.condition_number > DOUBLED_FROM
     loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
     sharp = SlicedLoss if SlicedLoss.suits(frame) and not doubled else DoubledLoss
     fine = rows.is_small and rows.precision == np.float64
     precise = newton.doubled_precision if doubled else newton.precision_in_doubles
-    xy = x.T @ (root * (y - target_centre))
-    value = exact.yy / exact.weight
+    combinations = fine and Combinations.of(all_rows.raw, all_rows.root, frame, metric)
     plan = InRowSpace(
         problem=Smooth(loss, metric),
         frame=frame,
-        at_zero=AtZero(
-            value if fit_intercept else value + exact.target_means**2,
-            -2 * xy,
-        ),
+        at_zero=all_rows.at_zero,
         scales=scales_of(exact, fit_intercept),
         request=request,
         condition_number=float(values[0] / values[-1]) if values.size else 1.0,
         rank=len(values),
         precision=precise(metric.condition_number),
-        combinations=Combinations.of(raw, root, frame, metric) if fine else None,
+        combinations=combinations or None,
         sharp=sharp(rows, frame),
     )
     return plan, found
-
-
-def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The centred columns of x, and the subtracted point, which is near their means."""
-    centre = x[0] + share @ (x - x[0])
-    x = x - centre
-    return x - share @ x, centre  # this subtracts the rounding of the means
-
-
-def _blocks_of(rows: Rows) -> list:
-    return list(rows.blocks())

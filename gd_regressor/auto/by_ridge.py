@@ -6,17 +6,16 @@ from typing import cast
 
 import numpy as np
 
-from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
-from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto import newton
 from gd_regressor.auto.findings import DOUBLED_FROM, WELL_CONDITIONED, Findings
-from gd_regressor.auto.plan import Arrival, Plan, SmoothPlan, judged
+from gd_regressor.auto.plan import Plan
+from gd_regressor.auto.ridge_plan import Ridge
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given, Table
-from gd_regressor.descent.nouns import Quadratic, Rule, Step
-from gd_regressor.descent.records import End, Request, Terms
-from gd_regressor.descent.walk import Smooth, Walk
+from gd_regressor.descent.nouns import Quadratic
+from gd_regressor.descent.records import Request, Terms
+from gd_regressor.descent.walk import Smooth
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import AtZero, Frame, scales_of
 from gd_regressor.objective.on_moments import MomentLoss, PreciseMomentLoss
@@ -24,28 +23,6 @@ from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 from gd_regressor.objective.ridge import RidgeLoss, with_ridge
-
-
-@frozen(kw_only=True)
-class Ridge(SmoothPlan):
-    """Newton's steps. The minimiser is unique, so no combination of columns has to be found."""
-
-    precision: float  # see `newton.floor_of`
-    unknown: float = 0.0  # relative error of the coefficients at the loss's own exact minimum
-    step: Step = newton.STEP
-
-    @cached_property
-    def floor(self) -> np.ndarray:
-        """(t,): see `newton.floor_of`."""
-        return newton.floor_of(self, self.precision)
-
-    def rules(self) -> tuple[Rule, ...]:
-        return newton.floor_rules(self, self.floor)
-
-    def settle(self, walk: Walk, end: End) -> Arrival:
-        theta = newton.last_point(self, walk, end, self.floor)
-        error = max(newton.error_left(self, walk), self.unknown)
-        return Arrival(theta, judged(newton.floor_status(self, walk, end), error), error)
 
 
 def ridge_on_moments(moments: Moments, request: Request) -> Plan:

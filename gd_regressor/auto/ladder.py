@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.kernels import moments_cost
-from gd_regressor.auto.by_active_set import by_active_set
 from gd_regressor.auto.by_dual import by_dual
 from gd_regressor.auto.by_moments import by_moments
 from gd_regressor.auto.by_qr import by_qr
-from gd_regressor.auto.by_ridge import by_ridge
 from gd_regressor.auto.by_scaling import by_scaling
 from gd_regressor.auto.by_single_moments import by_single_moments, single_cost
 from gd_regressor.auto.by_sketch import SKETCH_REACH, best_sketch, by_sketch
+from gd_regressor.auto.penalised_rungs import PENALISED, penalised_rungs
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given, is_small
 from gd_regressor.descent.records import Request
@@ -32,8 +31,7 @@ RUNGS = {
     "moments": by_moments,
     "qr": by_qr,
     "scaled": by_scaling,
-    "active": by_active_set,
-    "ridge": by_ridge,
+    **PENALISED,
 }
 
 
@@ -49,7 +47,7 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
     if request.terms is not None:
-        return ("ridge",) if request.terms.are_ridge else ("active",)
+        return penalised_rungs(rows, request.terms)
     if rung in LAST:
         return (rung,)
     sizes = rows.n_rows, rows.n_columns, rows.n_targets

@@ -73,7 +73,8 @@ class Metric(ABC):
     """P, the symmetric matrix that turns a gradient into a direction."""
 
     source: str  # what P was made from: the value of the estimator's `metric_`
-    steepness: float  # the largest eigenvalue of P H, as far as it is known
+    # An eigenvalue of P H, as far as it is known: the largest, or for a bound from above the least
+    steepness: float
     gap_is: Bound  # what <g, Pg> / (2 steepness) is of the distance from the minimum
 
     @abstractmethod

@@ -1,0 +1,57 @@
+"""Gathered: all rows of a table with more columns than rows, and the space that they span."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gd_regressor.arithmetic.units import power_of_two_above
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows, Table
+from gd_regressor.metric.row_space import RowSpace
+from gd_regressor.objective.frame import AtZero, Frame
+
+
+class Gathered(NamedTuple):
+    """Rows in one array: they are fewer numbers than moments."""
+
+    raw: np.ndarray  # (n, d)
+    root: np.ndarray  # (n, 1): roots of the shares of the weight
+    x: np.ndarray  # (n, d): centred columns in one unit, times the roots
+    targets: Moments  # of the targets alone
+    metric: RowSpace
+    frame: Frame
+    at_zero: AtZero
+
+    @classmethod
+    def of(cls, rows: Table, fit_intercept: bool) -> Gathered:
+        """Gather the rows, in one unit for all columns."""
+        blocks = rows.total(_blocks_of)
+        whole: list[Any]  # columns, targets, and weights or None
+        whole = [None if a[0] is None else np.concatenate(a) for a in zip(*blocks, strict=True)]
+        x, y, s = whole
+        share = np.full(len(x), 1 / len(x)) if s is None else s / s.sum()
+        raw, root = x, np.sqrt(share)[:, None]
+        exact = Moments.of_rows(rows.targets_only)
+        x, centre = _centred(x, share) if fit_intercept else (x, np.zeros(x.shape[1]))
+        target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
+        scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # so no square overflows
+        x = x / scale * root
+        metric = RowSpace.of(x, scale, centred=fit_intercept)
+        frame = Frame(centre, scale, target_centre, fit_intercept)
+        value = exact.yy / exact.weight
+        value = value if fit_intercept else value + exact.target_means**2
+        at_zero = AtZero(value, -2 * (x.T @ (root * (y - target_centre))))
+        return cls(raw, root, x, exact, metric, frame, at_zero)
+
+
+def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The centred columns of x, and the subtracted point, which is near their means."""
+    centre = x[0] + share @ (x - x[0])
+    x = x - centre
+    return x - share @ x, centre  # this subtracts the rounding of the means
+
+
+def _blocks_of(rows: Rows) -> list:
+    return list(rows.blocks())

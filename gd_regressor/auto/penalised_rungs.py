@@ -1,0 +1,29 @@
+"""The rungs for losses with a penalty: which of them a table and its penalty are for."""
+
+from __future__ import annotations
+
+from gd_regressor.auto.by_active_set import by_active_set
+from gd_regressor.auto.by_ridge import by_ridge
+from gd_regressor.auto.by_ridge_dual import by_ridge_dual
+from gd_regressor.auto.by_ridge_scaling import by_ridge_scaling
+from gd_regressor.data.table import Given
+from gd_regressor.descent.records import Terms
+
+# Of more sparse columns products take more memory than a fit may
+MOST_PRODUCTS = 2000
+PENALISED = {
+    "ridge": by_ridge,
+    "ridge dual": by_ridge_dual,
+    "ridge scaled": by_ridge_scaling,
+    "active": by_active_set,
+}
+
+
+def penalised_rungs(rows: Given, terms: Terms) -> tuple[str, ...]:
+    """The rungs to try, in this order. The last one has a plan for any table of this kind."""
+    if not terms.are_ridge:
+        return ("active",)
+    if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
+        return ("ridge scaled",)
+    wide = rows.n_columns >= rows.n_rows and not rows.is_sparse
+    return ("ridge dual", "ridge") if wide else ("ridge",)
