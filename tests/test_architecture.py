@@ -51,7 +51,7 @@ LAYERS = [
     ),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
     *("auto.ridge_plan", "auto.newton", "auto.plan"),
-    *("auto.along_alpha", "auto.active_set", "auto.semismooth", "auto.face"),
+    *("auto.along_alpha", "auto.shortest", "auto.active_set", "auto.semismooth", "auto.face"),
     *("textbook.landscape", "textbook.forecast", "textbook.follow", "textbook.penalised"),
     "textbook.modal",
     *("textbook.spectrum", "textbook.needed", "textbook.polynomials"),

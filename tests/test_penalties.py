@@ -419,3 +419,26 @@ def test_a_ridge_on_very_many_sparse_columns():
     distance = (A @ difference) @ (A @ difference) / n + 1e-2 * difference @ difference
     assert distance <= 1e-12 * y.var()
     assert 2 * model.dual_gap_ <= 1e-12 * y.var()
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_of_several_minimisers_auto_returns_the_shortest(positive):
+    """Equal columns share a coefficient, in raw units, whatever the start."""
+    random = np.random.default_rng(0)
+    A = random.standard_normal((50, 3))
+    y = A @ [1.0, -2.0, 0.5] + random.standard_normal(50)
+    y = y if not positive else A @ [1.0, 2.0, 0.5] + random.standard_normal(50)
+    single = GDLinearRegressor(alpha=0.1, l1_ratio=1, positive=positive).fit(A, y)
+    X = np.hstack([A, A, -A[:, :1], 2 * A[:, 1:2]])  # the twice as large one is cheaper
+    each = [1, 1, 1, 1, 1, 1, 1, 2]  # so it costs as much
+    model = GDLinearRegressor(alpha=0.1, l1_ratio=1, positive=positive, penalty_weights=each)
+    for start in (np.zeros(8), random.standard_normal(8)):
+        w = model.fit(X, y, coef_init=start).coef_
+        a, b, c = single.coef_
+        opposite = 0.0 if positive else -a / 3
+        first = a / 2 if positive else a / 3
+        shared = [first, b / 6, c / 2, first, b / 6, c / 2, opposite, b / 3]
+        np.testing.assert_allclose(w, shared, atol=1e-12)
+        assert abs(model.loss_curve_[-1] - single.loss_curve_[-1]) < 1e-13
+    path = elastic_net_path(X, y, l1_ratio=1, alphas=[0.1], positive=positive, penalty_weights=each)
+    np.testing.assert_allclose(path[1][:, 0], shared, atol=1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.auto.active_set import least
+from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Terms
 from gd_regressor.objective.frame import Frame
@@ -44,7 +45,8 @@ def along_alphas(loss: MomentLoss, terms: Terms, alphas: np.ndarray) -> AlphaPat
         l1, l2 = alphas[i] * terms.l1, alphas[i] * terms.l2
         net = ElasticNet.of(Terms(l1, l2, terms.positive), frame.scale)
         for j in range(t):
-            w[:, j] = least(gram, slope[:, j], net.l1[:, j], net.l2[:, j], net.positive, w[:, j]).w
+            problem = gram, slope[:, j], net.l1[:, j], net.l2[:, j], net.positive
+            w[:, j] = shortest(*problem, least(*problem, w[:, j]), frame.scale).w
         theta = np.concatenate((w, np.zeros((int(frame.fit_intercept), t))))
         square, gradient = loss.value_and_gradient(theta)
         gaps[i] = net.dual_gap(w, gradient[:d] / -2, square, gram)

@@ -11,6 +11,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.active_set import least
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
@@ -32,6 +33,7 @@ class ToMinimum(Step):
     gram: np.ndarray  # (d, d): mean products of the columns
     slope: np.ndarray  # (d, t): mean products of columns and targets
     penalty: ElasticNet
+    scale: np.ndarray  # (d,): of the columns
 
     def start(self, theta: np.ndarray) -> bool:
         return False
@@ -43,10 +45,9 @@ class ToMinimum(Step):
         theta[d:] = 0.0  # the intercept of the centred columns
         found = True
         for j in range(theta.shape[1]):
-            minimum = least(
-                self.gram, self.slope[:, j], net.l1[:, j], net.l2[:, j], net.positive, theta[:d, j]
-            )
-            theta[:d, j] = minimum.w
+            problem_j = self.gram, self.slope[:, j], net.l1[:, j], net.l2[:, j], net.positive
+            minimum = least(*problem_j, theta[:d, j])
+            theta[:d, j] = shortest(*problem_j, minimum, self.scale).w
             found &= minimum.converged
         return theta, *problem.value_and_gradient(theta), found
 
@@ -64,7 +65,7 @@ class OnMoments(Plan):
 
     def set_out(self, start: Start) -> Walk:
         gram, zero = self.loss.hessian / 2, np.zeros(self.penalty.n_columns)
-        step = ToMinimum(gram, self.loss.at_zero.slope / -2, self.penalty)
+        step = ToMinimum(gram, self.loss.at_zero.slope / -2, self.penalty, self.frame.scale)
         problem = Composite(self.loss, self.penalty, zero, gram)
         theta = self.frame.from_raw(*start)
         return Walk(problem, theta, step)

@@ -1,0 +1,82 @@
+"""Shortest: of several minimisers with an L1 penalty, that of least |w|, whatever the start."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.auto.active_set import Minimum, least
+
+# A column whose condition holds up to this share of the slopes may have a coefficient
+TIED = 1e-12
+# A pivot of Cholesky's method below so many eps for each column is rounding
+DEPENDENT = 16 * EPS
+# The weight of the squared norm beside a loss with ones on its diagonal. The minimiser with this
+# weight has the signs of the shortest, and differs from it by so much
+FAINT_NORM = 1e-8
+
+
+def shortest(
+    gram: np.ndarray,
+    slope: np.ndarray,
+    l1: np.ndarray,
+    l2: np.ndarray,
+    positive: bool,
+    found: Minimum,
+    scale: np.ndarray,
+) -> Minimum:
+    """The minimiser of least |w / scale|, from any other one. The arguments are those of `least`.
+
+    All minimisers have the same v. Coefficients are zero where |v| < l1, and have the sign of v
+    where |v| = l1 (Tibshirani 2013). If these columns do not depend on each other, there is one.
+    """
+    size = found.v if positive else np.abs(found.v)
+    tied = np.flatnonzero((size >= l1 - TIED * np.abs(slope).max(initial=0.0)) & (l2 == 0))
+    tied = tied[gram.diagonal()[tied] > 0]
+    if not _depend(gram, tied):
+        return found
+    signs = np.sign(found.v[tied]) if not positive else np.ones(len(tied))
+    if (l1[tied] == 0).any() and not positive:  # columns without a penalty have no sign
+        return found
+    units = np.sqrt(gram.diagonal()[tied])
+    turned = gram[tied[:, None], tied] * signs * signs[:, None]
+    start = found.w[tied] * signs
+    faint = FAINT_NORM * (units.min() * scale[tied].min() / scale[tied]) ** 2
+    none = np.zeros(len(tied))
+    near = least(turned, turned @ start, none, faint, True, start)
+    on = np.flatnonzero(near.w)
+    w = found.w.copy()
+    w[tied] = 0.0
+    w[tied[on]] = signs[on] * _least_norm(turned, start, near.w, on, scale[tied])
+    v = slope - gram @ w
+    rounding = TIED * (np.abs(slope) + np.sqrt(gram.diagonal()) * (units @ np.abs(w[tied])))
+    same = (np.abs(v - found.v) <= rounding).all() and (w[tied] * signs >= 0).all()
+    return found._replace(w=w, v=v) if near.converged and same else found
+
+
+def _depend(gram: np.ndarray, columns: np.ndarray) -> bool:
+    """Whether these columns depend on each other, up to the rounding of their products."""
+    if len(columns) < 2:
+        return False
+    units = np.sqrt(gram.diagonal()[columns])
+    correlation = gram[columns[:, None], columns] / units / units[:, None]
+    root, failed = lapack.dpotrf(correlation)
+    return bool(failed or root.diagonal().min() ** 2 <= DEPENDENT * len(columns))
+
+
+def _least_norm(gram, start, near, on, scale) -> np.ndarray:
+    """The point of least |w / scale| with the fit of `start`, of the columns `on` alone."""
+    units = np.sqrt(gram.diagonal()[on])
+    columns = gram[on[:, None], on] / units / units[:, None]
+    values, vectors = np.linalg.eigh(columns)
+    null = values <= DEPENDENT * len(on)
+    moving = vectors[:, ~null]
+    # One step from `near`, which has nearly the fit, to the fit itself
+    off = (gram[on] @ start - gram[on[:, None], on] @ near[on]) / units
+    w = near[on] * units + moving @ ((moving.T @ off) / values[~null])
+    # Null vectors of scaled columns; the norm is that of raw ones
+    still = vectors[:, null] / units[:, None] / scale[on, None]
+    raw = w / units / scale[on]
+    raw -= still @ np.linalg.lstsq(still, raw)[0] if null.any() else 0.0
+    return raw * scale[on]
