@@ -47,6 +47,8 @@ LAYERS = [
         "auto.by_qr",
         "auto.by_active_set",
         "auto.by_ridge",
+        "auto.by_ridge_dual",
+        "auto.by_ridge_scaling",
         "auto.by_scaling",
     ),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
