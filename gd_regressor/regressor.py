@@ -124,10 +124,13 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
         Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto";
-        `learning_rate_report` tells limit and condition number in either mode.
+        `learning_rate_report` tells limit and condition number in either mode. A ridge adds its
+        curvature to the Hessian. With an L1 penalty or ``positive=True`` it is
+        ``2 (1 - momentum) / L``, a bound below which the descent converges (Ochs et al. 2014).
     minimum_loss_ : float
         The smallest loss that there is, the mean over the targets. It is nan where the descent
-        walked over the rows, and exists only when `learning_rate` is no "auto".
+        walked over the rows or made proximal steps, and exists only when `learning_rate` is no
+        "auto".
     coef_init_ : ndarray of shape (n_features,) or (n_targets, n_features)
         The coefficients that the descent started from, given, drawn or zero; `gd_path` takes them.
         They exist only when `learning_rate` is no "auto".
@@ -139,8 +142,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         within a third. With ``metric_="sketch"`` it belongs to the sketch. With ``metric_="dual"``
         it belongs to all columns, without the singular values that are zero. It is infinite where
         rounding, or the moments of a stream, hide whether columns depend on each other. It exists
-        only with "auto", and not for more than 2,000 sparse columns with ``tol > 1e-10``.
-        `learning_rate_report` tells that of the columns as a descent has them, in either mode.
+        only with "auto", and neither for more than 2,000 sparse columns with ``tol > 1e-10`` nor
+        with an L1 penalty or ``positive=True``. `learning_rate_report` tells that of the columns as
+        a descent has them, in either mode.
     rank_ : int
         Number of centred columns that do not depend on others; only with "auto". In columns scaled
         to about deviation 1, take the nearest combination of the other columns, and the root mean

@@ -73,6 +73,20 @@ def test_the_optimality_conditions_hold_on_hard_columns(name, positive, ratio):
         assert not positive or w.min() >= 0
 
 
+@pytest.mark.parametrize("name", hard_columns(0))
+def test_positive_least_squares_on_hard_columns(name):
+    """Without any penalty: v is zero where a coefficient is not, and nowhere above zero."""
+    Q, q, _ = moments_of(hard_columns(3)[name], 3)
+    zero, units = np.zeros(len(q)), np.sqrt(Q.diagonal())
+    found = least(Q, q, zero, zero, True, zero)
+    assert found.converged
+    v = (q - Q @ found.w) / units
+    rounding = 1e-14 * (np.abs(q / units).max() + (units * found.w).sum())
+    assert v.max() <= rounding
+    assert np.abs(v[found.w > 0]).max(initial=0.0) <= rounding
+    assert found.w.min() >= 0
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("positive", [False, True])
 @pytest.mark.parametrize("ratio", [1.0, 0.5, 0.0])

@@ -106,6 +106,11 @@ CHECKED = [
     GDLinearRegressor(0.1, init="random", random_state=0),
     GDLinearRegressor(0.1, 20, None),
     GDLinearRegressor(0.1, tol=0),
+    GDLinearRegressor(alpha=0.1),
+    GDLinearRegressor(alpha=0.1, l1_ratio=0),
+    GDLinearRegressor(positive=True),
+    GDLinearRegressor(0.1, alpha=0.1),
+    GDLinearRegressor(0.1, alpha=0.1, l1_ratio=0),
     GDLinearRegressor(0.1, 5, verbose=2),
     # Stable on columns of unit variance, which the check that asks for a score has; on most of
     # the others it diverges, and has to be a good estimator all the same

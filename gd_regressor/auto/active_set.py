@@ -61,7 +61,7 @@ def _least(net: Penalised, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, i
     w, v, solves, converged = _by_active_sets(net, start)
     if converged:
         return w, v, solves, True
-    if net.l1.max() < SLIGHT * net.largest:
+    if 0 < net.l1.max() < SLIGHT * net.largest:
         wider = Penalised(net.gram, net.slope, net.l1 * STAGE, net.l2 * STAGE, net.positive)
         w, _, more, _ = _least(wider, w)
         solves += more

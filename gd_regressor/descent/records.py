@@ -203,8 +203,11 @@ class Result(NamedTuple):
         """Whether a loss ended so far from its minimum that the fit should say so.
 
         One that has settled may be further than `tol`: the rule sees how much one update changes
-        the loss, and many small changes may follow. The cube root leaves room for that.
+        the loss, and many small changes may follow. The cube root leaves room for that. A bound
+        alone may be far from the distance, so it is no reason to say so.
         """
+        if self.gap_is is Bound.AT_MOST and self.status is not Status.MAX_ITER:
+            return False
         allowed = tol if self.status is Status.MAX_ITER else np.cbrt(tol)
         return bool(self.relative_gap > allowed)
 

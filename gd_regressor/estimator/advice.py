@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.checks import numbered
-from gd_regressor.descent.records import Curvature, Reason, Result, Stability, Status, Units
+from gd_regressor.descent.records import Bound, Curvature, Reason, Result, Stability, Status, Units
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.estimator.tables import number
 
@@ -52,7 +52,9 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
         return Advice(f"{made} an interrupt ended the fit; the last complete update was kept.")
     if not request.max_iter:
         return Advice("No update was made, as max_iter=0 asks: the model is the start.")
-    if step and stable and step.final_rate >= stable.max_learning_rate:
+    # With a penalty the limit is a bound, and larger rates may converge
+    fine = result.gap_is is Bound.AT_MOST and result.status is Status.CONVERGED
+    if step and stable and step.final_rate >= stable.max_learning_rate and not fine:
         rate, limit = step.final_rate, stable.max_learning_rate
         text = divergence_advice(rate, limit, stable.curvature, columns)
         first, last = result.loss_curve[[0, -1]]
@@ -155,7 +157,7 @@ def _cure(stable: Stability) -> str:
 def _lost_digits(result: Result) -> str:
     if result.reason is Reason.ROUNDED:
         return (
-            f"Rounding hides how near its minimum the loss is: {_distance_left(result)} "
+            f"Rounding hides how near its minimum the loss is: it is{_distance(result, ' ', 0.0)}. "
             "Drop or combine columns that nearly depend on each other, or raise alpha."
         )
     condition = result.of_data.condition_number
