@@ -12,6 +12,15 @@ from gd_regressor.descent.nouns import Metric, Path, Penalty, Problem, Quadratic
 from gd_regressor.descent.records import Bound, Iterate, Records
 
 
+def trapezium(before: Iterate, here: Iterate) -> np.ndarray:
+    """(t,): by how much a quadratic falls between two points, by the trapezium rule.
+
+    It is exact on a quadratic. The difference of the losses would have their rounding.
+    """
+    slopes = before.gradient + here.gradient
+    return column_products(slopes, plain(before.theta - here.theta)) / 2
+
+
 @frozen
 class Smooth(Problem):
     """A quadratic loss in a metric: the direction is P times the gradient."""
@@ -38,15 +47,6 @@ class Smooth(Problem):
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): what one step of 1 / steepness lowers F by (the descent lemma)."""
         return np.maximum(here.slope, 0.0) / (2 * self.metric.steepness)
-
-
-def trapezium(before: Iterate, here: Iterate) -> np.ndarray:
-    """(t,): by how much a quadratic falls between two points, by the trapezium rule.
-
-    It is exact on a quadratic. The difference of the losses would have their rounding.
-    """
-    slopes = before.gradient + here.gradient
-    return column_products(slopes, plain(before.theta - here.theta)) / 2
 
 
 @frozen

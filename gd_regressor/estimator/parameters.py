@@ -83,12 +83,14 @@ def asked_of(model: Any) -> Asked:
 
 def penalties_of(model: Any) -> Penalties | None:
     """Read the parameters of the penalty. None if they ask for none."""
-    check_ratio(model.l1_ratio)
+    alpha, ratio = model.alpha, model.l1_ratio
+    plain = type(alpha) is type(ratio) is float and alpha == 0 and 0 <= ratio <= 1
+    if plain and model.positive is False and model.penalty_weights is None:
+        return None  # the default, before what takes a small fit some microseconds
+    check_ratio(ratio)
     check_bool("positive", model.positive)
     weights = checked_weights(model.penalty_weights)
-    if type(model.alpha) is float and model.alpha == 0 and not model.positive:
-        return None  # the default, before what takes a small fit some microseconds
-    alpha = checked_alpha(model.alpha)
+    alpha = checked_alpha(alpha)
     if not (model.positive or alpha.any()):
         return None
     return Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
