@@ -109,6 +109,10 @@ class ProximalStep(Step):
     def momentum(self) -> float:
         return self.by.momentum
 
+    @property
+    def final_rate(self) -> float:
+        return self.by.final_rate
+
     def start(self, theta: Point) -> np.ndarray:
         return np.zeros(theta.shape)
 

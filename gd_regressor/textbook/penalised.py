@@ -10,7 +10,7 @@ from gd_regressor.arithmetic.doubled import plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.nouns import Path, Problem, Quadratic
-from gd_regressor.descent.records import Bound, Curvature, Iterate, Terms
+from gd_regressor.descent.records import Bound, Curvature, Iterate, Terms, Units
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
 from gd_regressor.descent.walk import Composite, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
@@ -86,16 +86,19 @@ def on_triangle(
     triangle: Triangle, theta: np.ndarray, step: TextbookStep, terms: Terms, fit_intercept: bool
 ) -> Descent:
     """The descent from `theta` (p, t) on what is known of the rows."""
-    if terms.are_ridge:
-        modes = Modes.of(_with_ridge(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
-        return Descent(path_along(modes, step), modes.curvature, step)
     matrix, responses, rest = triangle
     t, d = theta.shape[1], len(terms.l1)
+    units = Units.of(matrix[0, :d], np.linalg.norm(matrix[1:, :d], axis=0))
+    if terms.are_ridge:
+        modes = Modes.of(_with_ridge(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
+        # The rows of the ridge say nothing of the columns
+        curvature = modes.curvature._replace(units=units)
+        return Descent(path_along(modes, step), curvature, step)
     loss = TriangleLoss(matrix, responses[:, :t], rest[:t])
     first = int(fit_intercept)  # the row of the ones, below which the columns are centred
     means = matrix[0, :d] / matrix[0, d] if fit_intercept else np.zeros(d)
     gram = matrix[first:, :d].T @ matrix[first:, :d]
-    return _walked(loss, theta, step, terms, means, gram)
+    return _walked(loss, theta, step, terms, units, means, gram)
 
 
 def on_rows(
@@ -106,7 +109,7 @@ def on_rows(
     means, d = np.zeros(rows.n_columns), rows.n_columns
     if fit_intercept:  # the Hessian's row for the intercept holds twice the means
         means = loss.hessian_product(np.eye(d + 1, 1, -d))[:d, 0] / 2
-    return _walked(loss, theta, step, terms, means, None)
+    return _walked(loss, theta, step, terms, loss.units(), means, None)
 
 
 def _walked(
@@ -114,6 +117,7 @@ def _walked(
     theta: np.ndarray,
     step: TextbookStep,
     terms: Terms,
+    units: Units,
     means: np.ndarray,
     gram: np.ndarray | None,
 ) -> Descent:
@@ -121,11 +125,11 @@ def _walked(
     apart = Composite(loss, penalty, means, gram)
     if terms.are_smooth:
         ridge = RidgeLoss.of(loss, terms.l2)
-        curvature = steepest(ridge, len(theta))
+        curvature = steepest(ridge, len(theta), units)
         problem = Ridged(Smooth(ridge, Identity(curvature.largest)), apart, terms.l2)
         return Descent(Walk(problem, theta, step), curvature, step)
     proximal = ProximalStep(step, penalty)
-    return Descent(Walk(apart, theta, proximal), steepest(loss, len(theta)), proximal)
+    return Descent(Walk(apart, theta, proximal), steepest(loss, len(theta), units), proximal)
 
 
 def _with_ridge(triangle: Triangle, l2: np.ndarray, theta: np.ndarray) -> Triangle:
