@@ -1,0 +1,244 @@
+"""Working sets: a penalised fit of many columns, on the few columns that may be in use.
+
+We follow the minimiser from the penalty at which nothing is left down to the one asked for, in
+levels of half the penalty. A pass over X gives the slopes of all columns. They tell which columns
+join the working set, and in the end they bound the distance from the minimum. All else happens on
+the products of the working set.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gd_regressor.auto.active_set import least
+from gd_regressor.auto.homotopy import Falling, followed
+from gd_regressor.data.chosen import Chosen, Reading, chosen
+from gd_regressor.descent.nouns import Penalty
+from gd_regressor.objective.penalties import ElasticNet
+
+# So many columns join at a time, or as many as are in use if these are more
+JOINING = 100
+# From one level to the next the penalty falls to the first share. With a larger fall more columns
+# would join than are needed. Where few are there to join, it falls as far as all of them may, to
+# the second share at most. A level within NEARLY_LAST times the last one is left out
+FALL, LONGEST_FALL, NEARLY_LAST = 0.5, 0.1, 1.25
+# With no l1 at the end, an artificial one falls to this share of its start before it is dropped
+LAST_ARTIFICIAL = 1e-3
+
+
+class WorkingSet:
+    """Columns of one table that are or were in use for one of its targets, and their products."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._pieces: list[Chosen] = []
+        d = reading.rows.n_columns
+        self.gram = np.zeros((0, 0))  # (m, m): mean products of the members
+        self.members = np.zeros(0, dtype=int)  # (m,)
+        self.outside = np.ones(d, dtype=bool)
+        self.means = np.zeros(d)  # of the raw columns, as far as they are members
+
+    def join(self, where: np.ndarray) -> None:
+        """Make the columns `where` members, if they are none yet."""
+        where = where[self.outside[where]]
+        for columns, piece, products in chosen(self._reading, where, self._pieces):
+            m, k = len(self.members), len(columns)
+            gram = np.empty((m + k, m + k))
+            gram[:m, :m], gram[:, m:], gram[m:, :m] = self.gram, products, products[:m].T
+            self.gram = gram
+            self._pieces.append(piece)
+            self.members = np.concatenate([self.members, columns])
+            self.outside[columns] = False
+            self.means[columns] = piece.means
+
+    def slopes(self, residuals: np.ndarray) -> np.ndarray:
+        """(d, k): the slopes of all columns. Those of members have no rounding of large means."""
+        v = self._reading.slopes(residuals)
+        v[self.members] = self.members_slopes(residuals)
+        return v
+
+    def members_slopes(self, residuals: np.ndarray) -> np.ndarray:
+        """(m, ...): the slopes of the members, without a pass."""
+        none = np.zeros((0, *residuals.shape[1:]))
+        return np.concatenate([none, *(p.slopes(residuals) for p in self._pieces)])
+
+    def fitted(self, w: np.ndarray) -> np.ndarray:
+        """(n,): the weighted predictions of the members with coefficients w (m,)."""
+        total, first = np.zeros(self._reading.rows.n_rows), 0
+        for piece in self._pieces:
+            last = first + len(piece.means)
+            total += piece.fit(w[first:last])
+            first = last
+        return total
+
+
+class OnMembers(Penalty):
+    """A penalty whose dual gap knows the products of the members of a working set alone."""
+
+    def __init__(self, net: ElasticNet, members: WorkingSet) -> None:
+        self._net, self._set = net, members
+
+    @property
+    def n_columns(self) -> int:
+        return self._net.n_columns
+
+    def value(self, w: np.ndarray) -> np.ndarray:
+        on = (w != 0).any(axis=1)
+        return _part(self._net, on).value(w[on])
+
+    def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
+        return self._net.prox(v, step)
+
+    def dual_gap(
+        self, w: np.ndarray, v: np.ndarray, square: np.ndarray, gram: np.ndarray | None = None
+    ) -> np.ndarray:
+        net = self._net
+        # F is at least zero. This bound ends a fit whose residuals are rounding
+        most = (square + self.value(w)) / 2
+        broken = (v if net.positive else np.abs(v)) > net.l1
+        loose = (net.l1 == 0) & (net.l2 == 0)
+        if net.positive and loose.any():
+            # The bound needs the products of loose columns with v > 0. They are members in the end
+            members = self._set.members
+            gaps = _part(net, members).dual_gap(w[members], v[members], square, self._set.gram)
+            left = (broken & self._set.outside[:, None]).any(axis=0)
+            return np.where(left, most, np.minimum(gaps, most))
+        # Columns that are not in use and keep the condition add nothing to the bound. The residuals
+        # are orthogonal to columns without a penalty, so these add nothing either
+        on = (broken | (w != 0)).any(axis=1) & ~loose.any(axis=1)
+        return np.minimum(_part(net, on).dual_gap(w[on], v[on], square), most)
+
+
+def _part(net: ElasticNet, within) -> ElasticNet:
+    return ElasticNet(net.l1[within], net.l2[within], net.positive)
+
+
+class There(NamedTuple):
+    """A point of a descent and what a pass over X tells of it."""
+
+    w: np.ndarray  # (m,): the coefficients of the first m members
+    residuals: np.ndarray  # (n,), weighted
+    v: np.ndarray  # (d,): the slopes
+    strength: float = np.inf  # of the penalty whose minimiser it is
+    at_rest: bool = False  # whether it is as near to the minimum as rounding lets it come
+
+
+class Descent:
+    """The way to the minimiser for one target, in rounds of one pass over X.
+
+    The penalty of a level is c u for a strength c, and that of the last level is the one asked for.
+    If this is zero, an artificial one falls to zero.
+    """
+
+    def __init__(self, members: WorkingSet, net: ElasticNet, y: np.ndarray) -> None:
+        """`net` is the penalty (d, 1), and `y` (n,) the target, weighted and centred."""
+        self._set, self._net, self._y = members, net, y
+        self._gaps = OnMembers(net, members)
+        self._l2, self._positive = net.l2[:, 0], net.positive
+        self._is_real = bool(net.l1.any())
+        self._unit = net.l1[:, 0] if self._is_real else np.ones(len(net.l1))
+        self._end = 1.0 if self._is_real else 0.0
+        self.solves = 0  # of systems with as many unknowns as there are coefficients in use
+
+    def start(self, coef: np.ndarray, v: np.ndarray | None = None) -> There:
+        """The point with these coefficients (d,). At zero, `v` (d,) are its slopes, if known."""
+        self._set.join(np.flatnonzero((coef != 0) | (self._unit == 0)))
+        if v is not None and not coef.any():
+            return There(np.zeros(len(self._set.members)), self._y, v)
+        return self._look(coef[self._set.members], np.inf)
+
+    def round(self, here: There) -> There:
+        """The minimiser of the next level among the members, with those that join it."""
+        if here.at_rest:
+            return here
+        sizes = self._sizes(here)
+        above = max(float(sizes.max(initial=0.0)), self._end)
+        at = min(above, here.strength)
+        sizes = np.where(self._set.outside, sizes, 0.0)
+        most = min(max(JOINING, np.count_nonzero(here.w)), len(sizes))
+        largest = np.argpartition(-sizes, most - 1)[:most]
+        to = self._next_level(at, float(sizes[largest].min()))
+        joined = np.sort(largest[sizes[largest] > to])
+        self._set.join(joined)
+        there = self._look(self._moved(here, above, at, to), to)
+        if to > self._end or joined.size:
+            return there
+        # The products know the minimiser up to a rounding that grows with the squared condition
+        # number. The rows know better how far from it we are
+        return self._refined(there)._replace(at_rest=np.array_equal(there.w, here.w))
+
+    def coef(self, w: np.ndarray) -> np.ndarray:
+        """(d,): the coefficients of all columns."""
+        coef = np.zeros(len(self._unit))
+        coef[self._set.members[: len(w)]] = w
+        return coef
+
+    def gap(self, here: There) -> float:
+        """At most so far is half of F above its minimum."""
+        square = np.array([here.residuals @ here.residuals])
+        return float(self._gaps.dual_gap(self.coef(here.w)[:, None], here.v[:, None], square)[0])
+
+    def _padded(self, w: np.ndarray) -> np.ndarray:
+        """(m,): the same coefficients, with zeros for new members."""
+        return np.concatenate([w, np.zeros(len(self._set.members) - len(w))])
+
+    def _look(self, w: np.ndarray, strength: float) -> There:
+        residuals = self._y - self._set.fitted(w)
+        loose = self._unit[self._set.members] == 0
+        if loose.any() and not self._positive:
+            # Without a penalty, slopes that rounding left would spoil the dual point
+            w = w + self._step(np.where(loose, 1.0, 0.0), self._set.members_slopes(residuals))
+            residuals = self._y - self._set.fitted(w)
+        return There(w, residuals, self._set.slopes(residuals[:, None])[:, 0], strength)
+
+    def _step(self, signs: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """(m,): the move to where `slope` vanishes in the coordinates with signs."""
+        l2, free = self._l2[self._set.members], np.zeros(len(slope))
+        return Falling(self._set.gram, slope, free, l2, positive=False).line(signs).at(0.0)
+
+    def _sizes(self, here: There) -> np.ndarray:
+        """(d,): the strength that would hold each slope."""
+        slope = here.v - self._l2 * self.coef(here.w)
+        size = np.maximum(slope, 0.0) if self._positive else np.abs(slope)
+        return np.divide(size, self._unit, out=np.zeros(len(size)), where=self._unit > 0)
+
+    def _next_level(self, at: float, all_join: float) -> float:
+        """The strength after `at`. Down to `all_join`, all columns that break it may join."""
+        to = min(FALL * at, max(all_join, LONGEST_FALL * at))
+        if self._is_real:
+            return to if to > NEARLY_LAST * self._end else self._end
+        largest = np.abs(self._set.members_slopes(self._y)).max(initial=0.0)
+        return to if to > LAST_ARTIFICIAL * largest else 0.0
+
+    def _moved(self, here: There, above: float, at: float, to: float) -> np.ndarray:
+        """(m,): the minimiser of the members at the strength `to`, from the one at `at`.
+
+        With the columns that have joined, it is a minimiser from the strength `above` on only.
+        """
+        members, start = self._set.members, self._padded(here.w)
+        unit, l2 = self._unit[members], self._l2[members]
+        slope = self._set.members_slopes(self._y)
+        problem = Falling(self._set.gram, slope, unit, l2, self._positive)
+        w, reached, solves = followed(problem, start, at, to)
+        if reached > to and above > at:
+            w, reached, more = followed(problem, start, above, to)
+            solves += more
+        if reached > to:  # columns that depend on each other
+            found = least(self._set.gram, slope, to * unit, l2, self._positive, w)
+            w, solves = found.w, solves + found.n_solves
+        self.solves += solves
+        return w
+
+    def _refined(self, here: There) -> There:
+        """The point after a step that the slopes from the rows ask for, if the gap falls."""
+        members, w = self._set.members, here.w
+        unit = self._unit[members]
+        signs = np.where((unit == 0) & (not self._positive), 1.0, np.sign(w))
+        left = here.v[members] - self._l2[members] * w - self._end * unit * signs
+        there = w + self._step(signs, left)
+        if not np.array_equal(np.sign(there) * (signs != 0), np.sign(w)):
+            return here
+        found = self._look(there, here.strength)
+        return found if self.gap(found) < self.gap(here) else here
