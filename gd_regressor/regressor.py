@@ -154,11 +154,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ``64 eps condition_number_`` where that is more. With at least as many columns as rows,
         `rank_` counts the singular values above ``eps n_features`` times the largest. For more
         than 2,000 sparse columns it exists only where no column depends on others.
-    metric_ : {"moments", "sketch", "qr", "dual", "scaled"}
+    metric_ : {"moments", "sketch", "qr", "dual", "scaled", "working sets"}
         Where the metric came from; only with "auto". "moments" are products of the columns,
         "sketch" products of a sketch of the rows, and "qr" a QR factorisation of the rows. "dual"
         is the space that the rows span where columns are more. "scaled" are the variances of
-        more than 2,000 sparse columns. The documentation of the automatic mode tells when
+        more than 2,000 sparse columns, and "working sets" products of those that an L1 penalty
+        leaves in use. The documentation of the automatic mode tells when
         each is chosen, and what it costs.
     stream_ : Stream
         What the estimator keeps of a stream, a few arrays of shape (n_features, n_features).
@@ -237,7 +238,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     intercept_init_: float | NDArray[np.float64]
     condition_number_: float
     rank_: int
-    metric_: Literal["moments", "sketch", "qr", "dual", "scaled"]
+    metric_: Literal["moments", "sketch", "qr", "dual", "scaled", "working sets"]
     stream_: Stream
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]

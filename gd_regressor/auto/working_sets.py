@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.auto.active_set import least
+from gd_regressor.auto.active_set import Minimum, least
 from gd_regressor.auto.homotopy import Falling, followed
+from gd_regressor.auto.shortest import TIED, shortest
 from gd_regressor.data.chosen import Chosen, Reading, chosen
 from gd_regressor.descent.nouns import Penalty
 from gd_regressor.objective.penalties import ElasticNet
@@ -163,7 +164,10 @@ class Descent:
         joined = np.sort(largest[sizes[largest] > to])
         self._set.join(joined)
         there = self._look(self._moved(here, above, at, to), to)
-        if to > self._end or joined.size:
+        if to > self._end:
+            return there
+        there = self._shortened(there)
+        if joined.size:
             return there
         # The products know the minimiser up to a rounding that grows with the squared condition
         # number. The rows know better how far from it we are
@@ -230,6 +234,25 @@ class Descent:
             w, solves = found.w, solves + found.n_solves
         self.solves += solves
         return w
+
+    def _shortened(self, here: There) -> There:
+        """Of several minimisers the one of least |w|, if this is one of them."""
+        v, l1 = here.v, self._net.l1[:, 0]
+        size, rounding = v if self._positive else np.abs(v), TIED * np.abs(here.v).max(initial=0.0)
+        outside = self._set.outside & (self._l2 == 0)
+        if (size > l1 + rounding)[outside].any():
+            return here
+        self._set.join(np.flatnonzero(outside & (size >= l1 - rounding) & (size > 0)))
+        members, w = self._set.members, self._padded(here.w)
+        found = Minimum(w, v[members], 0, True)
+        slope, net = self._set.members_slopes(self._y), (l1[members], self._l2[members])
+        ones = np.ones(len(members))
+        least_norm = shortest(self._set.gram, slope, *net, self._positive, found, ones).w
+        if np.array_equal(least_norm, w):
+            return here._replace(w=w)
+        there = self._look(least_norm, here.strength)
+        worse = self.gap(there) > self.gap(here) + TIED * float(self._y @ self._y)
+        return here._replace(w=w) if worse else there
 
     def _refined(self, here: There) -> There:
         """The point after a step that the slopes from the rows ask for, if the gap falls."""
