@@ -14,7 +14,7 @@ from gd_regressor.descent.records import Terms
 from gd_regressor.objective.penalties import ElasticNet
 
 # So many strengths share a pass, if the last of them is above this share of the one before them
-TOGETHER, NEAR = 10, 0.5
+TOGETHER, SPREAD = 10, 0.5
 # A gap below this share of the variance of y is as good as none: no column needs to join
 NO_GAP = 1e-12
 
@@ -62,7 +62,7 @@ class _Strip:
     def follow(self, alphas: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """Coefficients of members and gaps for the first of `alphas`, which fall: at least one."""
         above = min(self._alpha, float(self._sizes.max(initial=0.0)))
-        alphas = alphas[: max(np.count_nonzero(alphas >= NEAR * above), 1)]
+        alphas = alphas[: max(np.count_nonzero(alphas >= SPREAD * above), 1)]
         self._join(self._sizes, alphas[-1])
         while True:
             points = self._points(alphas)
