@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import numbers
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.along_alpha import AlphaPath, along_alphas, largest_alpha, loss_on
+from gd_regressor.auto.along_working_sets import along_working_sets, largest_held
+from gd_regressor.auto.by_working_sets import many_columns
 from gd_regressor.data.checks import finite_floats
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments, first_moments
@@ -101,6 +104,8 @@ def elastic_net_path(
     precision = rows.precision
 
     def followed() -> tuple[np.ndarray, AlphaPath]:
+        if many_columns(rows) and terms.l1.all():
+            return _followed_in_use(rows.check(), bool(fit_intercept), terms, values, share)
         moments, _ = rows.seen_by(first_moments)
         return _followed(moments, bool(fit_intercept), terms, values, share)
 
@@ -120,6 +125,16 @@ def _followed(
         # If no strength is needed to hold the coefficients at zero, any will do
         alphas = (largest or 1.0) * np.geomspace(1.0, eps, alphas)
     return alphas, along_alphas(loss, terms, alphas)
+
+
+def _followed_in_use(
+    rows: Any, fit_intercept: bool, terms: Terms, alphas: np.ndarray | int, eps: float
+) -> tuple[np.ndarray, AlphaPath]:
+    """The same on many columns, for the few in use."""
+    if isinstance(alphas, int):
+        largest = largest_held(rows, fit_intercept, terms)
+        alphas = (largest or 1.0) * np.geomspace(1.0, eps, alphas)
+    return alphas, along_working_sets(rows, fit_intercept, terms, alphas)
 
 
 def _checked_alphas(alphas, l1_ratio: float) -> np.ndarray | int:

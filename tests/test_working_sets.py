@@ -9,7 +9,7 @@ from reference import dot, solved, sparse_normal
 from scipy.sparse import csr_array
 from sklearn.linear_model import ElasticNet
 
-from gd_regressor import GDLinearRegressor, Status
+from gd_regressor import GDLinearRegressor, Status, elastic_net_path
 from gd_regressor.auto.along_working_sets import along_working_sets
 from gd_regressor.auto.homotopy import Falling, followed
 from gd_regressor.auto.working_sets import Descent, WorkingSet
@@ -390,3 +390,19 @@ def test_a_path_has_the_minimum_at_each_strength(as_table, ratio, positive, monk
         model = net(alphas[i], ratio, positive=positive).fit(X, y, sample_weight=s)
         np.testing.assert_allclose(path.thetas[i, :D, 0], model.coef_, atol=1e-6)
         assert path.thetas[i, D, 0] == pytest.approx(model.intercept_, abs=1e-6)
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_the_public_path_takes_working_sets(targets, monkeypatch):
+    count, slopes = [], Reading.slopes
+    monkeypatch.setattr(Reading, "slopes", lambda *given: count.append(1) or slopes(*given))
+    X, y = problem(18)
+    Y = y if targets == 1 else np.stack([y, X[:, 3] - X[:, 99]], axis=1)
+    alphas, coefs, intercepts, gaps = elastic_net_path(X, Y, l1_ratio=1.0, alphas=20, eps=0.05)
+    assert 0 < len(count) <= 10 * targets
+    assert not coefs[..., 0].any() and coefs[..., 1].any()
+    assert alphas[0] >= largest(X, y)
+    model = net(alphas[12], fit_intercept=True).fit(X, Y)
+    np.testing.assert_allclose(coefs[..., 12], model.coef_, atol=1e-6)
+    np.testing.assert_allclose(intercepts[..., 12], model.intercept_, atol=1e-6)
+    assert (2 * gaps <= 1e-12 * y.var()).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.auto.active_set import least
-from gd_regressor.auto.along_alpha import AlphaPath
+from gd_regressor.auto.along_alpha import ROUNDED_UP, AlphaPath
 from gd_regressor.auto.homotopy import Falling, followed
 from gd_regressor.auto.working_sets import JOINING, OnMembers, WorkingSet
 from gd_regressor.data.chosen import Reading
@@ -17,6 +17,15 @@ from gd_regressor.objective.penalties import ElasticNet
 TOGETHER, SPREAD = 10, 0.5
 # A gap below this share of the variance of y is as good as none: no column needs to join
 NO_GAP = 1e-12
+
+
+def largest_held(rows: Rows, fit_intercept: bool, terms: Terms) -> float:
+    """The smallest strength at which no column has a coefficient. All have an L1 penalty."""
+    reading = Reading.of(rows, centred=fit_intercept)
+    y = np.stack([reading.target(j)[0] for j in range(rows.n_targets)], axis=1)
+    v = reading.slopes(y)
+    size = np.maximum(v, 0.0) if terms.positive else np.abs(v)
+    return float((size / terms.l1).max(initial=0.0)) * ROUNDED_UP
 
 
 def along_working_sets(
@@ -55,9 +64,8 @@ class _Strip:
         self._unit, self._l2 = net.l1[:, 0], net.l2[:, 0]
         members.join(np.flatnonzero(self._unit == 0))
         self._w = np.zeros(len(members.members))
-        self._sizes = np.zeros(len(y))
-        self._look_around(members.slopes(y[:, None])[:, 0], self._w, 0.0)
         self._alpha = np.inf
+        self._sizes = self._sizes_of(members.slopes(y[:, None])[:, 0], self._w, 0.0)
 
     def follow(self, alphas: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """Coefficients of members and gaps for the first of `alphas`, which fall: at least one."""
@@ -80,12 +88,9 @@ class _Strip:
             if done:
                 k = len(done) - 1
                 self._alpha, self._w = float(alphas[k]), points[k]
-                self._look_around(slopes[:, k], points[k], self._alpha)
+                self._sizes = self._sizes_of(slopes[:, k], points[k], self._alpha)
                 return done
             self._join(joining, 0.0)
-
-    def _look_around(self, v: np.ndarray, w: np.ndarray, alpha: float) -> None:
-        self._sizes = self._sizes_of(v, w, alpha)
 
     def _sizes_of(self, v: np.ndarray, w: np.ndarray, alpha: float) -> np.ndarray:
         """(d,): the strength that would hold each slope."""

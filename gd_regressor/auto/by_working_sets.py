@@ -9,11 +9,12 @@ from typing import cast
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, judged
 from gd_regressor.auto.working_sets import Descent, OnMembers, There, WorkingSet
 from gd_regressor.data.chosen import Reading
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Next, Problem, Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Iterate, Reason, Request, Scales, Start, Status, Terms
@@ -120,6 +121,11 @@ class InUse(Plan):
             return Arrival(theta, end.status, 0.0)
         # The run stayed where it was, because rounding is all that is left
         return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
+
+
+def many_columns(rows: Given) -> bool:
+    """Whether the products of all columns cost more than working sets would."""
+    return moments_cost(rows.n_columns) > PASSES and not rows.is_elsewhere
 
 
 def by_working_sets(

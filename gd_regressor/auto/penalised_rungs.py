@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.by_active_set import by_active_set
 from gd_regressor.auto.by_ridge import by_ridge
 from gd_regressor.auto.by_ridge_dual import by_ridge_dual
 from gd_regressor.auto.by_ridge_scaling import by_ridge_scaling
-from gd_regressor.auto.by_working_sets import PASSES, by_working_sets
+from gd_regressor.auto.by_working_sets import by_working_sets, many_columns
 from gd_regressor.data.table import Given
 from gd_regressor.descent.records import Terms
 
@@ -25,8 +24,7 @@ PENALISED = {
 def penalised_rungs(rows: Given, terms: Terms) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table of this kind."""
     if not terms.are_ridge:
-        many = moments_cost(rows.n_columns) > PASSES and not rows.is_elsewhere
-        return ("working", "active") if many else ("active",)
+        return ("working", "active") if many_columns(rows) else ("active",)
     if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
         return ("ridge scaled",)
     wide = rows.n_columns >= rows.n_rows and not rows.is_sparse
