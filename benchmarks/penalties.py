@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.data import Size
 from benchmarks.markdown import duration, excess, table, verdict
 from benchmarks.measure import interleave
-from gd_regressor import GDLinearRegressor
+from gd_regressor import GDLinearRegressor, elastic_net_path
 
 try:
     import celer
@@ -49,6 +49,10 @@ TOLERANCES = tuple(10.0**-k for k in range(4, 15))
 LONGEST = 60.0
 # Columns with true coefficients, and the deviation of the signal in units of the noise
 TRUE, SIGNAL = 100, 3.0
+
+# The path: its data, its strengths, and how many times faster we are to be
+PATH_SIZE, PATH_LENGTH, PATH_END = Size(500, 20_000), 50, 1 / 20
+PATH_ASKED = {"celer": 1.0, "adelie": 0.6}
 
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -227,6 +231,55 @@ def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
     return lines
 
 
+def measure_paths(seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
+    """A path of strengths on many columns, beside celer's and adelie's, with their own tol."""
+    seconds: dict[str, list[float]] = {}
+    for seed in seeds:
+        X, y = make_data(PATH_SIZE, seed, "C")
+        alphas = largest_alpha(X, y) * np.geomspace(1.0, PATH_END, PATH_LENGTH)
+        calls = _path_calls(X, y, alphas)
+        interleave(calls, 1)
+        for key, values in interleave(calls, rounds)[0].items():
+            seconds.setdefault(key, []).append(statistics.median(values))
+    mine, lines = statistics.median(seconds["ours"]), []
+    for name, asked in PATH_ASKED.items():
+        start = [f"{PATH_SIZE}, {PATH_LENGTH} alphas to {PATH_END:g}", duration(mine), name]
+        keys = [key for key in seconds if key.startswith(name)]
+        if not keys:
+            lines.append([*start, "absent", "-", f"{asked:g}", "-"])
+            continue
+        theirs = min(statistics.median(seconds[key]) for key in keys)
+        met = verdict(theirs >= asked * mine)
+        lines.append([*start, duration(theirs), f"{theirs / mine:.2f}", f"{asked:g}", met])
+    return lines
+
+
+def _path_calls(X: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> dict[str, Callable[[], Any]]:
+    calls: dict[str, Callable[[], Any]] = {
+        "ours": lambda: elastic_net_path(X, y, l1_ratio=1.0, alphas=alphas)
+    }
+
+    def by_celer(X, y):
+        X, y = np.asfortranarray(X - X.mean(axis=0)), y - y.mean()
+        return celer.celer_path(X, y, "lasso", alphas=alphas)[1]
+
+    def by_adelie(X, y):
+        return adelie.grpnet(
+            X=np.asfortranarray(X),
+            glm=adelie.glm.gaussian(y=y),
+            groups=np.arange(X.shape[1]),
+            lmda_path=alphas,
+            early_exit=False,
+            progress_bar=False,
+            n_threads=os.cpu_count() or 1,
+        )
+
+    for name, there, fit in (("celer", celer, by_celer), ("adelie", adelie, by_adelie)):
+        for one in (False, True) if there is not None else ():
+            calls[f"{name}/{one}"] = partial(_limited, one, fit, X, y)
+    return calls
+
+
 def _words(case: Case) -> str:
     penalty = f"alpha_max * {case.share:g}" if case.share else "no penalty"
     order = "" if case.order == "C" else ", F order"
@@ -255,6 +308,8 @@ def main(arguments: list[str] | None = None) -> None:
             lines += measure(case, SEEDS[: options.seeds], options.rounds)
         for line in lines[-len(case.asked) :]:
             print("  ", *line[1:], sep=" | ", file=sys.stderr, flush=True)
+    if not options.only or "path" in options.only:
+        lines += measure_paths(SEEDS[: options.seeds], options.rounds)
     header = ["data", "GDLinearRegressor (gap)", "peer", "its time (gap)", "ratio", "asked", "met"]
     text = table(header, lines, "llllrrc") + "\n"
     text += f"\nLoad at the end: {os.getloadavg()[0]:.1f}.\n"
