@@ -21,6 +21,7 @@ from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
 from gd_regressor.plots.spectrum import SpectrumDisplay
 from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.search import GDLinearRegressorCV
 
 __version__ = "0.1.0"
 
@@ -30,6 +31,7 @@ __all__ = [
     "DivergenceWarning",
     "FitDisplay",
     "GDLinearRegressor",
+    "GDLinearRegressorCV",
     "InverseScaling",
     "LearningRateDisplay",
     "LearningRateReport",

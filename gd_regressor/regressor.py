@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import as_table, check_finite, columns_named
-from gd_regressor.data.distributed import is_dask, predicted
+from gd_regressor.data.checks import columns_named
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
@@ -23,13 +21,12 @@ from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.fitting import fit_stream, fit_table
 from gd_regressor.estimator.parameters import Asked, asked_of
+from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
 from gd_regressor.estimator.warned import show
 from gd_regressor.streams.stream import Stream
 
-# Rows of float32 that are predicted in float64 at once: their copy takes little memory
-PREDICT_ROWS = 1 << 14
 # Of a number as learning_rate, or of "auto"
 MODE_ONLY = ("max_learning_rate", "minimum_loss", "condition_number", "rank", "metric")
 
@@ -631,32 +628,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> GDLinearRegressor().fit(X, y).predict([[6.0]]).round(4)
         array([5.8])
         """
-        check_is_fitted(self)
-        if is_dask(X):
-            return predicted(X, self.predict, len(np.atleast_2d(self.coef_)), self.coef_.ndim)
-        table = as_table(X, accept_sparse="csr", estimator=self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        with columns_named(X):
-            check_finite(table, "X")
-        with np.errstate(over="ignore", invalid="ignore"):  # isfinite looks below
-            values = self._values(table)
-        if not np.isfinite(values).all():
-            row = int(np.argwhere(~np.isfinite(values))[0][0])
-            raise ValueError(
-                f"X has rows whose predictions are beyond what {table.dtype} holds, the first in "
-                f"row {row}; scale X, or pass it as float64 if it is not."
-            )
-        return values
-
-    def _values(self, X: Any) -> Any:
-        """Predict for a checked table."""
-        if X.dtype == np.float64:
-            return X @ self.coef_.T + self.intercept_
-        # float32 sums over columns far from zero would lose digits, so we sum in float64. Blocks
-        # spare a float64 copy of X
-        coef, starts = self.coef_.T.astype(np.float64), range(0, X.shape[0], PREDICT_ROWS)
-        parts = [X[i : i + PREDICT_ROWS].astype(np.float64) @ coef for i in starts]
-        return (np.concatenate(parts) + self.intercept_).astype(X.dtype)
+        return predictions(self, X)
 
     @property
     def _repr_html_(self) -> Callable[[], str]:

@@ -98,6 +98,31 @@ class DaskRows(Table[Moments]):
         count = make(no_rows).shape[1]
         return self._changed(methodcaller("with_targets", make), shape=(self.n_columns, count))
 
+    def with_labels(self, labels: np.ndarray) -> DaskRows:
+        import dask
+
+        delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
+        lengths = dask.compute(  # pyright: ignore[reportPrivateImportUsage]
+            *[delayed(len)(y) for _, y, _ in self.delayed]
+        )
+        ends = np.cumsum(lengths)
+        spans = zip(self.delayed, ends - lengths, ends, strict=True)
+        parts = tuple(
+            (X, delayed(_beside)(y, labels[first:last]), weights)
+            for (X, y, weights), first, last in spans
+        )
+        return replace(self, known=None, delayed=parts, shape=(self.n_columns, self.n_targets + 1))
+
+    def chosen(self, where: np.ndarray) -> Rows:
+        raise ValueError(
+            "The rows of a fold cannot be brought here from a cluster. Predictions, and fits one "
+            'by one, need them: write scoring="neg_mean_squared_error" and l1_ratios=[0], take at '
+            "most 2000 columns, or pass arrays in memory."
+        )
+
+    def knowing(self, known: Moments) -> DaskRows:
+        return replace(self, known=known)
+
     def in_precision(self, dtype) -> DaskRows:
         return self._changed(methodcaller("in_precision", dtype), dtype=dtype)
 
@@ -147,6 +172,10 @@ def _worked(work, changes, rows_of_block, number: int, X, y, weights) -> Any:
         return work(rows)
     except ValueError as error:
         raise ValueError(f"block {number} (counting from 0): {error}") from error
+
+
+def _beside(y, labels: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.asarray(y), labels])
 
 
 def _added(add, a, b) -> Any:

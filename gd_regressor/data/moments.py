@@ -338,7 +338,7 @@ def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
     """Moments, without a check of the targets' size; None if no row has weight."""
     # Sums in twice the precision are large, so we hold few of them at once
     few = 2 if precise and rows.n_columns > WIDE else 0
-    return rows.total(partial(_of_part, precise=precise), stretches=few)
+    return rows.total(partial(moments_of_part, precise=precise), stretches=few)
 
 
 def check_squares_in(moments: Moments, rows: Table) -> None:
@@ -356,7 +356,8 @@ def _largest_target(rows: Rows) -> float:
     return largest_target(rows.y, rows.weights, rows.first)
 
 
-def _of_part(rows: Rows, precise: bool = False) -> Moments | None:
+def moments_of_part(rows: Rows, precise: bool = False) -> Moments | None:
+    """The moments of rows in memory, on this thread; None if none of them has weight."""
     height = rows.n_rows if _sparse_pays(rows) else GROUP * rows.block_rows
     total = None
     for part in rows.parts(height):

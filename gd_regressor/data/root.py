@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy.linalg import lstsq, qr
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.products import side_by_side
-from gd_regressor.data.table import WIDE, Table
+from gd_regressor.data.table import WIDE, Rows, Table
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,7 @@ class Root:
     @classmethod
     def of(cls, rows: Table, centre, scale, target_centre) -> Root:
         """Factor `rows`, block by block."""
-        width = 1 + rows.n_columns + rows.n_targets
-
-        def of_part(part):
-            matrix, merges = np.zeros((0, width)), 0
-            for block in part.blocks():
-                stack = np.empty((len(matrix) + len(block[0]), width))
-                stack[: len(matrix)] = matrix
-                side_by_side(stack[len(matrix) :], block, centre, target_centre, scale)
-                matrix, merges = np.linalg.qr(stack, mode="r"), merges + 1
-            return matrix, merges
+        of_part = partial(_factored, centre=centre, scale=scale, target_centre=target_centre)
 
         def add(a, b):
             return merged(a[0], b[0]), a[1] + b[1] + 1
@@ -50,6 +42,15 @@ class Root:
         # have one stretch of rows
         matrix, merges = rows.total(of_part, add, stretches=1 if rows.n_columns > WIDE else 0)
         weight = rows.total_weight
+        return cls(weight, centre, scale, target_centre, matrix, rows.n_rows, merges)
+
+    @classmethod
+    def of_part(cls, rows: Rows, centre, scale, target_centre) -> Root | None:
+        """Factor rows in memory, on this thread; None if none of them has weight."""
+        weight = rows.total_weight
+        if not weight:
+            return None
+        matrix, merges = _factored(rows, centre, scale, target_centre)
         return cls(weight, centre, scale, target_centre, matrix, rows.n_rows, merges)
 
     def __add__(self, other: Root) -> Root:
@@ -105,6 +106,18 @@ class Root:
     def mean_square(self) -> np.ndarray:
         """R divided by the root of the weight, so that the sums in R'R are means."""
         return self.matrix / np.sqrt(self.weight)
+
+
+def _factored(rows: Rows, centre, scale, target_centre) -> tuple[np.ndarray, int]:
+    """R of the rows, and the number of factorisations behind it."""
+    width = 1 + rows.n_columns + rows.n_targets
+    matrix, merges = np.zeros((0, width)), 0
+    for block in rows.blocks():
+        stack = np.empty((len(matrix) + len(block[0]), width))
+        stack[: len(matrix)] = matrix
+        side_by_side(stack[len(matrix) :], block, centre, target_centre, scale)
+        matrix, merges = np.asarray(np.linalg.qr(stack, mode="r")), merges + 1
+    return matrix, merges
 
 
 def merged(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -95,6 +95,12 @@ class SparseColumns:
         array[:, self.where] = self.dense
         return array
 
+    def tocsr(self) -> csr_array:
+        """All columns as one sparse matrix."""
+        k = len(self.where)
+        to = csr_array((np.ones(k), (np.arange(k), self.where)), shape=(k, self.shape[1]))
+        return csr_array(self.sparse + csr_array(self.dense) @ to.astype(self.dtype))
+
     def moved(self, shift: np.ndarray) -> Columns:
         """Subtract `shift` (d,). The result is dense if a sparse column has a shift."""
         if shift.any() and np.delete(shift, self.where).any():

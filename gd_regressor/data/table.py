@@ -165,6 +165,21 @@ class Table(Given, Generic[Known]):
         """
 
     @abstractmethod
+    def with_labels(self, labels: np.ndarray) -> Self:
+        """The same rows with the label (n,) of each as one more target, the last.
+
+        Each part then knows the labels of its own rows, wherever it is.
+        """
+
+    @abstractmethod
+    def chosen(self, where: np.ndarray) -> Rows:
+        """The rows `where` (m,), in this order, in memory. A row named twice counts twice."""
+
+    @abstractmethod
+    def knowing(self, known: Known) -> Self:
+        """The same rows with their moments."""
+
+    @abstractmethod
     def in_precision(self, dtype) -> Self:
         """The same rows, with products made in `dtype`."""
 
@@ -269,7 +284,6 @@ class Rows(Table[Known]):
         return max(entries // self.width, BLOCK_ROWS // 2)
 
     def knowing(self, known: Known) -> Rows[Known]:
-        """The same rows with their moments."""
         return replace(self, known=known)
 
     def _changed(self, **fields) -> Rows:
@@ -282,6 +296,9 @@ class Rows(Table[Known]):
     def with_targets(self, make: Callable[[Rows], np.ndarray]) -> Rows:
         return self._changed(y=make(self))
 
+    def with_labels(self, labels: np.ndarray) -> Rows:
+        return self._changed(y=np.column_stack([self.y, labels]))
+
     def in_precision(self, dtype) -> Rows:
         return self._changed(dtype=dtype)
 
@@ -290,6 +307,13 @@ class Rows(Table[Known]):
         weights = None if self.weights is None else self.weights[first:last]
         X, y = self.X[first:last], self.y[first:last]
         return self._changed(X=X, y=y, weights=weights, first=self.first + first)
+
+    def chosen(self, where: np.ndarray) -> Rows:
+        first, last = int(where[0]), int(where[-1]) + 1
+        if last - first == len(where) and (np.diff(where) == 1).all():
+            return self.part(first, last)  # without a copy
+        weights = None if self.weights is None else self.weights[where]
+        return self._changed(X=self.X[where], y=self.y[where], weights=weights)
 
     def parts(self, height: int) -> Iterator[Rows]:
         """Parts of `height` rows and the rest."""

@@ -150,15 +150,17 @@ def _check(model: Any) -> None:
         check_seed(model.random_state)
 
 
-def check_learning_rate(value, *, words: tuple[str, ...] = ()) -> None:
+def check_learning_rate(
+    value, *, words: tuple[str, ...] = (), name: str = "learning_rate", or_schedule: bool = True
+) -> None:
     """Refuse a value that is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
     if not (_is_real(value) and 0 < _float(value) <= LARGEST_FACTOR):
         choices = "".join(f', "{word}"' for word in words)
-        last = " or a schedule such as InverseScaling()" if words else ""
+        last = " or a schedule such as InverseScaling()" if words and or_schedule else ""
         raise ValueError(
-            f"learning_rate must be a number > 0 and at most {LARGEST_FACTOR:g}{choices}{last}, "
+            f"{name} must be a number > 0 and at most {LARGEST_FACTOR:g}{choices}{last}, "
             f"got {value!r}."
         )
 

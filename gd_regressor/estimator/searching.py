@@ -1,0 +1,235 @@
+"""Searching: the parameters of cross-validation become a grid, folds and a scoring."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn import get_config
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+
+from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Given, Rows, Table
+from gd_regressor.estimator.parameters import (
+    check_bool,
+    check_integer,
+    check_learning_rate,
+    check_momentum,
+    check_tol,
+)
+from gd_regressor.validation.grid import Grid
+from gd_regressor.validation.scores import (
+    CLOSED,
+    Closed,
+    Model,
+    Predicted,
+    Scoring,
+    one_row_error,
+)
+
+# Names of what scikit-learn's estimators call these parameters, in the order of a grid
+NAMES = ("learning_rate", "max_iter", "l1_ratio", "alpha")
+
+
+class Routed(NamedTuple):
+    """What goes to the splitter and to the scorer."""
+
+    split: dict[str, Any]
+    score: dict[str, Any]
+
+
+def check_search(model: Any) -> None:
+    """Refuse parameters that cannot be used."""
+    rates = _values("learning_rates", model.learning_rates)
+    for rate in rates:
+        check_learning_rate(rate, words=("auto",), name="learning_rates", or_schedule=False)
+    check_momentum(model.momentum)
+    if model.momentum and any(isinstance(rate, str) for rate in rates):
+        raise ValueError(
+            f'momentum={model.momentum!r} cannot be combined with "auto" in learning_rates, whose '
+            "steps are exact; write momentum=0.0 or numbers alone as learning_rates."
+        )
+    check_integer("max_iter", model.max_iter, 0)
+    for count in _values("n_iters", _counts(model)):
+        check_integer("n_iters", count, 0)
+    check_tol(model.tol)
+    if isinstance(model.alphas, numbers.Number):
+        check_integer("alphas", model.alphas, 1)
+    elif not (finite_floats("alphas", list(_values("alphas", model.alphas))) >= 0).all():
+        raise ValueError(
+            f"alphas must be numbers >= 0, or a number of them, got {model.alphas!r}. An alpha is "
+            "per row: Ridge(alpha=a) on n rows is alpha=a/n with l1_ratio=0."
+        )
+    ratios = finite_floats("l1_ratios", list(_values("l1_ratios", model.l1_ratios)))
+    if not ((ratios >= 0) & (ratios <= 1)).all():
+        raise ValueError(f"l1_ratios must be numbers from 0 to 1, got {model.l1_ratios!r}.")
+    if isinstance(model.alphas, numbers.Number) and not ratios.all():
+        raise ValueError(
+            f"alphas={model.alphas!r} asks for an automatic grid, which begins where |w|_1 makes "
+            "all coefficients zero; with 0 among l1_ratios there is no such alpha. Write numbers "
+            "as alphas, such as np.logspace(-6, 2, 20)."
+        )
+    if not 0 < finite_floats("eps", model.eps) < 1:
+        raise ValueError(f"eps must be a number between 0 and 1, got {model.eps!r}.")
+    check_bool("fit_intercept", model.fit_intercept)
+    check_bool("one_standard_error", model.one_standard_error)
+
+
+def _values(name: str, values: Any) -> tuple[Any, ...]:
+    """The entries of a list of values, of which there must be one."""
+    if isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
+        raise ValueError(f"{name} must be a list of at least one value, got {values!r}.")
+    return tuple(values)
+
+
+def _counts(model: Any) -> Any:
+    return (model.max_iter,) if model.n_iters is None else model.n_iters
+
+
+def grid_of(model: Any, table: Table) -> Grid:
+    """All combinations, with checked parameters."""
+    ratios = np.array(model.l1_ratios, dtype=np.float64)
+    if isinstance(model.alphas, numbers.Number):
+        alphas = _automatic_alphas(model, table, ratios)
+    else:
+        alphas = np.tile(np.array(model.alphas, dtype=np.float64), (len(ratios), 1))
+    return Grid(
+        tuple(None if isinstance(rate, str) else float(rate) for rate in model.learning_rates),
+        np.array([int(count) for count in _counts(model)], dtype=np.float64),
+        ratios,
+        alphas,
+        float(model.momentum),
+        None if model.tol is None else float(model.tol),
+        bool(model.fit_intercept),
+    )
+
+
+def _automatic_alphas(model: Any, table: Table, ratios: np.ndarray) -> np.ndarray:
+    """(l, a): from the least alpha at which no column has a coefficient, down to eps times it."""
+    moments = Moments.of_rows(table)
+    slope = moments.xy * (moments.scale / moments.weight)[:, None]
+    if not model.fit_intercept:
+        slope = slope + np.multiply.outer(moments.column_means, moments.target_means)
+    largest = float(np.abs(slope).max()) or 1.0  # 1 for a constant y, as good as any
+    return largest / ratios[:, None] * np.geomspace(1, float(model.eps), int(model.alphas))
+
+
+def routing_of(model: Any) -> MetadataRouter:
+    """Where scikit-learn's metadata go: weights to `fit`, groups to the splitter."""
+    router = MetadataRouter(owner=model).add_self_request(model)
+    router.add(
+        splitter=_splitter(model), method_mapping=MethodMapping().add(caller="fit", callee="split")
+    )
+    if callable(model.scoring):
+        router.add(
+            scorer=model.scoring,
+            method_mapping=MethodMapping().add(caller="fit", callee="score"),
+        )
+    return router
+
+
+def routed_of(model: Any, sample_weight: Any, params: dict[str, Any]) -> Routed:
+    """Hand out what `fit` was given beside X and y."""
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    if not get_config()["enable_metadata_routing"]:
+        unknown = sorted(set(params) - {"groups"})
+        if unknown:
+            raise TypeError(
+                f"fit got {unknown}; it takes X, y, sample_weight and groups, and others only with "
+                "sklearn.set_config(enable_metadata_routing=True)."
+            )
+        return Routed(params, weights)
+    routed = process_routing(model, "fit", **weights, **params)
+    scored = routed["scorer"].score if callable(model.scoring) else weights
+    return Routed(routed["splitter"].split, scored)
+
+
+def _splitter(model: Any, y: Any = None) -> Any:
+    from sklearn.model_selection import check_cv
+
+    return check_cv(model.cv, y, classifier=False)
+
+
+def splits_of(
+    model: Any, X: Any, y: Any, table: Given, params: dict[str, Any]
+) -> tuple[Iterable[tuple[Any, Any]], int]:
+    """The folds of the splitter, and the number of rows."""
+    n_rows = table.n_rows
+    if table.is_elsewhere:  # a splitter looks at the number of rows alone
+        n_rows = _length(X)
+        X, y = np.zeros((n_rows, 1)), None
+    elif not hasattr(X, "shape"):
+        X = np.zeros((n_rows, 1)) if not hasattr(X, "__len__") else X
+    return _splitter(model, y).split(X, y, **params), n_rows
+
+
+def _length(X: Any) -> int:
+    """The rows of a collection of Dask, counted where it does not know them."""
+    known = X.shape[0]
+    return int(known) if isinstance(known, numbers.Integral) else len(X)
+
+
+def leaves_one_out(model: Any) -> bool:
+    """Whether each row is a fold of its own."""
+    from sklearn.model_selection import LeaveOneOut
+
+    return isinstance(model.cv, LeaveOneOut)
+
+
+def hat_serves(model: Any, scoring: Scoring) -> bool:
+    """Whether leaving one row out needs no fit: "auto" with a penalty of squares, or none."""
+    squares = not np.any(model.alphas) or not np.any(model.l1_ratios)
+    automatic = all(isinstance(rate, str) for rate in model.learning_rates)
+    return squares and automatic and all(_counts(model)) and not scoring.needs_rows
+
+
+def scoring_of(model: Any, kwargs: dict[str, Any], judge: Callable[..., float]) -> Scoring:
+    """How models are scored: in closed form under four of scikit-learn's names.
+
+    `judge(scorer, fitted, rows, **kwargs)` scores by predicting.
+    """
+    alone, name = leaves_one_out(model), model.scoring
+    if name is None:
+        name = "neg_mean_squared_error" if alone else "r2"
+    if isinstance(name, str) and name in CLOSED:
+        scoring = Closed(name)
+        if alone and scoring.needs_two_rows:
+            raise one_row_error(name)
+        return scoring
+    from sklearn.metrics import get_scorer
+
+    scorer, weighted = get_scorer(name), "sample_weight" in kwargs
+    if weighted and isinstance(name, str) and get_config()["enable_metadata_routing"]:
+        scorer = scorer.set_score_request(sample_weight=True)
+
+    def score(fitted: Model, rows: Rows) -> float:
+        return judge(scorer, fitted, rows, **({"sample_weight": rows.weights} if weighted else {}))
+
+    return Predicted(score)
+
+
+def results_of(model: Any) -> dict[str, Any]:
+    """`cv_results_` of a fitted search."""
+    scores = model.scores_.reshape(-1, model.n_splits_)
+    rates, counts, ratios, alphas = np.indices(model.scores_.shape[:4]).reshape(4, -1)
+    columns = (
+        [model.learning_rates[i] for i in rates],
+        [int(_counts(model)[i]) for i in counts],
+        [float(model.l1_ratios[i]) for i in ratios],
+        model.alphas_[ratios, alphas].tolist(),
+    )
+    found: dict[str, Any] = {}
+    for name, values in zip(NAMES, columns, strict=True):
+        found[f"param_{name}"] = np.ma.MaskedArray(np.array(values, dtype=object), mask=False)
+    found["params"] = [dict(zip(NAMES, row, strict=True)) for row in zip(*columns, strict=True)]
+    for fold in range(model.n_splits_):
+        found[f"split{fold}_test_score"] = scores[:, fold]
+    means = scores.mean(axis=1)
+    found["mean_test_score"], found["std_test_score"] = means, scores.std(axis=1)
+    ranked = np.where(np.isnan(means), np.inf, -means)
+    found["rank_test_score"] = rankdata(ranked, method="min").astype(np.int32)
+    return found

@@ -1,0 +1,80 @@
+"""One fold: the scores of all candidates whose models have a closed form."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gd_regressor.data.heldout import HeldOut
+from gd_regressor.data.table import Rows
+from gd_regressor.validation.descents import Descents
+from gd_regressor.validation.grid import Grid
+from gd_regressor.validation.ridge import ridge_fan, ridge_points
+from gd_regressor.validation.scores import Scoring, mean_square
+from gd_regressor.validation.training import ROOTS_SCORE, Fan, Training
+
+
+class Judge(NamedTuple):
+    """The rows that test a fold, and how they judge."""
+
+    held: HeldOut
+    scoring: Scoring
+    rows: Rows | None  # where the scoring needs them
+
+    def judged(self, fan: Fan, seen: HeldOut, u: np.ndarray) -> np.ndarray:
+        """(2, k): score and mean squared error of the models `u` (t, m, k) along a fan.
+
+        `seen` are the held-out rows in the directions of the fan.
+        """
+        errors = [seen.errors(target, w, fan.c[target]) for target, w in enumerate(u)]
+        models = (fan.raw(u[:, :, i].T) for i in range(u.shape[2]))
+        variances = self.held.target_variance
+        scores = self.scoring.scores(errors, variances, models, self.rows)
+        return np.stack([scores, mean_square(errors)])
+
+
+def scores_of_fold(training: Training, test: Judge, grid: Grid, *, rough: bool) -> np.ndarray:
+    """(2, rates, counts, l1_ratios, alphas): scores and mean squared errors; NaN where not known.
+
+    Descents with a penalty that has kinks have no closed form, and stay NaN. So do models without
+    a penalty where columns depend on each other too much for their digits, unless `rough`.
+    """
+    found = np.full((2, *grid.shape), np.nan)
+    if grid.automatic.size:
+        certain = grid.smooth
+        if training.condition_number > ROOTS_SCORE and not rough:
+            certain = certain & (grid.l2 > 0)
+        _automatic(found, training, test, grid, certain)
+    if grid.numbers.size:
+        _descended(found, training, test, grid)
+    return found
+
+
+def _automatic(
+    found: np.ndarray, training: Training, test: Judge, grid: Grid, which: np.ndarray
+) -> None:
+    """Write the scores of "auto" with the penalties `which` (l, a).
+
+    No update leaves the start; any other number arrives.
+    """
+    fan, penalties = ridge_fan(training), grid.l2[which]
+    points, seen = ridge_points(training, penalties), fan.seen(test.held)
+    arrived = test.judged(fan, seen, points)
+    # The start has no intercept, either
+    start = test.judged(fan._replace(c=0 * fan.c), seen, 0 * points)
+    for k, count in enumerate(grid.counts):
+        for rate in grid.automatic:
+            found[:, rate, k, which] = arrived if count else start
+
+
+def _descended(found: np.ndarray, training: Training, test: Judge, grid: Grid) -> None:
+    """Write the scores of numbers as learning rates."""
+    rates = np.array([grid.rates[i] for i in grid.numbers], dtype=np.float64)
+    for l2 in np.unique(grid.l2[grid.smooth]):
+        descents = Descents.of(training, float(l2))
+        fan = descents.fan
+        seen, same = fan.seen(test.held), grid.smooth & (grid.l2 == l2)
+        points = descents.points(rates, grid.momentum, grid.counts, grid.tol)
+        for rate, u in zip(grid.numbers, points, strict=True):
+            found[:, rate, :, same] = test.judged(fan, seen, u)

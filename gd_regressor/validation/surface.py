@@ -1,0 +1,156 @@
+"""Surface: the scores of all candidates on all folds, from as few passes as can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gd_regressor.data.folds import Folds, Split, batches, most_groups, plus, sums_of_groups, totals
+from gd_regressor.data.heldout import HeldOut, HeldOutMoments, HeldOutRoot
+from gd_regressor.data.moments import Moments, check_squares_in, moments_of_part
+from gd_regressor.data.root import Root
+from gd_regressor.data.table import Given, Rows, Table
+from gd_regressor.metric.factor import Factor
+from gd_regressor.validation.alone import Fit, fit_the_rest
+from gd_regressor.validation.fold import Judge, scores_of_fold
+from gd_regressor.validation.grid import Grid
+from gd_regressor.validation.scores import Scoring, one_row_error
+from gd_regressor.validation.training import Training
+
+# Of more columns, moments take longer than fits one by one, and much more memory
+FEW_COLUMNS = 2000
+
+
+class Surface(NamedTuple):
+    """What the folds have shown."""
+
+    grid: Grid
+    scores: np.ndarray  # (rates, counts, l1_ratios, alphas, folds)
+    errors: np.ndarray  # the same shape: mean squared errors
+    table: Table  # checked, and with the moments of all rows where these were made
+
+
+class Search(NamedTuple):
+    """What to compare, and how."""
+
+    grid_of: Callable[[Table], Grid]  # an automatic grid asks for the moments of all rows
+    scoring: Scoring
+    fit: Fit  # for candidates without a closed form
+
+
+def surface_of(given: Given, splits: Iterable[Split], n_rows: int, search: Search) -> Surface:
+    """Score all candidates on all folds."""
+    work = _by_sums if given.n_columns <= FEW_COLUMNS else _one_by_one
+    found, last = [], None
+    for table, grid, scores in work(given, splits, n_rows, search):
+        found, last = [*found, scores], (table, grid)
+    if last is None:
+        raise ValueError("cv gives no fold; write a number of folds, or another splitter.")
+    scores, errors = np.moveaxis(np.stack(found), 0, -1)
+    return Surface(last[1], scores, errors, last[0])
+
+
+# Of each fold in turn: the table, the grid, and scores and errors (2, *grid.shape)
+Found = Iterator[tuple[Table, Grid, np.ndarray]]
+
+
+def _by_sums(given: Given, splits: Iterable[Split], n_rows: int, search: Search) -> Found:
+    """From sums over the groups of rows that the folds share."""
+    table, grid = None, None
+    for folds in batches(splits, n_rows, most_groups(given.n_columns)):
+        if table is None or grid is None:
+            groups, table = given.seen_by(partial(_first_pass, labels=folds.labels))
+            moments: Any = _sum(groups)
+            check_squares_in(moments, table)
+            table = table.knowing(moments)
+            grid = search.grid_of(table)
+        else:
+            groups = sums_of_groups(table, folds.labels, moments_of_part)
+        batch = Batch(table, folds, grid, search)
+        scores = batch.scores(groups)
+        for fold, found in enumerate(scores):
+            fit_the_rest(found, table, folds, fold, grid, search.scoring, search.fit)
+            yield table, grid, found
+
+
+def _one_by_one(given: Given, splits: Iterable[Split], n_rows: int, search: Search) -> Found:
+    """Without sums: a fit of each candidate to each fold."""
+    table = given.check()
+    grid = search.grid_of(table)
+    for split in splits:
+        folds = Folds.of([split], n_rows)
+        found = np.full((2, *grid.shape), np.nan)
+        fit_the_rest(found, table, folds, 0, grid, search.scoring, search.fit)
+        yield table, grid, found
+
+
+def _first_pass(rows: Table, labels: np.ndarray) -> tuple[list[Any], list[float]]:
+    """The moments of each group, and sums that show a NaN or an infinity."""
+    groups = sums_of_groups(rows, labels, moments_of_part)
+    known = [moments for moments in groups if moments is not None]
+    return groups, [s for m in known for a in (m.xx.diagonal(), m.yy) for s in a.tolist()]
+
+
+def _sum(groups: list[Any]) -> Any:
+    total = None
+    for group in groups:
+        total = plus(total, group)
+    return total
+
+
+class Batch(NamedTuple):
+    """Folds that follow from one pass over the rows."""
+
+    table: Table
+    folds: Folds
+    grid: Grid
+    search: Search
+
+    def scores(self, groups: list[Any]) -> list[np.ndarray]:
+        """Those of each fold, from the moments of the groups where they have the digits."""
+        found: list[Any] = [None] * self.folds.n_folds
+        every = np.arange(self.folds.n_folds)
+        for fold, train, test in self._pairs(groups, every):
+            training = Training.of_moments(train, self.grid.fit_intercept, self.table.precision)
+            if training is not None:
+                found[fold] = self._scored(fold, training, HeldOutMoments.of(test))
+        rest = np.array([fold for fold in every if found[fold] is None], dtype=int)
+        if rest.size:
+            roots = sums_of_groups(self.table, self.folds.labels, self._factoring())
+            known = totals(groups, self.folds.train[rest])
+            for moments, (fold, train, test) in zip(known, self._pairs(roots, rest), strict=True):
+                asked = self.grid.fit_intercept, self.table.precision
+                training = Training.of_root(train, moments, *asked)
+                found[fold] = self._scored(fold, training, HeldOutRoot.of(test))
+        return found
+
+    def _scored(self, fold: int, training: Training, held: HeldOut) -> np.ndarray:
+        scoring, rows = self.search.scoring, None
+        if scoring.needs_two_rows and held.n_rows < 2:
+            raise one_row_error(scoring.name)
+        if scoring.needs_rows:
+            rows = self.table.chosen(self.folds.rows(self.folds.test[fold]))
+        test, elsewhere = Judge(held, scoring, rows), self.table.is_elsewhere
+        return scores_of_fold(training, test, self.grid, rough=elsewhere)
+
+    def _factoring(self) -> Callable[[Rows], Root | None]:
+        """What factors the rows of a group, about the means of all rows."""
+        moments = Moments.of_rows(self.table)
+        centre, targets = moments.column_means, moments.target_means
+        scale = Factor.of(moments).scale
+        return partial(Root.of_part, centre=centre, scale=scale, target_centre=targets)
+
+    def _pairs(self, groups: list[Any], chosen: np.ndarray) -> Iterator[tuple[int, Any, Any]]:
+        """The `chosen` folds, with the sums of the rows that train and that test each."""
+        sums = (totals(groups, counts[chosen]) for counts in (self.folds.train, self.folds.test))
+        for fold, train, test in zip(chosen, *sums, strict=True):
+            if train is None or test is None:
+                does = "trains" if train is None else "tests"
+                raise ValueError(
+                    f"cv: a fold {does} on no row of weight above zero; choose another splitter, "
+                    "or give rows of this fold weight."
+                )
+            yield int(fold), train, test
