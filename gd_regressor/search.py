@@ -86,6 +86,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         Polyak's momentum, in [0, 1); for numbers as learning rates.
     tol : float or None, default=1e-12
         Ends a descent as in `GDLinearRegressor`.
+    positive : bool, default=False
+        Whether to hold all coefficients at or above zero. The intercept is free.
 
     Attributes
     ----------
@@ -220,6 +222,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         max_iter: int = 1000,
         momentum: float = 0.0,
         tol: float | None = 1e-12,
+        positive: bool = False,
     ) -> None:
         self.learning_rates = learning_rates
         self.n_iters = n_iters
@@ -233,6 +236,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         self.max_iter = max_iter
         self.momentum = momentum
         self.tol = tol
+        self.positive = positive
 
     def fit(
         self,
@@ -306,6 +310,9 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
             self.tol,
             fit_intercept=self.fit_intercept,
             momentum=self.momentum,
+            alpha=candidate.alpha,
+            l1_ratio=candidate.l1_ratio,
+            positive=self.positive,
         )
 
     def _model(self, fitted: Model, y_ndim: int, precision: np.dtype) -> GDLinearRegressor:
@@ -340,7 +347,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
 
     def _refit(self, surface: Surface, best: Candidate) -> Model:
         """The best candidate on all rows. Warns as `GDLinearRegressor` would."""
-        if best.alpha:
+        if best.alpha and best.rate is not None and not best.alpha * best.l1_ratio:
             model, self.n_iter_ = limited(lambda _: refitted(surface.table, best, surface.grid))
             return model
         asked = asked_of(self._one(best))

@@ -40,7 +40,7 @@ LAYERS = [
     *("estimator.parameters", "estimator.verbose", "estimator.progress"),
     *("validation.choice", "validation.refit", "validation.leave_one_out", "validation.surface"),
     *("validation.alone", "validation.fold", "validation.scores", "validation.descents"),
-    *("validation.ridge", "validation.training", "validation.grid"),
+    *("validation.lasso", "validation.ridge", "validation.training", "validation.grid"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),
     *("streams.kept", "streams.null_space"),
     *("auto.follow", "auto.ladder", "auto.penalised_rungs"),

@@ -7,7 +7,7 @@ import pytest
 import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import ElasticNet, LassoCV, Ridge
 from sklearn.metrics import get_scorer, mean_squared_error
 from sklearn.model_selection import (
     GridSearchCV,
@@ -442,3 +442,58 @@ def test_a_fold_without_weight_is_refused():
     weights = np.where(np.arange(N) < N // 2, 0.0, 1.0)
     with pytest.raises(ValueError, match="tests on no row of weight above zero"):
         GDLinearRegressorCV(cv=2).fit(X, y, weights)
+
+
+# --- Penalties with kinks ---
+
+
+def elastic_errors(X, y, ratio, alphas, cv, **params):
+    """(alphas, folds): mean squared errors of ElasticNet, fitted to its rounding."""
+    found = []
+    for train, test in cv.split(X):
+        for alpha in alphas:
+            model = ElasticNet(alpha, l1_ratio=ratio, tol=1e-14, max_iter=10**6, **params)
+            model.fit(X[train], y[train])
+            found.append(mean_squared_error(y[test], model.predict(X[test])))
+    return np.reshape(found, (-1, len(alphas))).T
+
+
+@pytest.mark.parametrize("params", [{}, {"fit_intercept": False}, {"positive": True}])
+def test_paths_of_elastic_nets_are_scikit_learns(params):
+    ratios, alphas, cv = [0.1, 1.0], [2.0, 0.3, 0.01, 1e-4], KFold(4)
+    model = GDLinearRegressorCV(alphas=alphas, l1_ratios=ratios, cv=cv, **params).fit(X, y)
+    for ratio, found in zip(ratios, model.mse_path_[0, 0], strict=True):
+        expected = elastic_errors(X, y, ratio, alphas, cv, **params)
+        np.testing.assert_allclose(found, expected, atol=1e-8 * y.var())
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+def test_scores_with_a_lasso_are_those_of_one_fit_after_the_other(targets):
+    columns = np.column_stack([X, X[:, 0], np.ones(N), np.arange(N) < 30])
+    Y = y if targets == 1 else np.column_stack([y, y**2])
+    alphas, counts = [0.0, 0.01, 0.1], [0, 50]
+    model = GDLinearRegressorCV(n_iters=counts, alphas=alphas, l1_ratios=[0.5, 1.0], cv=4)
+    model.fit(columns, Y)
+    for place, params in enumerate(model.cv_results_["params"]):
+        expected = cross_val_score(GDLinearRegressor(**params), columns, Y, cv=4)
+        found = model.scores_.reshape(-1, 4)[place]
+        np.testing.assert_allclose(found, expected, atol=1e-8)
+
+
+def test_an_automatic_grid_begins_where_all_coefficients_are_zero():
+    model = GDLinearRegressorCV(alphas=5, l1_ratios=[0.5, 1.0], eps=0.01, cv=3).fit(X, y)
+    assert model.alphas_.shape == (2, 5)
+    for ratio, alphas in zip([0.5, 1.0], model.alphas_, strict=True):
+        np.testing.assert_allclose(alphas[-1], 0.01 * alphas[0])
+        for alpha, moving in ((alphas[0] * (1 + 1e-9), False), (alphas[0] * 0.999, True)):
+            coef = ElasticNet(alpha, l1_ratio=ratio, tol=1e-14).fit(X, y).coef_
+            assert coef.any() == moving
+
+
+def test_the_best_lasso_is_fitted_to_all_rows():
+    model = GDLinearRegressorCV(alphas=20, l1_ratios=[1.0], cv=5, scoring=NAMES[1]).fit(X, y)
+    expected = ElasticNet(model.alpha_, l1_ratio=1.0, tol=1e-14).fit(X, y)
+    np.testing.assert_allclose(model.coef_, expected.coef_, atol=1e-8)
+    reference = LassoCV(alphas=model.alphas_[0], cv=5, tol=1e-12, max_iter=10**6).fit(X, y)
+    assert model.alpha_ == pytest.approx(reference.alpha_)
+    np.testing.assert_allclose(model.mse_path_[0, 0, 0], reference.mse_path_, rtol=1e-8)

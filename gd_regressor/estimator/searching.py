@@ -76,6 +76,7 @@ def check_search(model: Any) -> None:
     if not 0 < finite_floats("eps", model.eps) < 1:
         raise ValueError(f"eps must be a number between 0 and 1, got {model.eps!r}.")
     check_bool("fit_intercept", model.fit_intercept)
+    check_bool("positive", model.positive)
     check_bool("one_standard_error", model.one_standard_error)
 
 
@@ -105,6 +106,7 @@ def grid_of(model: Any, table: Table) -> Grid:
         float(model.momentum),
         None if model.tol is None else float(model.tol),
         bool(model.fit_intercept),
+        bool(model.positive),
     )
 
 
@@ -184,6 +186,7 @@ def hat_serves(model: Any, scoring: Scoring) -> bool:
     """Whether leaving one row out needs no fit: "auto" with a penalty of squares, or none."""
     squares = not np.any(model.alphas) or not np.any(model.l1_ratios)
     automatic = all(isinstance(rate, str) for rate in model.learning_rates)
+    squares = squares and not model.positive
     return squares and automatic and all(_counts(model)) and not scoring.needs_rows
 
 

@@ -42,21 +42,25 @@ class Descents(NamedTuple):
         return Fan(vectors[:d], ones, np.zeros(d), np.zeros(t))
 
     def points(
-        self, rates: np.ndarray, momentum: float, counts: np.ndarray, tol: float | None
+        self, rates: np.ndarray, momentum: float, counts: np.ndarray, ends: np.ndarray
     ) -> Iterator[np.ndarray]:
-        """For each rate (t, m, k): the iterates after `counts` (k,) updates at most.
+        """For each rate (t, m, k): the iterates after those of `counts` that are before its end.
 
-        A descent that settles or diverges before makes no more updates.
+        `counts` are different and in order.
         """
-        ends = self.ends(rates, momentum, counts.max(), tol)
-        scaled = Moves.of(rates, self.modes.singular, momentum, counts)
-        last = Moves.of(rates, self.modes.singular, momentum, ends[np.isfinite(ends)])
-        stopped = np.cumsum(np.isfinite(ends)) - 1
-        for i, end in enumerate(ends):
-            moved = scaled.of_rate(i)
-            if end < counts.max():
-                moved[:, counts > end] = last.of_rate(i)[:, [stopped[i]]]
-            yield self.modes.response.T[:, :, None] * moved
+        targets = [
+            Moves.of(rates, self.modes.singular, momentum, counts, response)
+            for response in self.modes.response.T
+        ]
+        for rate, many in enumerate(np.searchsorted(counts, ends, side="right").tolist()):
+            yield np.stack([moves.of_rate(rate, many) for moves in targets])
+
+    def last_points(self, rates: np.ndarray, momentum: float, ends: np.ndarray) -> np.ndarray:
+        """(t, m, r): the iterates at the `ends` (r,) of the descents; the start for no end."""
+        made = np.where(np.isfinite(ends), ends, 0.0)
+        unit = 2 * np.multiply.outer(rates, self.modes.singular)
+        moved = unit * shrinking(unit * self.modes.singular, momentum).total(made[:, None])
+        return self.modes.response.T[:, :, None] * moved.T
 
     def ends(
         self, rates: np.ndarray, momentum: float, last: float, tol: float | None
@@ -102,42 +106,46 @@ class Descents(NamedTuple):
 
 
 class Moves(NamedTuple):
-    """What the updates have moved along each direction, as a share of the response.
+    """How far the updates have moved along each direction.
 
-    This is 2 rate S q_k of `textbook.spectrum`. Without momentum q_{a+b} = q_a + p_a q_b, a sum of
-    terms of one sign where h < 1, so tables of few a and b give the numbers of all updates.
+    This is 2 rate S q_k z of `textbook.spectrum`. Without momentum q_{a+b} = q_a + p_a q_b, a sum
+    of terms of one sign where h < 1, so tables of few a and b give the moves of all updates.
     """
 
-    far: np.ndarray  # (r, m, a): 2 rate S q_a
-    left: np.ndarray  # (r, m, a): 2 rate S p_a
+    far: np.ndarray  # (r, m, a): 2 rate S z q_a
+    left: np.ndarray  # (r, m, a): 2 rate S z p_a
     near: np.ndarray  # (r, m, b): q_b
     place: tuple[np.ndarray, np.ndarray]  # (k,): the a and the b of each number of updates
 
     @classmethod
     def of(
-        cls, rates: np.ndarray, singular: np.ndarray, momentum: float, counts: np.ndarray
+        cls,
+        rates: np.ndarray,
+        singular: np.ndarray,
+        momentum: float,
+        counts: np.ndarray,
+        response: np.ndarray,
     ) -> Moves:
         unit = 2 * np.multiply.outer(rates, singular)[:, :, None]
-        h, fine = unit * singular[:, None], SHORT_POWERS if momentum == 0 else np.inf
-        a, at_a = np.unique(counts // fine, return_inverse=True)
-        b, at_b = np.unique(counts % fine, return_inverse=True)
+        h, many = unit * singular[:, None], SHORT_POWERS if momentum == 0 else np.inf
+        a, at_a = np.unique(counts // many, return_inverse=True)
+        b, at_b = np.unique(counts % many, return_inverse=True)
+        near, unit = shrinking(h, momentum).total(b), unit * response[:, None]
         if momentum == 0:
-            powers, a = Plain(h), fine * a
-            far, left, near = powers.total(a), powers.left(a)[0], powers.total(b)
-        else:
-            near = shrinking(h, momentum).total(b)
-            far, left = np.zeros_like(unit), np.ones_like(unit)
-        return cls(unit * far, unit * left, near, (at_a, at_b))
+            powers, far = Plain(h), many * a
+            return cls(unit * powers.total(far), unit * powers.left(far)[0], near, (at_a, at_b))
+        return cls(np.zeros_like(unit), unit, near, (at_a, at_b))
 
-    def of_rate(self, rate: int) -> np.ndarray:
-        """(m, k): for all numbers of updates."""
-        far, left, near = self.far[rate], self.left[rate], self.near[rate]
-        at_a, at_b = self.place
-        if far.shape[1] * near.shape[1] > 2 * len(at_a):
+    def of_rate(self, rate: int, many: int) -> np.ndarray:
+        """(m, many): after the first `many` of the numbers of updates."""
+        at_a, at_b = (place[:many] for place in self.place)
+        rows = int(at_a.max(initial=0)) + 1
+        far, left, near = self.far[rate, :, :rows], self.left[rate, :, :rows], self.near[rate]
+        if far.shape[1] * near.shape[1] > 2 * many:
             return far[:, at_a] + left[:, at_a] * near[:, at_b]
         whole = left[:, :, None] * near[:, None]
         whole += far[:, :, None]
         whole, place = whole.reshape(len(far), -1), at_a * near.shape[1] + at_b
-        first, many = int(place[0]), len(place)
+        first = int(place[0])
         in_order = np.array_equal(place, np.arange(first, first + many))
         return whole[:, first : first + many] if in_order else whole[:, place]

@@ -17,6 +17,7 @@ class Grid(NamedTuple):
     momentum: float
     tol: float | None
     fit_intercept: bool
+    positive: bool = False  # whether all coefficients are held at or above zero
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -36,7 +37,7 @@ class Grid(NamedTuple):
     @property
     def smooth(self) -> np.ndarray:
         """(l, a): whether the penalty is a sum of squares, or none."""
-        return self.l1 == 0
+        return (self.l1 == 0) & (not self.positive)
 
     @property
     def numbers(self) -> np.ndarray:

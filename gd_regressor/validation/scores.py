@@ -67,7 +67,8 @@ class Predicted(Scoring):
 
     def scores(self, errors, variances, models, rows) -> np.ndarray:
         assert rows is not None
-        return np.array([self.score(model, rows) for model in models], dtype=np.float64)
+        scores = (self.score(m, rows) if np.isfinite(m[0]).all() else np.nan for m in models)
+        return np.array(list(scores), dtype=np.float64)
 
 
 def one_row_error(name: str) -> ValueError:

@@ -62,6 +62,7 @@ class Training:
     fit_intercept: bool
     precision: np.dtype
     condition_number: float  # of the columns, each scaled to deviation 1
+    moments: Moments
 
     @classmethod
     def of_moments(
@@ -75,7 +76,7 @@ class Training:
         scales = scales_of(moments, fit_intercept)
         means = moments.column_means, moments.target_means
         condition = factor.condition_number
-        return cls(triangle, scales, *means, fit_intercept, precision, condition)
+        return cls(triangle, scales, *means, fit_intercept, precision, condition, moments)
 
     @classmethod
     def of_root(
@@ -95,7 +96,7 @@ class Training:
         scales = Scales(unit + (unit == 0), square)
         means = root.centre + root.scale * means[:d], target_means
         condition = _condition(root.mean_square[1:, 1 : d + 1], root.noise)
-        return cls(triangle, scales, *means, fit_intercept, precision, condition)
+        return cls(triangle, scales, *means, fit_intercept, precision, condition, moments)
 
     @classmethod
     def of_table(cls, table: Table, fit_intercept: bool) -> Training:
