@@ -36,7 +36,6 @@ from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.validation.alone import Candidate
 from gd_regressor.validation.choice import best_of
 from gd_regressor.validation.leave_one_out import surface_alone
-from gd_regressor.validation.refit import refitted
 from gd_regressor.validation.scores import Model
 from gd_regressor.validation.surface import Search, Surface, surface_of
 
@@ -281,18 +280,17 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
 
         scoring = scoring_of(self, routed.score, judge)
         search = Search(lambda table: grid_of(self, table), scoring, self._fit_alone)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of what diverges
-            surface = self._surface(table, splits, n_rows, search)
-        self._write(surface, y_ndim)
+        self._write(self._surface(table, splits, n_rows, search), y_ndim)
         return self
 
     def _surface(self, table: Given, splits: Any, n_rows: int, search: Search) -> Surface:
         """The scores of all candidates."""
         surface = None
-        if leaves_one_out(self) and hat_serves(self, search.scoring):
-            surface = limited(lambda _: surface_alone(table, search))
-        if surface is None:
-            surface = limited(lambda _: surface_of(table, splits, n_rows, search))
+        with np.errstate(over="ignore", invalid="ignore", under="ignore"):  # of what diverges
+            if leaves_one_out(self) and hat_serves(self, search.scoring):
+                surface = limited(lambda _: surface_alone(table, search))
+            if surface is None:
+                surface = limited(lambda _: surface_of(table, splits, n_rows, search))
         return surface
 
     def _fit_alone(self, rows: Given, candidate: Candidate) -> Model:
@@ -347,9 +345,6 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
 
     def _refit(self, surface: Surface, best: Candidate) -> Model:
         """The best candidate on all rows. Warns as `GDLinearRegressor` would."""
-        if best.alpha and best.rate is not None and not best.alpha * best.l1_ratio:
-            model, self.n_iter_ = limited(lambda _: refitted(surface.table, best, surface.grid))
-            return model
         asked = asked_of(self._one(best))
         start = zeros_for_missing((None, None), surface.table)
         result: Result = fit_table(surface.table, start, asked)

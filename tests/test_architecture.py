@@ -38,7 +38,7 @@ LAYERS = [
     *("estimator.warned", "estimator.advice"),
     *("estimator.shown", "estimator.directions", "estimator.tables", "estimator.wrapped"),
     *("estimator.parameters", "estimator.verbose", "estimator.progress"),
-    *("validation.choice", "validation.refit", "validation.leave_one_out", "validation.surface"),
+    *("validation.choice", "validation.leave_one_out", "validation.surface"),
     *("validation.alone", "validation.fold", "validation.scores", "validation.descents"),
     *("validation.lasso", "validation.ridge", "validation.training", "validation.grid"),
     *("streams.stream", "streams.kept_moments", "streams.kept_root"),

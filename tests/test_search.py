@@ -467,6 +467,19 @@ def test_paths_of_elastic_nets_are_scikit_learns(params):
         np.testing.assert_allclose(found, expected, atol=1e-8 * y.var())
 
 
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_descents_with_penalties_are_those_of_the_estimator(fit_intercept):
+    """A ridge in closed form, and a lasso one fit after the other."""
+    params = {"fit_intercept": fit_intercept, "tol": 1e-8}
+    model = GDLinearRegressorCV(
+        [0.3, 0.02], [0, 1, 30, 2000], [0.0, 0.1], [0.0, 0.5], cv=3, **params
+    ).fit(X, y)
+    for place, candidate in enumerate(model.cv_results_["params"]):
+        expected = cross_val_score(GDLinearRegressor(**candidate, **params), X, y, cv=3)
+        found = model.scores_.reshape(-1, 3)[place]
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8)
+
+
 @pytest.mark.parametrize("targets", [1, 2])
 def test_scores_with_a_lasso_are_those_of_one_fit_after_the_other(targets):
     columns = np.column_stack([X, X[:, 0], np.ones(N), np.arange(N) < 30])

@@ -77,7 +77,8 @@ class Penalised:
         w, on = np.zeros(len(signs)), np.flatnonzero(signs)
         if not on.size:
             return w, self.slope.copy()
-        columns = self.gram[on[:, None], on]
+        rows = self.gram[on]
+        columns = rows[:, on]
         l2, near = self.l2[on], near[on]
         right = self.slope[on] - signs[on] * self.l1[on]
         root, lift = self._root(columns, l2)
@@ -88,7 +89,7 @@ class Penalised:
                 break
             point += lapack.dpotrs(root, left, lower=1)[0]
         w[on] = point
-        return w, self.slope - self.gram @ w
+        return w, self.slope - point @ rows
 
     def _root(self, columns: np.ndarray, l2: np.ndarray) -> tuple[np.ndarray, float]:
         """Cholesky's factor of the columns with l2 and the lift on the diagonal, and the lift."""

@@ -98,16 +98,16 @@ class _Begun:
         return Folds(self.labels, self.table[:, ::2].T, self.table[:, 1::2].T)
 
     def refined(self, counts: Sequence[np.ndarray]) -> _Begun:
-        """Groups whose rows agree in these counts (n,), too."""
-        labels, table = self.labels, self.table
-        for count in counts:
-            kinds = int(count.max()) + 1
-            keys = labels * kinds + count
-            present = np.flatnonzero(np.bincount(keys))
-            place = np.zeros(present[-1] + 1, dtype=np.intp)
-            place[present] = np.arange(len(present))
-            labels, table = place[keys], np.column_stack([table[present // kinds], present % kinds])
-        return _Begun(labels, table)
+        """Groups whose rows agree in two more counts (n,), of training and of testing, too."""
+        train, test = counts
+        often, kinds = int(test.max()) + 1, (int(train.max()) + 1) * (int(test.max()) + 1)
+        keys = self.labels * kinds + train * often + test
+        present = np.flatnonzero(np.bincount(keys))
+        place = np.zeros(present[-1] + 1, dtype=np.intp)
+        place[present] = np.arange(len(present))
+        code = present % kinds
+        table = np.column_stack([self.table[present // kinds], code // often, code % often])
+        return _Begun(place[keys], table)
 
 
 def _counts(rows: Any, n_rows: int) -> np.ndarray:

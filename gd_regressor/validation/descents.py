@@ -43,8 +43,8 @@ class Descents(NamedTuple):
 
     def points(
         self, rates: np.ndarray, momentum: float, counts: np.ndarray, ends: np.ndarray
-    ) -> Iterator[np.ndarray]:
-        """For each rate (t, m, k): the iterates after those of `counts` that are before its end.
+    ) -> Iterator[list[np.ndarray]]:
+        """For each rate and target (m, k): the iterates after `counts` before its end.
 
         `counts` are different and in order.
         """
@@ -53,7 +53,7 @@ class Descents(NamedTuple):
             for response in self.modes.response.T
         ]
         for rate, many in enumerate(np.searchsorted(counts, ends, side="right").tolist()):
-            yield np.stack([moves.of_rate(rate, many) for moves in targets])
+            yield [moves.of_rate(rate, many) for moves in targets]
 
     def last_points(self, rates: np.ndarray, momentum: float, ends: np.ndarray) -> np.ndarray:
         """(t, m, r): the iterates at the `ends` (r,) of the descents; the start for no end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,13 +24,13 @@ class Judge(NamedTuple):
     scoring: Scoring
     rows: Rows | None  # where the scoring needs them
 
-    def judged(self, fan: Fan, seen: HeldOut, u: np.ndarray) -> np.ndarray:
-        """(2, k): score and mean squared error of the models `u` (t, m, k) along a fan.
+    def judged(self, fan: Fan, seen: HeldOut, u: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+        """(2, k): score and mean squared error of models along a fan, `u` (m, k) for each target.
 
         `seen` are the held-out rows in the directions of the fan.
         """
         errors = [seen.errors(target, w, fan.c[target]) for target, w in enumerate(u)]
-        models = (fan.raw(u[:, :, i].T) for i in range(u.shape[2]))
+        models = (fan.raw(np.stack([w[:, i] for w in u], axis=1)) for i in range(u[0].shape[1]))
         variances = self.held.target_variance
         scores = self.scoring.scores(errors, variances, models, self.rows)
         return np.stack([scores, mean_square(errors)])
@@ -89,7 +90,7 @@ def _descended(found: np.ndarray, training: Training, test: Judge, grid: Grid) -
         points = descents.points(rates, grid.momentum, counts, ends)
         for i, u in enumerate(points):
             scores = np.empty((2, len(counts)))
-            many = u.shape[2]
+            many = u[0].shape[1]
             scores[:, :many] = test.judged(fan, seen, u)
             scores[:, many:] = last[:, [i]]
             found[:, grid.numbers[i], :, same] = scores[:, place]

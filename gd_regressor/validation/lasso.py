@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.auto.active_set import least
 from gd_regressor.data.moments import Moments
 from gd_regressor.validation.training import Fan, Training
 
 
 def lasso_fan(training: Training) -> Fan:
-    """The directions of all minimisers: the columns, in the units of the moments."""
+    """The directions of all minimisers: the columns, in the units of `products`."""
     d, t = training.n_columns, len(training.target_means)
     centre, c = training.means, training.target_means
     if not training.fit_intercept:
         centre, c = np.zeros(d), np.zeros(t)
-    return Fan(np.diag(1 / training.moments.scale), np.zeros(d), centre, c)
+    _, _, scale = products(training.moments, training.fit_intercept)
+    return Fan(np.diag(1 / scale), np.zeros(d), centre, c)
 
 
 def lasso_points(
@@ -26,25 +28,28 @@ def lasso_points(
     `l1` and `l2` (k,) are in raw units. We begin with the strongest penalty: its minimiser has few
     coefficients, and each is a good start for the next.
     """
-    gram, slope = products(training.moments, training.fit_intercept)
-    unit = 1 / training.moments.scale
+    gram, slope, scale = products(training.moments, training.fit_intercept)
     points = np.zeros((slope.shape[1], len(slope), len(l1)))
     found = np.ones(len(l1), dtype=bool)
     for target, q in enumerate(slope.T):
         w = np.zeros(len(q))
         for k in np.lexsort((-l2, -l1)):
-            weights = l1[k] * unit, l2[k] * unit * unit
-            minimum = least(gram, q, *weights, positive, w)
+            minimum = least(gram, q, l1[k] / scale, l2[k] / scale / scale, positive, w)
             w = points[target, :, k] = minimum.w
             found[k] &= minimum.converged
     return points, found
 
 
-def products(moments: Moments, about_mean: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The mean products of the columns (d, d), and with the targets (d, t)."""
+def products(moments: Moments, about_mean: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean products of the columns (d, d), and with the targets (d, t), of scaled columns.
+
+    The powers of two (d,) that divide the columns bring their squares near 1. The active set would
+    else copy the products into such units again for each penalty.
+    """
     gram, slope = moments.xx / moments.weight, moments.xy / moments.weight
     if not about_mean:
         means = moments.origin / moments.scale + moments.mean
         gram = gram + np.multiply.outer(means, means)
         slope = slope + np.multiply.outer(means, moments.target_means)
-    return gram, slope
+    unit = power_of_two_near_root(gram.diagonal())
+    return gram / unit / unit[:, None], slope / unit[:, None], moments.scale * unit

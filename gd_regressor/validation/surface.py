@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.folds import Folds, Split, batches, most_groups, plus, sums_of_groups, totals
 from gd_regressor.data.heldout import HeldOut, HeldOutMoments, HeldOutRoot
 from gd_regressor.data.moments import Moments, check_squares_in, moments_of_part
@@ -22,6 +25,8 @@ from gd_regressor.validation.training import Training
 
 # Of more columns, moments take longer than fits one by one, and much more memory
 FEW_COLUMNS = 2000
+# Folds whose sums are in memory at once, so that threads have work
+AT_ONCE = 8
 
 
 class Surface(NamedTuple):
@@ -101,6 +106,14 @@ def _sum(groups: list[Any]) -> Any:
     return total
 
 
+class Pair(NamedTuple):
+    """A fold, and the sums of the rows that train and that test it."""
+
+    fold: int
+    train: Any
+    test: Any
+
+
 class Batch(NamedTuple):
     """Folds that follow from one pass over the rows."""
 
@@ -111,20 +124,40 @@ class Batch(NamedTuple):
 
     def scores(self, groups: list[Any]) -> list[np.ndarray]:
         """Those of each fold, from the moments of the groups where they have the digits."""
-        found: list[Any] = [None] * self.folds.n_folds
-        every = np.arange(self.folds.n_folds)
-        for fold, train, test in self._pairs(groups, every):
-            training = Training.of_moments(train, self.grid.fit_intercept, self.table.precision)
-            if training is not None:
-                found[fold] = self._scored(fold, training, HeldOutMoments.of(test))
-        rest = np.array([fold for fold in every if found[fold] is None], dtype=int)
-        if rest.size:
+        asked, every = (self.grid.fit_intercept, self.table.precision), range(self.folds.n_folds)
+
+        def by_moments(pair: Pair) -> np.ndarray | None:
+            training = Training.of_moments(pair.train, *asked)
+            if training is None:
+                return None
+            return self._scored(pair.fold, training, HeldOutMoments.of(pair.test))
+
+        found = self._shared(self._pairs(groups, list(every)), by_moments)
+        rest = [fold for fold in every if found[fold] is None]
+        if rest:
             roots = sums_of_groups(self.table, self.folds.labels, self._factoring())
-            known = totals(groups, self.folds.train[rest])
-            for moments, (fold, train, test) in zip(known, self._pairs(roots, rest), strict=True):
-                asked = self.grid.fit_intercept, self.table.precision
-                training = Training.of_root(train, moments, *asked)
-                found[fold] = self._scored(fold, training, HeldOutRoot.of(test))
+            known = dict(zip(rest, totals(groups, self.folds.train[rest]), strict=True))
+
+            def by_root(pair: Pair) -> np.ndarray:
+                training = Training.of_root(pair.train, known[pair.fold], *asked)
+                return self._scored(pair.fold, training, HeldOutRoot.of(pair.test))
+
+            found |= self._shared(self._pairs(roots, rest), by_root)
+        return [found[fold] for fold in every]
+
+    def _shared(
+        self, pairs: Iterator[Pair], work: Callable[[Pair], np.ndarray | None]
+    ) -> dict[int, Any]:
+        """`work` on each fold, by our own threads; a user's scorer may not suit two at once."""
+
+        def of_fold(pair: Pair) -> dict[int, Any]:
+            # What diverges overflows, and a thread has settings of its own
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                return {pair.fold: work(pair)}
+
+        found: dict[int, Any] = {}
+        while some := list(islice(pairs, 1 if self.search.scoring.needs_rows else AT_ONCE)):
+            found |= summed(some, of_fold, operator.or_)
         return found
 
     def _scored(self, fold: int, training: Training, held: HeldOut) -> np.ndarray:
@@ -143,7 +176,7 @@ class Batch(NamedTuple):
         scale = Factor.of(moments).scale
         return partial(Root.of_part, centre=centre, scale=scale, target_centre=targets)
 
-    def _pairs(self, groups: list[Any], chosen: np.ndarray) -> Iterator[tuple[int, Any, Any]]:
+    def _pairs(self, groups: list[Any], chosen: list[int]) -> Iterator[Pair]:
         """The `chosen` folds, with the sums of the rows that train and that test each."""
         sums = (totals(groups, counts[chosen]) for counts in (self.folds.train, self.folds.test))
         for fold, train, test in zip(chosen, *sums, strict=True):
@@ -153,4 +186,4 @@ class Batch(NamedTuple):
                     f"cv: a fold {does} on no row of weight above zero; choose another splitter, "
                     "or give rows of this fold weight."
                 )
-            yield int(fold), train, test
+            yield Pair(fold, train, test)
