@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.table import Given, Rows
-from gd_regressor.descent.records import Result
+from gd_regressor.descent.records import Result, Status
 from gd_regressor.estimator.advice import warn_of
 from gd_regressor.estimator.arrays import table_of
 from gd_regressor.estimator.fitting import fit_table
-from gd_regressor.estimator.parameters import asked_of
+from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.searching import (
     check_search,
@@ -126,7 +126,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        As `GDLinearRegressor`, for the fit to all rows.
+        As `GDLinearRegressor`, for the fit to all rows. That the best of several `n_iters` ends
+        early is no reason.
 
     See Also
     --------
@@ -164,11 +165,11 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
     >>> random = np.random.default_rng(0)
     >>> X = random.standard_normal((100, 20))
     >>> y = X[:, 0] + random.standard_normal(100)
-    >>> model = GDLinearRegressorCV(alphas=[0.01, 0.1, 1.0], l1_ratios=[0.0]).fit(X, y)
+    >>> model = GDLinearRegressorCV(alphas=[0.01, 0.1, 1.0, 10.0], l1_ratios=[0.0]).fit(X, y)
     >>> model.alpha_
-    0.1
+    1.0
     >>> model.mse_path_.shape
-    (1, 1, 1, 3, 5)
+    (1, 1, 1, 4, 5)
     """
 
     # A fit writes these. They have no values here, so that hasattr tells whether a fit was made.
@@ -280,8 +281,10 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
 
         scoring = scoring_of(self, routed.score, judge)
         search = Search(lambda table: grid_of(self, table), scoring, self._fit_alone)
-        self._write(self._surface(table, splits, n_rows, search), y_ndim)
-        return self
+        surface = self._surface(table, splits, n_rows, search)
+        best = self._write(surface)
+        asked, start = asked_of(self._one(best)), zeros_for_missing((None, None), surface.table)
+        return self._end(fit_table(surface.table, start, asked), asked, y_ndim, surface)
 
     def _surface(self, table: Given, splits: Any, n_rows: int, search: Search) -> Surface:
         """The scores of all candidates."""
@@ -322,8 +325,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         model.n_features_in_ = len(w)
         return model
 
-    def _write(self, surface: Surface, y_ndim: int) -> None:
-        """Write the attributes, with the best candidate fitted to all rows."""
+    def _write(self, surface: Surface) -> Candidate:
+        """Write what the folds have shown. Returns the best candidate."""
         grid = surface.grid
         self.alphas_, self.scores_, self.mse_path_ = grid.alphas, surface.scores, surface.errors
         self.n_splits_ = surface.scores.shape[-1]
@@ -339,18 +342,16 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
             "l1_ratio": best.l1_ratio,
             "alpha": best.alpha,
         }
-        w, b = self._refit(surface, best)
-        model = self._model((w, b), y_ndim, surface.table.precision)
-        self.coef_, self.intercept_ = model.coef_, model.intercept_
+        return best
 
-    def _refit(self, surface: Surface, best: Candidate) -> Model:
-        """The best candidate on all rows. Warns as `GDLinearRegressor` would."""
-        asked = asked_of(self._one(best))
-        start = zeros_for_missing((None, None), surface.table)
-        result: Result = fit_table(surface.table, start, asked)
-        self.n_iter_ = result.n_iter
-        warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
-        return result.coef.T, result.intercept
+    def _end(self, result: Result, asked: Asked, y_ndim: int, surface: Surface) -> Self:
+        """Write the best candidate on all rows, and warn as `GDLinearRegressor` would."""
+        model = self._model((result.coef.T, result.intercept), y_ndim, surface.table.precision)
+        self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
+        # Few updates were the choice of the folds, where these could choose
+        if self.n_iters is None or result.status is not Status.MAX_ITER:
+            warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
+        return self
 
     @property
     def cv_results_(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """GDLinearRegressorCV: its scores are those of one fit after the other, inside scikit-learn too."""
 
+import warnings
 from itertools import product
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import sklearn
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LassoCV, Ridge
 from sklearn.metrics import get_scorer, mean_squared_error
 from sklearn.model_selection import (
@@ -344,6 +346,15 @@ def test_the_best_candidate_is_fitted_to_all_rows(rate, alpha):
     assert model.intercept_ == pytest.approx(b, rel=1e-10)
     np.testing.assert_allclose(model.predict(X), X @ w + b, rtol=1e-9)
     assert (model.alpha_, model.learning_rate_, model.max_iter_) == (alpha, rate, 60)
+
+
+def test_a_number_of_updates_that_the_folds_chose_is_no_reason_to_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        GDLinearRegressorCV([0.01], [1, 5]).fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="max_iter=5") as caught:
+        GDLinearRegressorCV([0.01], max_iter=5).fit(X, y)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_one_standard_error_chooses_the_simplest_of_those_near_the_best():

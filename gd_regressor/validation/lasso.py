@@ -6,8 +6,9 @@ import numpy as np
 
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.auto.active_set import least
+from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments
-from gd_regressor.validation.training import Fan, Training
+from gd_regressor.validation.training import MOMENTS_SCORE, Fan, Training
 
 
 def lasso_fan(training: Training) -> Fan:
@@ -34,7 +35,10 @@ def lasso_points(
     for target, q in enumerate(slope.T):
         w = np.zeros(len(q))
         for k in np.lexsort((-l2, -l1)):
-            minimum = least(gram, q, l1[k] / scale, l2[k] / scale / scale, positive, w)
+            problem = gram, q, l1[k] / scale, l2[k] / scale / scale, positive
+            minimum = least(*problem, w)
+            if training.condition_number > MOMENTS_SCORE:  # there may be other minimisers
+                minimum = shortest(*problem, minimum, scale)
             w = points[target, :, k] = minimum.w
             found[k] &= minimum.converged
     return points, found
