@@ -387,7 +387,7 @@ def test_work_of_each_loss_holds_no_table(sent):
         residual_rows(rows, theta[:-1], theta[-1]).total(_nothing)
         Moments.of_rows(rows, precise=True)
     passes = ["DataLoss.value_and_gradient.of_part", "DataLoss.hessian_product.of_part"]
-    passes += ["DoubledLoss.value_and_gradient.of_part", "_residuals_in_order", "_of_part"]
+    passes += ["DoubledLoss.value_and_gradient.of_part", "_residuals_in_order", "moments_of_part"]
     assert {name.replace(".<locals>", "") for name in sent} >= set(passes)
     assert max(sent.values()) < MOST_BYTES < X.astype("f4").nbytes, sent
 

@@ -26,7 +26,7 @@ from gd_regressor.validation.training import Training
 # Of more columns, moments take longer than fits one by one, and much more memory
 FEW_COLUMNS = 2000
 # Folds whose sums are in memory at once, so that threads have work
-AT_ONCE = 8
+FOLDS_AT_ONCE = 8
 
 
 class Surface(NamedTuple):
@@ -156,7 +156,7 @@ class Batch(NamedTuple):
                 return {pair.fold: work(pair)}
 
         found: dict[int, Any] = {}
-        while some := list(islice(pairs, 1 if self.search.scoring.needs_rows else AT_ONCE)):
+        while some := list(islice(pairs, 1 if self.search.scoring.needs_rows else FOLDS_AT_ONCE)):
             found |= summed(some, of_fold, operator.or_)
         return found
 
