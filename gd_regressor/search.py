@@ -150,6 +150,9 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
     With ``cv=LeaveOneOut()``, "auto" and ridge penalties, the hat matrix gives all scores in two
     passes. Other candidates take a pass for each 63 rows.
 
+    Beside X, `fit` holds the products of the columns for each group of rows (at most 256 MiB), some
+    vectors of length n_samples, and `scores_` and `mse_path_`.
+
     Rows of weight k count as k equal rows, in fits and in scores. The mean over the folds has no
     weights.
 

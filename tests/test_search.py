@@ -191,7 +191,9 @@ def test_scores_of_ill_conditioned_columns_are_those_of_grid_search(condition):
 
 def test_duplicates_constants_and_absent_categories():
     """A category that no row of a training fold has gets the coefficient 0, as in the estimator."""
-    columns = np.column_stack([X, X[:, 0], X[:, 1] + X[:, 2], np.ones(N), np.arange(N) < 30])
+    twin = np.where(np.arange(N) < 30, X[:, 2], X[:, 1])
+    mixed = X[:, 1] + X[:, 2]
+    columns = np.column_stack([X, X[:, 0], mixed, np.ones(N), np.arange(N) < 30, twin])
     rates, counts = ["auto", 0.01], [1, 1000]
     model = GDLinearRegressorCV(rates, counts, cv=4).fit(columns, y)
     expected = scores_one_by_one({"learning_rate": rates, "max_iter": counts}, columns, y, 4, "r2")
@@ -493,7 +495,9 @@ def test_descents_with_penalties_are_those_of_the_estimator(fit_intercept):
 
 @pytest.mark.parametrize("targets", [1, 2])
 def test_scores_with_a_lasso_are_those_of_one_fit_after_the_other(targets):
-    columns = np.column_stack([X, X[:, 0], np.ones(N), np.arange(N) < 30])
+    # The last column is a duplicate wherever the first fold trains
+    twin = np.where(np.arange(N) < 30, X[:, 1] + X[:, 2], X[:, 1])
+    columns = np.column_stack([X, X[:, 0], np.ones(N), np.arange(N) < 30, twin])
     Y = y if targets == 1 else np.column_stack([y, y**2])
     alphas, counts = [0.0, 0.01, 0.1], [0, 50]
     model = GDLinearRegressorCV(n_iters=counts, alphas=alphas, l1_ratios=[0.5, 1.0], cv=4)

@@ -24,6 +24,10 @@ class HeldOut(ABC):
     mean: np.ndarray  # (d,): of the columns
     target_mean: np.ndarray  # (t,)
 
+    def about(self, centre: np.ndarray) -> Self:
+        """The same rows, with columns x - centre."""
+        return replace(self, mean=self.mean - centre)
+
     @abstractmethod
     def along(self, vectors: np.ndarray, centre: np.ndarray, ones: np.ndarray) -> Self:
         """The same rows, with columns (x - centre) @ vectors + ones, of `vectors` (d, m)."""

@@ -11,10 +11,10 @@ from gd_regressor.data.heldout import HeldOut
 from gd_regressor.data.table import Rows
 from gd_regressor.validation.descents import Descents
 from gd_regressor.validation.grid import Grid
-from gd_regressor.validation.lasso import lasso_fan, lasso_points
+from gd_regressor.validation.lasso import lasso_points, lasso_view
 from gd_regressor.validation.ridge import ridge_fan, ridge_points
 from gd_regressor.validation.scores import Scoring, mean_square
-from gd_regressor.validation.training import ROOTS_SCORE, Fan, Training
+from gd_regressor.validation.training import ROOTS_SCORE, Columns, Fan, Training
 
 
 class Judge(NamedTuple):
@@ -24,7 +24,9 @@ class Judge(NamedTuple):
     scoring: Scoring
     rows: Rows | None  # where the scoring needs them
 
-    def judged(self, fan: Fan, seen: HeldOut, u: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    def judged(
+        self, fan: Fan | Columns, seen: HeldOut, u: Sequence[np.ndarray] | np.ndarray
+    ) -> np.ndarray:
         """(2, k): score and mean squared error of models along a fan, `u` (m, k) for each target.
 
         `seen` are the held-out rows in the directions of the fan.
@@ -53,16 +55,21 @@ def scores_of_fold(training: Training, test: Judge, grid: Grid, *, rough: bool) 
             _arrived(found, ridge_fan(training), points, test, grid, certain)
         if not grid.smooth.all():
             kinked = ~grid.smooth
-            fan, penalties = lasso_fan(training), (grid.l1[kinked], grid.l2[kinked])
+            view, penalties = lasso_view(training), (grid.l1[kinked], grid.l2[kinked])
             points, known = lasso_points(training, *penalties, grid.positive)
-            _arrived(found, fan, np.where(known, points, np.nan), test, grid, kinked)
+            _arrived(found, view, np.where(known, points, np.nan), test, grid, kinked)
     if grid.numbers.size:
         _descended(found, training, test, grid)
     return found
 
 
 def _arrived(
-    found: np.ndarray, fan: Fan, points: np.ndarray, test: Judge, grid: Grid, which: np.ndarray
+    found: np.ndarray,
+    fan: Fan | Columns,
+    points: np.ndarray,
+    test: Judge,
+    grid: Grid,
+    which: np.ndarray,
 ) -> None:
     """Write the scores of "auto" with the penalties `which` (l, a), whose minimisers are `points`.
 

@@ -8,17 +8,14 @@ from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.auto.active_set import least
 from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments
-from gd_regressor.validation.training import MOMENTS_SCORE, Fan, Training
+from gd_regressor.validation.training import MOMENTS_SCORE, Columns, Training
 
 
-def lasso_fan(training: Training) -> Fan:
-    """The directions of all minimisers: the columns, in the units of `products`."""
-    d, t = training.n_columns, len(training.target_means)
-    centre, c = training.means, training.target_means
-    if not training.fit_intercept:
-        centre, c = np.zeros(d), np.zeros(t)
-    _, _, scale = products(training.moments, training.fit_intercept)
-    return Fan(np.diag(1 / scale), np.zeros(d), centre, c)
+def lasso_view(training: Training) -> Columns:
+    """How the minimisers predict: about the means, where there is an intercept."""
+    if training.fit_intercept:
+        return Columns(training.means, training.target_means)
+    return Columns(0 * training.means, 0 * training.target_means)
 
 
 def lasso_points(
@@ -39,7 +36,8 @@ def lasso_points(
             minimum = least(*problem, w)
             if training.condition_number > MOMENTS_SCORE:  # there may be other minimisers
                 minimum = shortest(*problem, minimum, scale)
-            w = points[target, :, k] = minimum.w
+            w = minimum.w
+            points[target, :, k] = w / scale
             found[k] &= minimum.converged
     return points, found
 

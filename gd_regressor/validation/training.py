@@ -51,6 +51,21 @@ class Fan(NamedTuple):
         return w, self.c + self.ones @ u - self.centre @ w
 
 
+class Columns(NamedTuple):
+    """Predictions by the columns themselves: c + (x - centre)'u."""
+
+    centre: np.ndarray  # (d,)
+    c: np.ndarray  # (t,)
+
+    def seen(self, held: HeldOut) -> HeldOut:
+        """Held-out rows, about the centre."""
+        return held.about(self.centre)
+
+    def raw(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (d, t) and intercepts (t,) of a model `u` (d, t)."""
+        return u, self.c - self.centre @ u
+
+
 @frozen
 class Training:
     """The least-squares problem of the rows that train a fold."""
