@@ -451,6 +451,16 @@ def test_errors_say_what_to_write(params, message):
         GDLinearRegressorCV(**params).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"scoring": "neg_median_absolute_error"}, {"learning_rates": [0.01], "alphas": [0.1]}],
+)
+def test_a_cluster_does_not_send_the_rows_of_a_fold(params):
+    da = pytest.importorskip("dask.array")
+    with pytest.raises(ValueError, match="The rows of a fold cannot be brought here"):
+        GDLinearRegressorCV(**params).fit(da.from_array(X, (37, D)), da.from_array(y, 37))
+
+
 def test_a_fold_without_weight_is_refused():
     weights = np.where(np.arange(N) < N // 2, 0.0, 1.0)
     with pytest.raises(ValueError, match="tests on no row of weight above zero"):
