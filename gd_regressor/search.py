@@ -271,6 +271,17 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If `fit` cannot use a parameter, a shape, a weight or a value of the data.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.model_selection import GroupKFold
+        >>> from gd_regressor import GDLinearRegressorCV
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> groups = [row // 10 for row in range(len(y))]
+        >>> model = GDLinearRegressorCV(alphas=[1e-5, 1e-3], l1_ratios=[0.0], cv=GroupKFold(4))
+        >>> model.fit(X, y, groups=groups).n_splits_
+        4
         """
         check_search(self)
         routed = routed_of(self, sample_weight, params)
@@ -387,6 +398,14 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         ------
         ValueError
             If `predict` cannot use X, or a prediction overflows the dtype of X.
+
+        Examples
+        --------
+        >>> from gd_regressor import GDLinearRegressorCV
+        >>> X, y = [[1.0], [2.0], [3.0], [4.0], [5.0]], [2.0, 4.0, 5.0, 4.0, 5.0]
+        >>> model = GDLinearRegressorCV(cv=2).fit(X, y)
+        >>> model.predict([[6.0]]).round(5)
+        array([5.8])
         """
         return predictions(self, X)
 
