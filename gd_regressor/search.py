@@ -12,10 +12,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from gd_regressor.arithmetic.threads import limited
+from gd_regressor.data.checks import columns_named
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.descent.records import Result, Status
-from gd_regressor.estimator.advice import warn_of
+from gd_regressor.estimator.advice import advice_of
 from gd_regressor.estimator.arrays import table_of
 from gd_regressor.estimator.fitting import fit_table
 from gd_regressor.estimator.parameters import Asked, asked_of
@@ -32,6 +33,7 @@ from gd_regressor.estimator.searching import (
     splits_of,
 )
 from gd_regressor.estimator.start import zeros_for_missing
+from gd_regressor.estimator.warned import show
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.validation.alone import Candidate
 from gd_regressor.validation.choice import best_of
@@ -285,7 +287,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         """
         check_search(self)
         routed = routed_of(self, sample_weight, params)
-        table, y_ndim = table_of(self, X, y, sample_weight)
+        with columns_named(X):
+            table, y_ndim = table_of(self, X, y, sample_weight)
         splits, n_rows = splits_of(self, X, y, table, routed.split)
 
         def judge(scorer: Any, fitted: Model, rows: Rows, **more: Any) -> float:
@@ -364,7 +367,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
         # Few updates were the choice of the folds, where these could choose
         if self.n_iters is None or result.status is not Status.MAX_ITER:
-            warn_of(result, asked, getattr(self, "feature_names_in_", range(self.n_features_in_)))
+            columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
+            show(advice_of(result, asked, columns, surface.table.n_rows))
         return self
 
     @property
