@@ -14,6 +14,7 @@ from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.penalised_paths import elastic_net_path
 from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
+from gd_regressor.plots.cv_surface import CVSurfaceDisplay
 from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
@@ -26,6 +27,7 @@ from gd_regressor.search import GDLinearRegressorCV
 __version__ = "0.1.0"
 
 __all__ = [
+    "CVSurfaceDisplay",
     "ConvergenceMapDisplay",
     "DescentExplorer",
     "DivergenceWarning",

@@ -248,6 +248,20 @@ def symlog_ticks(axis: Axis) -> None:
     axis.set_minor_locator(ticker.NullLocator())
 
 
+def zero_tick(axis: Axis, place: float, least: float) -> None:
+    """A zero at `place` on a logarithmic axis whose smallest number is `least`. Call it last."""
+    ticker = matplotlib().ticker
+    low, high = axis.get_view_interval()
+    others = [tick for tick in axis.get_majorticklocs() if least <= tick <= high]
+    # A number beside the zero would lie over it
+    near = (high / low) ** (1 / max(_room(axis, 10), 1))
+    axis.set_major_locator(ticker.FixedLocator([place, *(t for t in others if t > near * place)]))
+    axis.set_major_formatter(
+        ticker.FuncFormatter(lambda value, _: "0" if value == place else number(value, 6))
+    )
+    axis.set_minor_locator(ticker.NullLocator())
+
+
 def _room(axis: Axis, most: int) -> int:
     """How many numbers fit beside each other."""
     sideways = axis is axis.axes.xaxis
