@@ -20,6 +20,7 @@ from gd_regressor.plots.fit import FitDisplay
 from gd_regressor.plots.learning_rate import LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
+from gd_regressor.plots.penalty_path import PenaltyPathDisplay
 from gd_regressor.plots.spectrum import SpectrumDisplay
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.search import GDLinearRegressorCV
@@ -40,6 +41,7 @@ __all__ = [
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "Moments",
+    "PenaltyPathDisplay",
     "SpectrumDisplay",
     "Status",
     "check_gradient",

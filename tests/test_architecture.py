@@ -29,7 +29,7 @@ LAYERS = [
     *("command.parquet", "command.words", "command.tables"),
     "__init__",
     *("plots.explorer", "plots.page_data"),
-    "plots.cv_surface",
+    *("plots.cv_surface", "plots.penalty_path"),
     *("plots.convergence_map", "plots.spectrum", "plots.fit", "plots.loss_surface"),
     *("plots.learning_rate", "plots.loss_curve", "plots.subject", "plots.canvas"),
     "search",

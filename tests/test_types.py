@@ -49,7 +49,8 @@ import pyarrow as pa
 import scipy.sparse
 from numpy.typing import NDArray
 from gd_regressor import (
-    ConvergenceMapDisplay, DivergenceWarning, FitDisplay, GDLinearRegressor, InverseScaling,
+    ConvergenceMapDisplay, CVSurfaceDisplay, PenaltyPathDisplay, GDLinearRegressorCV,
+    DivergenceWarning, FitDisplay, GDLinearRegressor, InverseScaling,
     LearningRateDisplay, LearningRateReport, LossCurveDisplay, LossSurfaceDisplay, Moments,
     SpectrumDisplay, Status,
     check_gradient, compare_estimators, gd_path, learning_rate_report, original_units, squared_loss,
@@ -129,6 +130,10 @@ assert_type(surface.loss_at([0.0], 1.0), NDArray[np.float64])
 assert_type(FitDisplay.from_data(frame[["a"]], y, learning_rate=0.1, n_iter=range(3)), FitDisplay)
 assert_type(SpectrumDisplay.from_report(report, ax=None), SpectrumDisplay)
 assert_type(ConvergenceMapDisplay.from_report(report).best, tuple[float, float, float])
+search = GDLinearRegressorCV(alphas=[0.1, 1.0], l1_ratios=[0.1, 0.9]).fit(X, y)
+assert_type(CVSurfaceDisplay.from_estimator(search, X, y, negate_score=True), CVSurfaceDisplay)
+assert_type(CVSurfaceDisplay.from_cv_results(search.cv_results_).plot(), CVSurfaceDisplay)
+assert_type(PenaltyPathDisplay.from_data(frame[["a"]], y, alphas=[1.0, 0.1]), PenaltyPathDisplay)
 try:
     model.learning_rate = 0.2
 except DivergenceWarning:

@@ -89,6 +89,7 @@ class CVSurfaceDisplay:
     See Also
     --------
     GDLinearRegressorCV : The search that is drawn.
+    PenaltyPathDisplay : What a penalty does to the coefficients.
 
     Examples
     --------
@@ -101,8 +102,8 @@ class CVSurfaceDisplay:
     >>> search = GDLinearRegressorCV(learning_rates=rates, n_iters=counts).fit(X, y)
     >>> display = CVSurfaceDisplay.from_estimator(search)
     >>> print(display.texts_[0].get_text())
-    best 0.481
-    rate 1, 1,000 updates
+    best 0.472
+    rate 0.3, 1,000 updates
     """
 
     # What `plot` writes
