@@ -87,6 +87,7 @@ def test_the_limit_is_that_of_the_fits():
     display = CVSurfaceDisplay.from_estimator(EARLY, X, Y)
     np.testing.assert_allclose(display.limit_line_.get_ydata(), LIMIT, rtol=1e-12)
     assert display.limit_line_.get_color() == canvas.ORANGE
+    assert display.texts_[-1].get_text() == "limit"
     display = CVSurfaceDisplay.from_estimator(RIDGE, X, Y)
     # Standardised columns with an intercept: the loss curves 2 times as much as their correlations
     steepest = np.linalg.eigvalsh(2 * np.corrcoef(X.T))[-1]
@@ -148,6 +149,18 @@ def test_all_can_be_read(search, size):
     assert_readable(display.figure_)
     assert_proper_axes(display)
     assert display.plot() is display
+
+
+@pytest.mark.parametrize("row", [0, 3, 4])
+@pytest.mark.parametrize("size", [(6.4, 4.8), (3.2, 2.4)])
+def test_the_notes_keep_apart_wherever_the_best_is(row, size):
+    for column in (0, 2, 4):
+        display = CVSurfaceDisplay(
+            *[np.geomspace(0.01, 1, 5)] * 2, np.eye(5)[:, ::-1], limits=0.4, best=(row, column)
+        )
+        display.plot(plt.figure(figsize=size, layout="constrained").subplots())
+        assert_readable(display.figure_)
+        plt.close(display.figure_)
 
 
 def test_a_zero_has_a_tick_of_its_own():

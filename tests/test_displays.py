@@ -25,12 +25,14 @@ from sklearn.tree import DecisionTreeRegressor
 import gd_regressor
 from gd_regressor import (
     ConvergenceMapDisplay,
+    CVSurfaceDisplay,
     FitDisplay,
     GDLinearRegressor,
     LearningRateDisplay,
     LearningRateReport,
     LossCurveDisplay,
     LossSurfaceDisplay,
+    PenaltyPathDisplay,
     SpectrumDisplay,
     gd_path,
     learning_rate_report,
@@ -610,6 +612,8 @@ def displays(**kwargs):
         "spectrum": lambda ax=None: SpectrumDisplay.from_report(report, ax=ax),
         "map": lambda ax=None: ConvergenceMapDisplay.from_report(report, ax=ax),
         "rates": lambda ax=None: LearningRateDisplay.from_report(report, ax=ax),
+        "scores": lambda ax=None: CVSurfaceDisplay([0, 9], [0.1, 2], np.eye(2), limits=1).plot(ax),
+        "penalty": lambda ax=None: PenaltyPathDisplay.from_data(SCALED, Y, alphas=9, ax=ax),
     }
 
 

@@ -206,9 +206,9 @@ class CVSurfaceDisplay:
             canvas.dress(ax, names[self.x_name], names[self.y_name], grid="")
             _ticks(ax.xaxis, x, self.x_name)
             _ticks(ax.yaxis, y, self.y_name)
-            self.texts_ = []
             self._draw_limit(ax, x)
             self._draw_best(ax, x, y, sign * scores)
+            self._name_limit(ax)
             self.ax_ = ax
             self.figure_ = ax.figure  # pyright: ignore[reportAttributeAccessIssue]
         return self
@@ -350,25 +350,34 @@ class CVSurfaceDisplay:
         canvas.linear_ticks(self.colorbar_.ax.yaxis)
 
     def _draw_limit(self, ax: Axes, x: np.ndarray) -> None:
-        """As a step at each value of x; its name is below its right end."""
+        """As a step at each value of x."""
         self.limit_line_ = None
         if self.limits is None:
             return
         limits = np.broadcast_to(np.asarray(self.limits, dtype=float), x.shape)
-        edges = _edges(x, self.x_name)
-        xs, ys = np.repeat(edges, 2)[1:-1], np.repeat(limits, 2)
+        xs, ys = np.repeat(_edges(x, self.x_name), 2)[1:-1], np.repeat(limits, 2)
         style = {"color": canvas.ORANGE, "linewidth": 2, "scalex": False, "scaley": False}
         (self.limit_line_,) = ax.plot(xs, ys, **style)
-        bottom, top = ax.get_ylim()
-        if not bottom < limits[0] < top:
+
+    def _name_limit(self, ax: Axes) -> None:
+        """At an end where it is not over the other note; its colour alone says what it is."""
+        if self.limit_line_ is None:
             return
-        place = float(ax.transAxes.inverted().transform(ax.transData.transform((xs[0], ys[0])))[1])
-        up = place < 1 - canvas.label_height(ax) - 0.02
-        spot = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
-        spot |= {"xytext": (0, 4 if up else -4), "va": "bottom" if up else "top"}
-        made = ax.annotate("limit", (0.02, limits[0]), **spot, **_paper(ax))
-        made.set_color(canvas.ink(canvas.ORANGE, ax))
-        self.texts_.append(made)
+        heights = np.asarray(self.limit_line_.get_ydata(), dtype=float)
+        for share, side, height in ((0.02, "left", heights[0]), (0.98, "right", heights[-1])):
+            place = float(ax.transAxes.inverted().transform(ax.transData.transform((1, height)))[1])
+            if not 0 < place < 1:
+                continue
+            up = place < 1 - canvas.label_height(ax) - 0.02
+            spot = {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+            spot |= {"xytext": (0, 4 if up else -4), "va": "bottom" if up else "top", "ha": side}
+            made = ax.annotate("limit", (share, height), **spot, **_paper(ax))
+            made.set_color(canvas.ink(canvas.ORANGE, ax))
+            taken = self.texts_[0].get_window_extent().expanded(1.2, 1.2)
+            if not taken.overlaps(made.get_window_extent()):
+                self.texts_.append(made)
+                return
+            made.remove()
 
     def _draw_best(self, ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray) -> None:
         """A circle, and beside it where there is more room what it is."""
@@ -400,7 +409,7 @@ class CVSurfaceDisplay:
         spot |= {"va": "top" if down else "bottom"}
         spot["xycoords"] = "data" if wide else ax.get_yaxis_transform()
         at = (point[0] if wide else 0.5 + 0.47 * side, point[1])
-        self.texts_.insert(0, ax.annotate("\n".join(lines), at, **spot, **_paper(ax)))
+        self.texts_ = [ax.annotate("\n".join(lines), at, **spot, **_paper(ax))]
 
 
 def _paper(ax: Axes) -> dict[str, Any]:
