@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from reference import dot, solved, sparse_normal
 from scipy.sparse import csr_array
+from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Ridge
+from sklearn.preprocessing import scale
 
 from gd_regressor import GDLinearRegressor, Moments, Status, elastic_net_path
+from gd_regressor.objective import penalties
 
 N, D = 120, 6
 NETS = {
@@ -442,3 +445,24 @@ def test_of_several_minimisers_auto_returns_the_shortest(positive):
         assert abs(model.loss_curve_[-1] - single.loss_curve_[-1]) < 1e-13
     path = elastic_net_path(X, y, l1_ratio=1, alphas=[0.1], positive=positive, penalty_weights=each)
     np.testing.assert_allclose(path[1][:, 0], shared, atol=1e-12)
+
+
+def test_the_decrease_of_a_penalty_is_exact_between_neighbours():
+    before = np.array([[0.7], [-1.3], [2.0]])
+    after = np.nextafter(before, 9.0)
+    l1, l2 = 0.3, 0.11
+    net = penalties.ElasticNet(np.full((3, 1), l1), np.full((3, 1), l2))
+
+    def value(w):
+        return sum(2 * Fraction(l1) * abs(Fraction(x)) + Fraction(l2) * Fraction(x) ** 2 for x in w)
+
+    exact = value(before[:, 0].tolist()) - value(after[:, 0].tolist())
+    assert net.decrease(before, after)[0] == pytest.approx(float(exact), rel=1e-14, abs=0)
+
+
+def test_a_descent_at_its_minimum_ends():
+    """The rounding of the penalty is no decrease: tol=0 ends where updates move by ulps."""
+    X, y = make_regression(200, 10, n_informative=1, bias=5.0, noise=20, random_state=42)
+    X, y = scale(X).astype(np.float32), scale(y)
+    model = GDLinearRegressor(0.1, 100_000, 0, alpha=0.01, warm_start=True).fit(X, y)
+    assert model.fit(X.tolist(), y).n_iter_ < 1000 and model.status_ is Status.CONVERGED

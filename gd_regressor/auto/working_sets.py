@@ -89,6 +89,10 @@ class OnMembers(Penalty):
         on = (w != 0).any(axis=1)
         return _part(self._net, on).value(w[on])
 
+    def decrease(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        on = ((before != 0) | (after != 0)).any(axis=1)
+        return _part(self._net, on).decrease(before[on], after[on])
+
     def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         return self._net.prox(v, step)
 

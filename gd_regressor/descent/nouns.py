@@ -51,6 +51,10 @@ class Penalty(ABC):
         """(t,): what F adds to the loss at coefficients (d, t)."""
 
     @abstractmethod
+    def decrease(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """(t,): value(before) - value(after), as exact as the difference of the points (d, t)."""
+
+    @abstractmethod
     def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         """(d, t): the minimiser x of (x - v)^2 / (2 step) + value(x), coordinate by coordinate.
 

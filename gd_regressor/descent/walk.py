@@ -77,8 +77,8 @@ class Composite(Problem):
         return self.loss.hessian_product(direction)
 
     def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        old, new = (self.penalty.value(self._coefficients(i.theta)) for i in (before, here))
-        return trapezium(before, here) + (old - new)
+        old, new = (self._coefficients(i.theta) for i in (before, here))
+        return trapezium(before, here) + self.penalty.decrease(old, new)
 
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): twice the gap to the dual problem, and what the best intercept would take away."""

@@ -44,6 +44,12 @@ class ElasticNet(Penalty):
         added = 2 * self.l1 * np.abs(w) + self.l2 * w**2
         return np.add.reduce(added, axis=0)
 
+    def decrease(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        # |w| at two ends of one sign differs by w itself, and a square by a product
+        shorter = np.abs(before) - np.abs(after)
+        fallen = 2 * self.l1 * shorter + self.l2 * (before - after) * (before + after)
+        return np.add.reduce(fallen, axis=0)
+
     def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         return shrunk(v, 2 * step * self.l1, self.positive) / (1 + 2 * step * self.l2)
 
