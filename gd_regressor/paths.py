@@ -559,7 +559,7 @@ default=None
         momentum: ArrayLike = 0.0,
         n_iter: Integers = 1000,
     ) -> NDArray[np.float64]:
-        """Losses after any numbers of updates, of one descent or of many.
+        """Losses after any number of updates, of one descent or of many.
 
         Parameters
         ----------
@@ -597,7 +597,7 @@ default=None
     def coefs(
         self, learning_rate: float, momentum: float = 0.0, n_iter: Integers = 1000
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Coefficients and intercepts after any numbers of updates.
+        """Coefficients and intercepts after any number of updates.
 
         Parameters
         ----------
@@ -634,7 +634,7 @@ default=None
     def gradient_norms(
         self, learning_rate: float, momentum: float = 0.0, n_iter: Integers = 1000
     ) -> NDArray[np.float64]:
-        """Norms of the gradient after any numbers of updates, for texts that stop on a small one.
+        """Norms of the gradient after any number of updates, for texts that stop on a small one.
 
         Parameters
         ----------

@@ -77,7 +77,9 @@ def test_the_updates_that_would_be_needed_are_those_of_the_path(max_iter, moment
     rate = 0.3 * learning_rate_report(table, BOTH).limit(momentum)
     model, _ = fitted(GDLinearRegressor(rate, max_iter, 1e-5, momentum=momentum), table, BOTH)
     assert model.status_ is (Status.MAX_ITER if max_iter == 30 else Status.CONVERGED)
-    needed = int(re.search(r"([\d,]+) updates would be needed", model.message_)[1].replace(",", ""))
+    needed = int(
+        re.search(r"([\d,]+) updates would be needed in all", model.message_)[1].replace(",", "")
+    )
     coefs, intercepts, _ = gd_path(
         table, BOTH, learning_rate=rate, n_iter=[needed - 1, needed], momentum=momentum
     )
@@ -483,7 +485,7 @@ def test_more_columns_than_rows_are_said_to_fit_the_training_rows_alone(n, d, fi
     table, y = RNG.standard_normal((n, d)), RNG.standard_normal(n)
     model, warning = fitted(GDLinearRegressor(fit_intercept=fit_intercept), table, y)
     assert warning is None
-    said = f"no more rows ({n}) than columns ({d})" in model.message_
+    said = f"The table has {n} rows and {d} columns, so" in model.message_
     assert said == (n <= d)
     assert ("stopped early" in model.message_) == said
     textbook, _ = fitted(GDLinearRegressor(1e-3, 9, None), table, y)

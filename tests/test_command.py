@@ -354,7 +354,7 @@ def test_more_columns_than_rows_are_said_in_the_shells_words(run, tmp_path):
     table = {f"tol_{j}": column for j, column in enumerate(columns)}
     path = write_csv(tmp_path / "wide.csv", {**table, "y": np.arange(5.0)})
     out = " ".join(fit(run, path, "--target", "y", "--no-compare").split())
-    assert "no more rows (5) than columns (6)" in out
+    assert "The table has 5 rows and 6 columns, so" in out
     assert "a number as --learning-rate, stopped early, can predict them better." in out
 
 

@@ -122,6 +122,15 @@ def test_several_columns_are_shown_as_predictions(run, tmp_path, cars, drawn, op
     np.testing.assert_allclose(predicted, expected, rtol=1e-8)
 
 
+def test_a_fit_that_has_diverged_is_refused_in_one_line(run, tmp_path, cars):
+    options = ["--target", "price", "--learning-rate", "1", "--max-iter", "60", "--no-compare"]
+    status, _, err = run(cars, *options, "--plot", "fit", tmp_path / "a.png")
+    (said,) = [line for line in err.splitlines() if "error: " in line]
+    assert status == 2 and "--plot fit: " in said and "far from y" in said
+    assert "n_iter" not in said and "--learning-rate" in said and "--max-iter" in said
+    assert not (tmp_path / "a.png").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "rates"),
     [

@@ -1,5 +1,6 @@
 """The pictures: what they show is the descent's own numbers, and each can be read."""
 
+import re
 import subprocess
 import sys
 import warnings
@@ -280,6 +281,7 @@ def test_rows_are_drawn_once_and_the_means_are_those_of_all_rows():
     closely(fit.lines_[0].get_ydata(), at @ coefs[:, 0] + intercepts[0])
 
 
+<<<<<<< HEAD
 def test_at_the_minimum_a_line_passes_through_the_weighted_means():
     weights = np.arange(len(Y)) % 3
     rate = learning_rate_report(SCALED, Y, sample_weight=weights).best_learning_rate
@@ -287,9 +289,34 @@ def test_at_the_minimum_a_line_passes_through_the_weighted_means():
     x, heights = fit.line_points()
     middle, height = (np.average(v, weights=weights) for v in (SCALED["age"], Y))
     assert np.interp(middle, x, heights[:, 0]) == pytest.approx(height, rel=1e-12)
+=======
+def test_a_line_of_one_column_says_where_the_others_are_held():
+    name = FitDisplay.from_data(SCALED, Y, learning_rate=0.1, feature="bp").ax_.get_xlabel()
+    assert name == "bp (other columns at their means)"
+    assert FitDisplay.from_data(ONE, Y, learning_rate=0.1).ax_.get_xlabel() == "bmi"
+>>>>>>> 170d82d (Pictures say what cannot be seen and name what was passed; the explorer's legend looks like its curves; plainer words)
 
 
 # --- Path and contours belong together ---
+
+
+@pytest.mark.parametrize("n_iter", [1, 60])
+def test_a_path_that_its_start_covers_is_said_to_be_short(n_iter):
+    """Of one column of mean 0 an update goes a share of 2 rate of the way of the intercept."""
+    X = ONE - ONE.mean()
+    rate = 1e-5
+    display = LossSurfaceDisplay.from_data(X, Y, learning_rate=rate, n_iter=n_iter)
+    said = display.ax_.get_title(loc="right")
+    assert said.startswith("the path is too short to be seen: ")
+    share = float(re.search(r"([\d.]+) % of the way", said)[1]) / 100
+    least, most = sorted(
+        1 - (1 - rate * c) ** n_iter for c in (2.0, 2 * float(np.mean(X["bmi"] ** 2)))
+    )
+    assert 0.95 * least <= share <= 1.05 * most
+    long = LossSurfaceDisplay.from_data(X, Y, learning_rate=0.1, n_iter=60)
+    assert long.ax_.get_title(loc="right") == ""
+    none = LossSurfaceDisplay.from_data(X, Y, learning_rate=0.1, n_iter=0)
+    assert none.ax_.get_title(loc="right") == ""
 
 
 @pytest.mark.parametrize("column", ["bmi", "s1"])
@@ -406,6 +433,7 @@ def draw_all(case, places):
     yield LossSurfaceDisplay.from_report(report, **setting, ax=places(1))
     setting["n_iter"] = some
     yield FitDisplay.from_report(report, X, y, **setting, ax=places(1))
+    setting["n_iter"] = 1 if case == "bursting" else some  # later all predictions are far away
     kind = "actual_vs_predicted"
     yield FitDisplay.from_report(report, X, y, **setting, kind=kind, ax=places(1))
     yield SpectrumDisplay.from_report(report, ax=places(1))
@@ -696,7 +724,8 @@ BAD = {
     ),
     "a tree's surface": (
         lambda: LossSurfaceDisplay.from_estimator(DecisionTreeRegressor().fit(ONE, Y), ONE, Y),
-        "fitted must be a fitted GDLinearRegressor, .* got DecisionTreeRegressor",
+        "estimator must be a fitted GDLinearRegressor, .* got DecisionTreeRegressor; use "
+        r"LossSurfaceDisplay.from_data\(X, y, ",
     ),
     "the surface of auto": (
         lambda: LossSurfaceDisplay.from_estimator(GDLinearRegressor().fit(ONE, Y), ONE, Y),
@@ -704,7 +733,15 @@ BAD = {
     ),
     "not fitted": (
         lambda: LossCurveDisplay.from_estimator(make_pipeline(GDLinearRegressor())),
-        "estimator must have a loss_curve_, got GDLinearRegressor",
+        "estimator is not fitted; call fit first",
+    ),
+    "one of two not fitted": (
+        lambda: LossCurveDisplay.from_estimators([GDLinearRegressor()]),
+        "is not fitted; call fit first",
+    ),
+    "the surface of what is not fitted": (
+        lambda: LossSurfaceDisplay.from_estimator(GDLinearRegressor(), ONE, Y),
+        "estimator is not fitted; call fit first",
     ),
     "no estimators": (lambda: LossCurveDisplay.from_estimators([]), "estimators must be"),
     "no report": (lambda: SpectrumDisplay.from_report(Y), "report must be a LearningRateReport"),
@@ -719,8 +756,12 @@ BAD = {
     ),
     "axes": (lambda: SpectrumDisplay.from_report(REPORT, ax=3), "ax must be matplotlib Axes or"),
     "one of two axes": (
-        lambda: LearningRateDisplay.from_report(REPORT, ax=plt.figure().subplots()),
-        "axs must be 2 matplotlib Axes",
+        lambda: LearningRateDisplay.from_data(SCALED, Y, ax=plt.figure().subplots()),
+        "ax must be 2 matplotlib Axes or None, got .*; write ax=None for new ones",
+    ),
+    "one of two axes again": (
+        lambda: LearningRateDisplay.from_report(REPORT).plot(plt.figure().subplots()),
+        "axs must be 2 matplotlib Axes or None, got .*; write axs=None for new ones",
     ),
     "momenta": (
         lambda: LossCurveDisplay.from_report(REPORT, learning_rate=[1, 2], momentum=[0, 0, 0]),
@@ -756,7 +797,7 @@ BAD = {
         lambda: LossSurfaceDisplay.from_data(
             SCALED.to_numpy(), Y, features=("bmi", "bp"), **SURFACE
         ),
-        "features must be made of .*'x0'.*, got 'bmi'; name the columns by feature_names",
+        "each of features must be one of .*'x0'.*, got 'bmi'; name the columns by feature_names",
     ),
     "one coefficient": (
         lambda: LossSurfaceDisplay.from_report(REPORT, features=(0, 0), **SURFACE),
@@ -765,6 +806,20 @@ BAD = {
     "residuals of many": (
         lambda: FitDisplay.from_data(SCALED, Y, learning_rate=0.1, kind="residuals"),
         'kind="residuals" needs X of one column, got 5; write kind="actual_vs_predicted"',
+    ),
+    "predictions that are all far away": (
+        lambda: FitDisplay.from_data(
+            SCALED, Y, learning_rate=3 * LIMIT, n_iter=200, kind="actual_vs_predicted"
+        ),
+        r"n_iter and learning_rate .* got predictions that .* far from y.*a smaller n_iter or",
+    ),
+    "lines that are all far away": (
+        lambda: FitDisplay.from_data(ONE, Y, learning_rate=3.0, n_iter=[30]),
+        r"n_iter and learning_rate .* got lines that .* far from y.*write a smaller n_iter or",
+    ),
+    "lines after the end": (
+        lambda: FitDisplay.from_data(ONE, Y, learning_rate=3.0, n_iter=[10_000]),
+        r"n_iter must begin before the descent has diverged, after \d+ updates .* got \[10000\]",
     ),
     "kind": (lambda: FitDisplay.from_data(ONE, Y, learning_rate=0.1, kind="bars"), "kind must be"),
     "plot_method": (
@@ -782,6 +837,9 @@ BAD = {
 }
 
 
+OWN = ("one of two axes", "one of two axes again")  # figures of the tests themselves
+
+
 @pytest.mark.parametrize("what", BAD)
 def test_bad_input_is_refused_and_no_figure_is_left(what):
     ask, words = BAD[what]
@@ -789,7 +847,7 @@ def test_bad_input_is_refused_and_no_figure_is_left(what):
     with pytest.raises(ValueError, match=words):
         ask()
     left = plt.get_fignums()[ready:]
-    assert not left or what == "one of two axes"  # the figure is the test's own
+    assert not left or what in OWN
 
 
 FROM_DATA = {

@@ -134,6 +134,34 @@ def test_a_page_is_small_and_asks_for_nothing():
         assert f"{side.limit():.6g}" in without and f"{side.best_learning_rate:.6g}" in without
 
 
+LOOKS = """(selector) => Object.fromEntries(['here', 'best', 'heavy'].map((name) => {
+    const line = document.querySelector(`${selector} .line.${name}:not(.future)`);
+    const style = getComputedStyle(line);
+    return [name, [style.stroke, style.strokeDasharray]]; }))"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("preset", ["small", "past"])
+def test_the_legend_looks_like_the_curves(shown, preset):
+    """At a rate that diverges, too, where this descent changes its colour."""
+    with shown(DescentExplorer(*cars())) as page:
+        page.click(f'[data-preset="{preset}"]')
+        panel = '[data-panel="loss"]'
+        keys = page.page.evaluate(LOOKS, f"{panel} .legend")
+        assert keys == page.page.evaluate(LOOKS, f"{panel} .canvas")
+        assert len({colour for colour, _ in keys.values()}) == 3
+        assert len({dashes for _, dashes in keys.values()}) == 3
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_best_momentum_is_marked_with_its_rate(shown, width):
+    X, y = cars()
+    with shown(DescentExplorer(X, y), width=width) as page:
+        marks = page.page.locator('[data-track="momentum"] .marks').text_content()
+        assert re.search(r"best \S+ at rate \S*\d", marks)
+
+
 @pytest.mark.browser
 def test_a_page_in_the_browser_asks_for_nothing_and_complains_of_nothing(shown):
     with shown(DescentExplorer(*cars())) as page:
@@ -722,8 +750,11 @@ def test_what_has_no_descent_is_refused():
         DescentExplorer.from_estimator(GDLinearRegressor().fit(X, y), X, y)
     with pytest.raises(ValueError, match=r"NaN|missing"):
         DescentExplorer(X.replace(X.iloc[0, 0], np.nan), y)
-    with pytest.raises(ValueError, match="fitted must be a fitted GDLinearRegressor"):
+    words = r"^estimator must be a fitted GDLinearRegressor.*; use DescentExplorer\(X, y\)"
+    with pytest.raises(ValueError, match=words):
         DescentExplorer.from_estimator(DecisionTreeRegressor().fit(X, y), X, y)
+    with pytest.raises(ValueError, match=r"^estimator is not fitted; call fit first"):
+        DescentExplorer.from_estimator(GDLinearRegressor(), X, y)
     with pytest.raises(ValueError, match="X has 10000 columns"):
         DescentExplorer(np.ones((2, 10_000)), [1.0, 2.0])
     with pytest.raises(ValueError, match="report must be a LearningRateReport, got DataFrame"):

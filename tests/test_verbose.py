@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -265,7 +266,7 @@ def test_an_interrupt_ends_with_the_cost_of_what_was_kept(capsys, route, monkeyp
 # --- The bar ---
 
 HIDDEN, SHOWN, WIPED = b"\x1b[?25l", b"\x1b[?25h", b"\x1b[2K"  # what a terminal is told
-DRAWN = re.compile(rb"update ([\d,]+) of at most 30 ")
+DRAWN = re.compile(rb"update ([\d,]+) of (?:at most )?30 ")
 
 
 class Terminal:
@@ -308,8 +309,8 @@ def terminal(monkeypatch):
         made.close()
 
 
-def walked(verbose=10):
-    return GDLinearRegressor(0.05, 30, None, verbose=verbose).fit(X, y)
+def walked(verbose=10, tol=None):
+    return GDLinearRegressor(0.05, 30, tol, verbose=verbose).fit(X, y)
 
 
 def assert_restored(seen):
@@ -329,6 +330,16 @@ def test_a_walk_draws_a_bar_on_a_terminal_and_wipes_it(terminal, route, capsys):
     assert_restored(seen)
     updates, _ = printed(capsys)
     assert [k for k, *_ in updates] == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("tol, words", [(None, b" of 30 "), (1e-12, b" of at most 30 ")])
+def test_only_a_descent_that_may_stop_before_has_at_most_so_many_updates(terminal, tol, words):
+    with terminal.as_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 30 updates are too few for this tol
+        walked(tol=tol)
+    assert {match[0][match[0].index(b" of ") :] for match in DRAWN.finditer(terminal.close())} == {
+        words
+    }
 
 
 def test_lines_and_bar_do_not_share_a_line(monkeypatch):

@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.command.files import write
 from gd_regressor.command.report import descent_of, in_original_units
-from gd_regressor.command.tables import Problem, UserError, in_a_line, printable
+from gd_regressor.command.tables import Problem, UserError, printable
+from gd_regressor.command.words import in_shell_words
 from gd_regressor.paths import LearningRateReport, learning_rate_report
 from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
@@ -201,7 +202,8 @@ def _told(option: str, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except ValueError as error:
-        raise UserError(f"{option}: {in_a_line(error)}") from None
+        words = in_shell_words(str(error).replace("n_iter", "max_iter"))
+        raise UserError(f"{option}: {words}") from None
 
 
 def _draw_loss(figure: Any, scene: Scene, model: RegressorMixin) -> None:

@@ -68,10 +68,11 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     else:
         text = f"{made} the loss has settled to within tol={request.tol:g}."
     if step is None and n_rows <= len(columns):
+        size = f"{_counted(n_rows, 'row')} and {_counted(len(columns), 'column')}"
         text += (
-            f" There are no more rows ({n_rows}) than columns ({len(columns)}), so the training "
-            "rows are fitted exactly, or nearly, while new rows may be far off: a descent with a "
-            "number as learning_rate, stopped early, can predict them better (gd_path)."
+            f" The table has {size}, so the training rows are fitted exactly, or nearly, while new "
+            "rows may be far off: a descent with a number as learning_rate, stopped early, can "
+            "predict them better (gd_path)."
         )
     return Advice(text)
 
@@ -102,7 +103,11 @@ def blame(direction: np.ndarray, columns: Sequence) -> str:
 
 def updates(count: float) -> str:
     """A number of updates in words."""
-    return f"{count:,.0f} update{'s' * (count != 1)}"
+    return _counted(count, "update")
+
+
+def _counted(count: float, noun: str) -> str:
+    return f"{count:,.0f} {noun}{'s' * (count != 1)}"
 
 
 def _is_standardised(units: Units) -> bool:
@@ -188,4 +193,4 @@ def _distance(result: Result, lead: str, least: float) -> str:
         return text
     if stable.needed == np.inf:
         return f"{text}, and would not come within tol of it in 2^53 updates"
-    return f"{text}; {updates(stable.needed)} would be needed to come within tol of it"
+    return f"{text}; {updates(stable.needed)} would be needed in all to come within tol of it"

@@ -67,7 +67,7 @@ def _numbers(report: Any) -> list[tuple[str, str]]:
         ("smallest curvature mu", number(report.smallest_curvature)),
         ("condition number L / mu", number(report.condition_number)),
         ("limit of the rate, 2 / L", number(report.limit())),
-        ("set mostly by", report.steepest_column),
+        ("limit set mostly by", report.steepest_column),
         ("best guaranteed rate, 2 / (L + mu)", number(best)),
         (NEEDED, count(report.needs(best, 0.0, TOL)) if best < np.inf else "0"),
         ("fastest rate on these data", number(fastest)),

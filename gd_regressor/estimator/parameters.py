@@ -76,7 +76,8 @@ def asked_of(model: Any) -> Asked:
         step = ScheduledStep(model.learning_rate, float(model.momentum))
     elif model.learning_rate != "auto":
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
-    verbose = Verbose(int(model.verbose), int(model.max_iter)) if model.verbose else None
+    every, may_stop = int(model.verbose), model.tol is not None
+    verbose = Verbose(every, int(model.max_iter), may_stop=may_stop) if every else None
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol)
     return Asked(request, step, verbose, penalties_of(model))
 

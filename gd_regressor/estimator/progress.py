@@ -19,14 +19,14 @@ BETWEEN = 0.1
 
 
 class Bar:
-    """The bar of one descent of at most `total` updates.
+    """The bar of one descent of `total` updates, or of at most so many where it `may_stop` before.
 
     It is drawn when somebody moves it, so there is no thread, and it never raises: a fit does not
     fail because of its bar.
     """
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self, total: int, *, may_stop: bool) -> None:
+        self._total, self._may_stop = total, may_stop
         self._terminal = _terminal()
         self._progress: Progress | None = None
         self._is_shown = False
@@ -57,7 +57,7 @@ class Bar:
 
     def _draw(self, k: int, loss: float) -> None:
         if self._progress is None:
-            self._progress = _progress(self._terminal)
+            self._progress = _progress(self._terminal, "of at most" if self._may_stop else "of")
             self._progress.add_task("", total=self._total, loss=loss)
         if self._progress.console.is_dumb_terminal:  # it cannot wipe a line
             self._next = math.inf
@@ -82,12 +82,12 @@ def _terminal() -> TextIO | None:
         return None
 
 
-def _progress(terminal: Any) -> Progress:
+def _progress(terminal: Any, of: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
-        TextColumn("update {task.completed:,.0f} of at most {task.total:,.0f}", markup=False),
+        TextColumn(f"update {{task.completed:,.0f}} {of} {{task.total:,.0f}}", markup=False),
         BarColumn(bar_width=None),
         TextColumn("loss {task.fields[loss]:.4g}", markup=False),
         TimeRemainingColumn(),

@@ -23,9 +23,9 @@ class Verbose(Observer):
 
     stride = sys.maxsize  # it can print any number of updates at once
 
-    def __init__(self, every: int, max_iter: int) -> None:
+    def __init__(self, every: int, max_iter: int, *, may_stop: bool) -> None:
         self.every = every
-        self._bar = Bar(max_iter)
+        self._bar = Bar(max_iter, may_stop=may_stop)
         self._began, self._passes = time.perf_counter(), Passes()
 
     def see(self, k: int, records: Records, path: Path) -> bool:

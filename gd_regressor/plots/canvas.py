@@ -112,7 +112,7 @@ def drawing_panels(
 ) -> Iterator[Sequence[Axes]]:
     """Likewise `count` axes side by side."""
     if axs is not None:
-        yield _checked_axes(axs, count, name)
+        yield checked_axes(axs, count, name)
         return
     plt = pyplot()
     figure, panels = plt.subplots(1, count, figsize=size, layout="constrained", squeeze=False)
@@ -123,7 +123,8 @@ def drawing_panels(
         raise
 
 
-def _checked_axes(axs: Any, count: int, name: str) -> list[Axes]:
+def checked_axes(axs: Any, count: int, name: str) -> list[Axes]:
+    """Refuses what is not `count` axes, by the `name` under which it was passed."""
     panels = list(np.ravel(np.asarray(axs, dtype=object)))
     if len(panels) != count or not all(callable(getattr(ax, "plot", None)) for ax in panels):
         wanted = "matplotlib Axes" if count == 1 else f"{count} matplotlib Axes"

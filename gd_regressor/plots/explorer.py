@@ -23,7 +23,7 @@ from gd_regressor.plots.page_data import (
     page_data,
     target_names,
 )
-from gd_regressor.plots.subject import checked_report
+from gd_regressor.plots.subject import checked_report, report_of_fitted
 
 # The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
@@ -258,11 +258,12 @@ class DescentExplorer:
         >>> page.startswith("<!doctype html>")
         True
         """
-        report = LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        otherwise = "DescentExplorer(X, y)"
+        report = report_of_fitted(estimator, X, y, sample_weight, otherwise=otherwise)
         if report.setting is None:
             raise ValueError(
                 "estimator must have a number as learning_rate, got learning_rate='auto'; use "
-                "DescentExplorer(X, y)."
+                f"{otherwise}."
             )
         parts = unwrapped(estimator)
         rate, momentum, tol = report.setting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -430,8 +431,19 @@ class FitDisplay:
             )
         coefs, intercepts = report.coefs(learning_rate, momentum, ks)
         # A fit stops there
+<<<<<<< HEAD
         finite = ks <= report.diverges_after(learning_rate, momentum)
         made = {"means": report.landscape.means, "feature": column, "names": report.feature_names}
+=======
+        finite = ks <= (end := report.diverges_after(learning_rate, momentum))
+        if not finite.any():
+            raise ValueError(
+                f"n_iter must begin before the descent has diverged, after {int(end):,} updates at "
+                f"learning_rate={learning_rate!r}, got {reprlib.repr(n_iter)}; write a smaller "
+                "n_iter or learning_rate."
+            )
+        made = {"means": means, "feature": column, "names": report.feature_names}
+>>>>>>> 170d82d (Pictures say what cannot be seen and name what was passed; the explorer's legend looks like its curves; plainer words)
         made["target_name"] = str(getattr(y, "name", None) or "y")
         return cls(rows, targets, ks[finite], coefs[:, finite], intercepts[finite], **made).plot(
             ax, **plot_arguments
@@ -482,8 +494,13 @@ class FitDisplay:
         shown = np.append(y, heights[near])
         ax.set_xlim(*_widened(X))
         ax.set_ylim(*_widened(shown))
-        names = self.names or [f"x{j}" for j in range(np.shape(self.X)[1])]
-        canvas.dress(ax, [names[self.feature]], [self.target_name])
+        bottom, top = ax.get_ylim()
+        if not ((heights.min(axis=0) <= top) & (heights.max(axis=0) >= bottom)).any():
+            raise ValueError(_nothing_to_see("lines", heights))
+        columns = np.shape(self.X)[1]
+        name = (self.names or [f"x{j}" for j in range(columns)])[self.feature]
+        held = ["other columns at their means", "others at means"] if columns > 1 else []
+        canvas.dress(ax, [*(f"{name} ({words})" for words in held), name], [self.target_name])
         canvas.linear_ticks(ax.xaxis)
         canvas.linear_ticks(ax.yaxis)
 
@@ -547,6 +564,8 @@ class FitDisplay:
         self.scatter_ = ax.scatter(fitted, y, **{**style, **points})
         ax.set(xlim=limits, ylim=limits, aspect="equal")
         outside = int(np.sum((fitted < limits[0]) | (fitted > limits[1])))
+        if outside == len(y):
+            raise ValueError(_nothing_to_see("predictions", fitted))
         if outside:
             text = f"{outside:,} of {len(y):,} predictions are outside"
             colour = canvas.ink(canvas.ORANGE, ax)
@@ -564,6 +583,15 @@ def _named(count: int) -> list[int]:
     """Which of the lines have labels: some, spread evenly, the last among them."""
     some = np.rint(np.linspace(0, count - 1, min(count, MOST_FITS_NAMED)))
     return [int(i) for i in np.unique(some)]
+
+
+def _nothing_to_see(what: str, heights: np.ndarray) -> str:
+    farthest = np.abs(heights).max()
+    return (
+        f"n_iter and learning_rate must leave something of the fit to show, got {what} that are "
+        f"all far from y, up to {farthest:.2g}; where the descent diverges, write a smaller n_iter "
+        "or learning_rate, where it has hardly begun, a larger one."
+    )
 
 
 def _inside(ax: Axes, height: float) -> bool:

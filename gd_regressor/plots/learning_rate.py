@@ -307,6 +307,8 @@ class LearningRateDisplay:
         checked_report(report)
         check_descends(report)
         checked_tol(tol)
+        if ax is not None:
+            canvas.checked_axes(ax, 2, "ax")
         limit, ks = report.limit(momentum), updates_to(n_iter)
         given = limit * np.array(SHARES) if learning_rates is None else learning_rates
         rates = _checked_rates(given)

@@ -13,7 +13,7 @@ from gd_regressor.estimator.parameters import check_bool
 from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
-from gd_regressor.plots.subject import checked_report, report_of, updates_to
+from gd_regressor.plots.subject import check_fitted, checked_report, report_of, updates_to
 
 if TYPE_CHECKING:  # an extra
     from matplotlib.axes import Axes
@@ -576,6 +576,7 @@ def _setting_name(learning_rate: Any, momentum: Any) -> str:
 def _model_of(estimator: Any, parameter: str) -> Any:
     """The descent in a fitted estimator or pipeline."""
     model = unwrapped(estimator).model
+    check_fitted(model, parameter)
     if not hasattr(model, "loss_curve_"):
         raise ValueError(
             f"{parameter} must have a loss_curve_, got {type(model).__name__}; pass a fitted "

@@ -19,6 +19,7 @@ from gd_regressor.plots.subject import (
     checked_report,
     position,
     report_of,
+    report_of_fitted,
     updates_to,
 )
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # an extra
 LEVELS = 11  # of contours, so many that a valley is seen and a path too
 FARTHEST = 2.1  # times the way from the start to the minimum: where the view of the ellipse ends
 HAS_LEFT = 1.6  # half windows from the middle, beyond which a path has left
+START_SIZE = 7.0  # points: the mark of the start
 WINDOW_EDGE = 0.14  # of half the window, around what must be seen
 FLAT = 1e-13  # what is left of a column of norm 1 beside those that it depends on
 FEW_ON_A_PATH = 100  # updates, of which each is a point
@@ -283,12 +285,13 @@ class LossSurfaceDisplay:
         >>> len(display.path_.get_xdata())
         61
         """
-        report = LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+        otherwise = "LossSurfaceDisplay.from_data(X, y, learning_rate=..., n_iter=...)"
+        report = report_of_fitted(estimator, X, y, sample_weight, otherwise=otherwise)
         model = unwrapped(estimator).model
         if report.setting is None:
             raise ValueError(
                 f"estimator must have a number as learning_rate, got {model.learning_rate!r}; use "
-                "LossSurfaceDisplay.from_data(X, y, learning_rate=..., n_iter=...)."
+                f"{otherwise}."
             )
         rate, momentum, _ = report.setting
         if rate >= report.limit(momentum) and model.loss_curve_[-1] > model.loss_curve_[0]:
@@ -512,7 +515,7 @@ class LossSurfaceDisplay:
         (self.path_,) = ax.plot(*path, **{**style, **kwargs})
         points = {"markeredgecolor": canvas.BLACK, "markeredgewidth": 1.6, "zorder": 4}
         (self.minimum_,) = ax.plot(*middle, "P", color="white", markersize=10, **points)
-        (self.start_,) = ax.plot(*path[:, 0], "o", color="white", markersize=7, **points)
+        (self.start_,) = ax.plot(*path[:, 0], "o", color="white", markersize=START_SIZE, **points)
 
     def _write(self, ax: Axes, shown: int) -> None:
         """Each word on the side away from the other point."""
@@ -527,6 +530,23 @@ class LossSurfaceDisplay:
             text = f"leaves the picture at update {k:,}"
             size, colour = canvas.font(ax), canvas.ink(canvas.ORANGE, ax)
             ax.set_title(text, loc="right", fontsize=size, color=colour)
+        elif text := self._too_short(ax):
+            text = canvas.fitting(ax, text, canvas.width_of(ax), canvas.font(ax))
+            ax.set_title(text, loc="right", fontsize=canvas.font(ax))
+
+    def _too_short(self, ax: Axes) -> list[str]:
+        """What to say, the best first, of a path that the mark of the start covers."""
+        path, middle = np.asarray(self.path, dtype=float), np.asarray(self.minimum)
+        begin, points = ax.transData.transform(path[:, 0]), ax.transData.transform(path.T)
+        way = np.hypot(*(points - begin).T).max()
+        whole = np.hypot(*(ax.transData.transform(middle) - begin))
+        pixels = ax.get_figure(root=True).dpi / 72  # pyright: ignore[reportOptionalMemberAccess]
+        if path.shape[1] < 2 or not way < pixels * START_SIZE / 2 <= whole:
+            return []
+        last = path.shape[1] - 1 if self.updates is None else int(np.asarray(self.updates)[-1])
+        said = "the path is too short to be seen"
+        share = f"{canvas.number(100 * way / whole, 2)} % of the way"
+        return [f"{said}: {canvas.counted(last)} make {share}", f"{said}: {share}", said]
 
 
 def _factor(report: LearningRateReport, pair: list[int]) -> NDArray[np.float64]:
@@ -559,7 +579,7 @@ def _pair(features: Any, names: Sequence[str]) -> list[int]:
     """The places of two coefficients."""
     if isinstance(features, str) or np.ndim(np.asarray(features, dtype=object)) != 1:
         features = [features]
-    places = [position("features", feature, names) for feature in features]
+    places = [position("each of features", feature, names) for feature in features]
     if len(set(places)) != 2 or len(places) != 2:
         raise ValueError(
             f"features must be two different ones of {list(names)}, got {features!r}; a surface "

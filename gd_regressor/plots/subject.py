@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gd_regressor.estimator.parameters import check_tol
+from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport, checked_points, learning_rate_report
 
 MOST_DRAWN_COLUMNS = 1000  # of a picture; a decomposition of more takes longer than a second
@@ -24,6 +25,27 @@ def report_of(X: Any, y: Any, **options: Any) -> LearningRateReport:
             f"{shape[1]:,}; choose some of them, such as X[:, :50]."
         )
     return learning_rate_report(X, y, **options)
+
+
+def report_of_fitted(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, otherwise: str
+) -> LearningRateReport:
+    """The report of a fitted estimator; `otherwise` is the call that needs none."""
+    model = unwrapped(estimator).model
+    check_fitted(model, "estimator")
+    if not (hasattr(model, "loss_curve_") and hasattr(model, "fit_intercept")):
+        raise ValueError(
+            f"estimator must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
+            f"{type(model).__name__}; use {otherwise}."
+        )
+    return LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+
+
+def check_fitted(model: Any, name: str) -> None:
+    """Refuses a descent that has not been made."""
+    descends = all(hasattr(model, word) for word in ("learning_rate", "momentum", "max_iter"))
+    if descends and not hasattr(model, "loss_curve_"):
+        raise ValueError(f"{name} is not fitted; call fit first.")
 
 
 def checked_report(report: Any) -> LearningRateReport:
@@ -85,6 +107,6 @@ def position(name: str, wanted: Any, names: Sequence[str]) -> int:
         if place is not None:
             return place
     raise ValueError(
-        f"{name} must be made of {reprlib.repr(list(names))} or of their places from 0 to "
+        f"{name} must be one of {reprlib.repr(list(names))} or its place, 0 to "
         f"{len(names) - 1}, got {wanted!r}; name the columns by feature_names."
     )

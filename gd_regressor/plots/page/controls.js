@@ -57,8 +57,13 @@ function scentOf(app, key, width) {
   return app.scents[key];
 }
 
+const MARKED = 0.85; // of the width of a slider: what a mark with more words may take
+
 function marksOf({ descent, facts }, key, width, unit) {
   const track = TRACKS[key];
+  const { heavy } = descent;
+  const best = `best ${formatMomentum(heavy.momentum)}`;
+  const whole = `${best} at rate ${formatNumber(heavy.rate)}`;
   const marks = {
     rate: [
       [facts.limit, `limit ${formatNumber(facts.limit)}`, "limit"],
@@ -66,7 +71,7 @@ function marksOf({ descent, facts }, key, width, unit) {
       [0.01 * unit, formatNumber(0.01 * unit, 2), ""],
     ],
     momentum: [
-      [descent.heavy.momentum, `best ${formatMomentum(descent.heavy.momentum)}`, "heavy"],
+      [heavy.momentum, textWidth(whole) < MARKED * width ? whole : best, "heavy"],
       [0, "0", ""],
       [0.5, "0.5", ""],
       [0.99, "0.99", ""],

@@ -101,8 +101,14 @@ function lossLegend({ best, heavy }) {
     heavy: `best momentum ${formatMomentum(heavy.momentum)}, rate ${rate}`,
   };
   return Object.entries(keys)
-    .map(([name, text]) => `<span class="key"><i class="${name}"></i>${escapeText(text)}</span>`)
+    .map(([name, text]) => `<span class="key">${swatch(name)}${escapeText(text)}</span>`)
     .join(" ");
+}
+
+// A piece of the curve itself, so that colour and dashes are those of the picture
+function swatch(className) {
+  const ends = [0, 24].map((x) => [x, 2]);
+  return `<svg width="24" height="4" aria-hidden="true">${line(ends, className)}</svg>`;
 }
 
 function lossCaption({ state, data }, now, begin, above) {
