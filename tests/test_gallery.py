@@ -368,7 +368,7 @@ def test_a_rate_that_is_too_large():
     said = next(line for line in printed.splitlines() if line.startswith("1.65e+08"))
     losses = descend(FEATURES, PRICE, 0.1, 9)[2]
     np.testing.assert_allclose(numbers(said), losses, rtol=0.006)
-    assert "limit set mostly by curb_weight" in printed
+    assert "set mostly by curb_weight" in printed
     better = condition_and_limit(standardised(FEATURES))[1]
     assert after("limit", printed) == pytest.approx([limit, better], rel=0.005)
     assert f"\n{1 / np.mean(FEATURES[:, 2] ** 2):.3g}\n" in printed

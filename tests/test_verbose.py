@@ -495,7 +495,7 @@ def test_a_key_stops_a_long_walk_two_seconds_after_which_its_bar_came():
             seen += data
             if began is None and b"loss" in seen:
                 began = time.monotonic()
-            if not stopped and b"at most 30,000" in seen:
+            if not stopped and b"of 30,000" in seen:
                 assert time.monotonic() - began > progress.PATIENCE - 0.5
                 os.write(master, b"\x03")  # Ctrl-C
                 stopped = True

@@ -55,7 +55,7 @@ print(*(f"{loss:.3g}" for loss in model.loss_curve_))
 # The report has the same and more. Pass it the data, or the fitted estimator with the data:
 
 report = LearningRateReport.from_estimator(model, X, y)
-print("limit set mostly by", report.steepest_column)
+print("set mostly by", report.steepest_column)
 print(f"limit {report.limit():.3g}, standardised {report.standardised.limit():.3g}")
 X.agg(["mean", "max"]).round(1).T
 
