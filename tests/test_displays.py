@@ -281,7 +281,6 @@ def test_rows_are_drawn_once_and_the_means_are_those_of_all_rows():
     closely(fit.lines_[0].get_ydata(), at @ coefs[:, 0] + intercepts[0])
 
 
-<<<<<<< HEAD
 def test_at_the_minimum_a_line_passes_through_the_weighted_means():
     weights = np.arange(len(Y)) % 3
     rate = learning_rate_report(SCALED, Y, sample_weight=weights).best_learning_rate
@@ -289,12 +288,12 @@ def test_at_the_minimum_a_line_passes_through_the_weighted_means():
     x, heights = fit.line_points()
     middle, height = (np.average(v, weights=weights) for v in (SCALED["age"], Y))
     assert np.interp(middle, x, heights[:, 0]) == pytest.approx(height, rel=1e-12)
-=======
+
+
 def test_a_line_of_one_column_says_where_the_others_are_held():
     name = FitDisplay.from_data(SCALED, Y, learning_rate=0.1, feature="bp").ax_.get_xlabel()
     assert name == "bp (other columns at their means)"
     assert FitDisplay.from_data(ONE, Y, learning_rate=0.1).ax_.get_xlabel() == "bmi"
->>>>>>> 170d82d (Pictures say what cannot be seen and name what was passed; the explorer's legend looks like its curves; plainer words)
 
 
 # --- Path and contours belong together ---

@@ -431,10 +431,6 @@ class FitDisplay:
             )
         coefs, intercepts = report.coefs(learning_rate, momentum, ks)
         # A fit stops there
-<<<<<<< HEAD
-        finite = ks <= report.diverges_after(learning_rate, momentum)
-        made = {"means": report.landscape.means, "feature": column, "names": report.feature_names}
-=======
         finite = ks <= (end := report.diverges_after(learning_rate, momentum))
         if not finite.any():
             raise ValueError(
@@ -442,8 +438,7 @@ class FitDisplay:
                 f"learning_rate={learning_rate!r}, got {reprlib.repr(n_iter)}; write a smaller "
                 "n_iter or learning_rate."
             )
-        made = {"means": means, "feature": column, "names": report.feature_names}
->>>>>>> 170d82d (Pictures say what cannot be seen and name what was passed; the explorer's legend looks like its curves; plainer words)
+        made = {"means": report.landscape.means, "feature": column, "names": report.feature_names}
         made["target_name"] = str(getattr(y, "name", None) or "y")
         return cls(rows, targets, ks[finite], coefs[:, finite], intercepts[finite], **made).plot(
             ax, **plot_arguments
