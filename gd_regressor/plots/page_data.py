@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,13 +172,13 @@ def _view(report: LearningRateReport, begin: Beginning) -> dict[str, Any]:
 
 
 def _best(report: LearningRateReport, tol: float) -> dict[str, dict[str, float]]:
-    """The settings that the page recommends for one target."""
+    """The settings that the page recommends for one target. It counts most updates itself."""
     best, (momentum, rate) = report.best_learning_rate, report.best_momentum
     fastest, fewest = report.fastest(tol)
     return {
-        "best": {"rate": best, "needs": report.needs(best, 0.0, tol)},
+        "best": {"rate": best},
         "fastest": {"rate": fastest, "needs": fewest},
-        "heavy": {"rate": rate, "momentum": momentum, "needs": report.needs(rate, momentum, tol)},
+        "heavy": {"rate": rate, "momentum": momentum},
     }
 
 
@@ -191,8 +192,15 @@ def _in_menus(report: LearningRateReport) -> list[int]:
 
 def _rounded(rows: np.ndarray) -> list[list[float]]:
     """Numbers with so many digits, whole ones as integers: they are shorter."""
-    short = [[float(f"{value:.{DIGITS}g}") for value in row] for row in rows]
-    return [[int(v) if v.is_integer() and abs(v) < 1e15 else v for v in row] for row in short]
+    if not rows.size:
+        return [[] for _ in rows]
+    # One format of all numbers, and JSON to read them, take a fifth of the time of one by one
+    text = ",".join([f"%.{DIGITS}g"] * rows.size) % tuple(rows.ravel().tolist())
+    short = json.loads(f"[{text}]")
+    if "e+" in text:  # a whole number, as JSON does not know
+        short = [int(v) if abs(v) < 1e15 and v == int(v) else v for v in short]
+    width = rows.shape[1]
+    return [short[i : i + width] for i in range(0, rows.size, width)]
 
 
 def target_names(given: Any, y: Any, report: LearningRateReport) -> list[str]:

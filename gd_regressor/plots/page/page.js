@@ -111,7 +111,7 @@ function markup(data, id) {
       ${panel("fit", "The fit", menu("fit", fits, "view of the fit"), id)}</div>`;
 }
 
-function descentOf(view, t) {
+function descentOf(view, t, tol) {
   const target = view.targets[t];
   const modes = view.curvatures.map((curvature, i) => ({
     curvature,
@@ -124,6 +124,8 @@ function descentOf(view, t) {
   const descent = { ...target, modes, curvature: Math.max(...view.curvatures) };
   descent.bestRun = run(descent, descent.best.rate, 0);
   descent.heavyRun = run(descent, descent.heavy.rate, descent.heavy.momentum);
+  descent.bestNeeds = needs(descent, descent.bestRun, tol);
+  descent.heavyNeeds = needs(descent, descent.heavyRun, tol);
   return descent;
 }
 
@@ -212,7 +214,7 @@ function write({ written }, element, html) {
 function choose(app) {
   const { data, state } = app;
   app.view = data.views[state.columns];
-  app.descent = descentOf(app.view, state.target);
+  app.descent = descentOf(app.view, state.target, data.tol);
   app.limit = (momentum) => largestStableRate(app.descent, momentum);
   app.scents = {};
   app.here = null;
@@ -365,9 +367,9 @@ function numbers({ facts, view, state, descent }) {
   return (
     `The limit ${formula} is ${formatNumber(facts.limit)}; this rate is ${share} % of it. ` +
     `To be within tol of the minimum, the best guaranteed rate 2 / (L + μ), ${formatNumber(best.rate)}, ` +
-    `takes ${updates(best.needs)}; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
+    `takes ${updates(descent.bestNeeds)}; the fastest on these data, ${formatNumber(fastest.rate)}, ` +
     `takes ${formatCount(fastest.needs)}; the best momentum, ${formatMomentum(heavy.momentum)} at rate ` +
-    `${formatNumber(heavy.rate)}, takes ${formatCount(heavy.needs)}. ` +
+    `${formatNumber(heavy.rate)}, takes ${formatCount(descent.heavyNeeds)}. ` +
     `The condition number is ${formatNumber(view.condition)}.`
   );
 }
