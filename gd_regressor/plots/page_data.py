@@ -196,7 +196,7 @@ def _rounded(rows: np.ndarray) -> list[list[float]]:
         return [[] for _ in rows]
     # One format of all numbers, and JSON to read them, take a fifth of the time of one by one
     text = ",".join([f"%.{DIGITS}g"] * rows.size) % tuple(rows.ravel().tolist())
-    short = json.loads(f"[{text}]")
+    short: list[float] = json.loads(f"[{text}]")
     if "e+" in text:  # a whole number, as JSON does not know
         short = [int(v) if abs(v) < 1e15 and v == int(v) else v for v in short]
     width = rows.shape[1]
