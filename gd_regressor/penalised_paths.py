@@ -17,7 +17,13 @@ from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.descent.records import Terms
 from gd_regressor.estimator.arrays import rows_for
-from gd_regressor.estimator.parameters import Penalties, check_bool, check_ratio, checked_weights
+from gd_regressor.estimator.parameters import (
+    Penalties,
+    check_bool,
+    check_ratio,
+    check_share,
+    checked_weights,
+)
 from gd_regressor.paths import shaped
 
 
@@ -96,7 +102,7 @@ def elastic_net_path(
     check_ratio(l1_ratio)
     check_bool("positive", positive)
     check_bool("fit_intercept", fit_intercept)
-    share = _checked_share(eps)
+    check_share("eps", eps)
     values = _checked_alphas(alphas, l1_ratio)
     rows, y_ndim = rows_for(X, y, sample_weight, "elastic_net_path")
     one = Penalties(np.ones(1), float(l1_ratio), bool(positive), checked_weights(penalty_weights))
@@ -105,9 +111,9 @@ def elastic_net_path(
 
     def followed() -> tuple[np.ndarray, AlphaPath]:
         if many_columns(rows) and terms.l1.all():
-            return _followed_in_use(rows.check(), bool(fit_intercept), terms, values, share)
+            return _followed_in_use(rows.check(), bool(fit_intercept), terms, values, float(eps))
         moments, _ = rows.seen_by(first_moments)
-        return _followed(moments, bool(fit_intercept), terms, values, share)
+        return _followed(moments, bool(fit_intercept), terms, values, float(eps))
 
     strengths, path = limited(lambda _: followed())
     thetas, gaps = path.thetas, path.gaps.T
@@ -152,9 +158,3 @@ def _checked_alphas(alphas, l1_ratio: float) -> np.ndarray | int:
     if values.ndim != 1 or not values.size or values.min() < 0:
         raise ValueError(f"alphas must be numbers >= 0, or how many of them, got {alphas!r}.")
     return values
-
-
-def _checked_share(eps) -> float:
-    if not (isinstance(eps, numbers.Real) and 0 < float(eps) < 1):
-        raise ValueError(f"eps must be a number between 0 and 1, got {eps!r}.")
-    return float(eps)

@@ -10,20 +10,16 @@ import numpy as np
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.active_set import least
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules
 from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import End, Iterate, Reason, Request, Start, Status, Terms
-from gd_regressor.descent.stopping import NearMinimum
+from gd_regressor.descent.records import End, Iterate, Request, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet
-
-# Rounding of the moments of well-conditioned columns leaves a smaller gap, in units of V
-CERTAIN_GAP = 1e-12
 
 
 @dataclass(frozen=True)
@@ -71,17 +67,10 @@ class OnMoments(Plan):
         return Walk(problem, theta, step)
 
     def rules(self) -> tuple[Rule, ...]:
-        tol = self.request.tol
-        return () if tol is None else (NearMinimum(tol * self.scales.variance),)
+        return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        theta, tol = walk.at(end.k), self.request.tol
-        gaps = walk.records(end.k, end.k).gaps[0]
-        near = (gaps <= max(tol or 0.0, CERTAIN_GAP) * self.scales.variance).all()
-        if near or end.status is not Status.CONVERGED:
-            return Arrival(theta, end.status, 0.0)
-        # The run stayed where it was, because rounding is all that is left
-        return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
+        return gap_arrival(self, walk, end)
 
 
 def on_moments(moments: Moments, request: Request) -> OnMoments:

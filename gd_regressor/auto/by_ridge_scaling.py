@@ -6,14 +6,13 @@ from typing import cast
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, SmoothPlan
+from gd_regressor.auto.plan import Arrival, Plan, SmoothPlan, gap_rules
 from gd_regressor.data.column_moments import column_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
 from gd_regressor.descent.records import End, Request, Terms
 from gd_regressor.descent.steps import ConjugateStep
-from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Diagonal, RidgedDiagonal
 from gd_regressor.objective.frame import AtZero, Frame, scales_of, shift_of_full
@@ -26,8 +25,7 @@ class RidgeScaled(SmoothPlan):
     """The ridge bounds the distance of the loss from its minimum, so the run ends by this bound."""
 
     def rules(self) -> tuple[Rule, ...]:
-        tol = self.request.tol
-        return () if tol is None else (NearMinimum(tol * self.scales.variance),)
+        return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         return Arrival(walk.at(end.k), end.status, 0.0)

@@ -11,14 +11,13 @@ import numpy as np
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, judged
+from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules
 from gd_regressor.auto.working_sets import Descent, OnMembers, There, WorkingSet
 from gd_regressor.data.chosen import Reading
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Next, Problem, Quadratic, Rule, Step
-from gd_regressor.descent.records import End, Iterate, Reason, Request, Scales, Start, Status, Terms
-from gd_regressor.descent.stopping import NearMinimum
+from gd_regressor.descent.records import End, Iterate, Request, Scales, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
@@ -26,8 +25,6 @@ from gd_regressor.objective.penalties import ElasticNet
 
 # What working sets cost, in passes over the rows, where few columns are in use
 PASSES = 20.0
-# Rounding leaves a smaller gap, in units of V, unless columns nearly depend on each other
-KNOWN_GAP = 1e-12
 
 
 @frozen
@@ -110,17 +107,10 @@ class InUse(Plan):
         return Walk(problem, theta, Rounds(self.loss, descents))
 
     def rules(self) -> tuple[Rule, ...]:
-        tol = self.request.tol
-        return () if tol is None else (NearMinimum(tol * self.scales.variance),)
+        return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        theta, tol = walk.at(end.k), self.request.tol
-        gaps = walk.records(end.k, end.k).gaps[0]
-        near = (gaps <= max(tol or 0.0, KNOWN_GAP) * self.scales.variance).all()
-        if near or end.status is not Status.CONVERGED:
-            return Arrival(theta, end.status, 0.0)
-        # The run stayed where it was, because rounding is all that is left
-        return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
+        return gap_arrival(self, walk, end)
 
 
 def many_columns(rows: Given) -> bool:

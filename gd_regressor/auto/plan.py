@@ -11,6 +11,7 @@ from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.descent.nouns import Rule, Step
 from gd_regressor.descent.records import End, Reason, Request, Scales, Start, Status
+from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.objective.frame import AtZero, Frame
 from gd_regressor.objective.on_moments import KnownAtZero
@@ -21,6 +22,8 @@ WORTH_SAYING = 1e-6
 ROUGH = 1e-10
 # Of V: a distance from the minimum that rounding leaves in passes in working precision
 SLACK = 1e-14
+# Of V: well-conditioned columns with a penalty have a smaller gap, but for rounding
+CERTAIN_GAP = 1e-12
 
 
 class Arrival(NamedTuple):
@@ -78,6 +81,23 @@ class SmoothPlan(Plan):
         theta = loss.lift(metric.admissible(self.frame.from_raw(*start)))
         known = KnownAtZero(loss, self.frame, self.at_zero, loss.doubled)
         return Walk(Smooth(known, metric), theta, self.step)
+
+
+def gap_rules(plan: Plan) -> tuple[Rule, ...]:
+    """The rules where the gaps bound the distance from the minimum."""
+    tol = plan.request.tol
+    return () if tol is None else (NearMinimum(tol * plan.scales.variance),)
+
+
+def gap_arrival(plan: Plan, walk: Walk, end: End) -> Arrival:
+    """The end of a descent on a loss with a penalty, judged by its gaps."""
+    theta, tol = walk.at(end.k), plan.request.tol
+    gaps = walk.records(end.k, end.k).gaps[0]
+    near = (gaps <= max(tol or 0.0, CERTAIN_GAP) * plan.scales.variance).all()
+    if near or end.status is not Status.CONVERGED:
+        return Arrival(theta, end.status, 0.0)
+    # The run stayed where it was, because rounding is all that is left
+    return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
 
 
 def judged(status: Status, error: float) -> Status:

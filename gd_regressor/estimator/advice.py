@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.checks import numbered
 from gd_regressor.descent.records import Bound, Curvature, Reason, Result, Stability, Status, Units
 from gd_regressor.estimator.parameters import Asked
-from gd_regressor.estimator.tables import number
+from gd_regressor.estimator.tables import number, so_many
 
 # Columns are standardised if means and deviations are within this share of a deviation of 0 and 1:
 # so are the rows of a fold, and of a sample, whose columns were standardised as a whole
@@ -68,7 +68,7 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     else:
         text = f"{made} the loss has settled to within tol={request.tol:g}."
     if step is None and n_rows <= len(columns):
-        size = f"{_counted(n_rows, 'row')} and {_counted(len(columns), 'column')}"
+        size = f"{so_many(n_rows, 'row')} and {so_many(len(columns), 'column')}"
         text += (
             f" The table has {size}, so the training rows are fitted exactly, or nearly, while new "
             "rows may be far off: a descent with a number as learning_rate, stopped early, can "
@@ -103,11 +103,7 @@ def blame(direction: np.ndarray, columns: Sequence) -> str:
 
 def updates(count: float) -> str:
     """A number of updates in words."""
-    return _counted(count, "update")
-
-
-def _counted(count: float, noun: str) -> str:
-    return f"{count:,.0f} {noun}{'s' * (count != 1)}"
+    return so_many(count, "update")
 
 
 def _is_standardised(units: Units) -> bool:

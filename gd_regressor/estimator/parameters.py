@@ -193,6 +193,12 @@ def check_tol(value) -> None:
         )
 
 
+def check_share(name: str, value) -> None:
+    """Refuse a value that is not a number in (0, 1)."""
+    if not (_is_real(value) and 0 < _float(value) < 1):
+        raise ValueError(f"{name} must be a number between 0 and 1, got {value!r}.")
+
+
 def check_word(name: str, value, words: tuple[str, ...]) -> None:
     """Refuse a value that is not one of `words`."""
     if not (isinstance(value, str) and value in words):

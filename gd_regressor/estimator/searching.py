@@ -19,6 +19,7 @@ from gd_regressor.estimator.parameters import (
     check_integer,
     check_learning_rate,
     check_momentum,
+    check_share,
     check_tol,
 )
 from gd_regressor.validation.grid import Grid
@@ -73,8 +74,7 @@ def check_search(model: Any) -> None:
             "all coefficients zero; with 0 among l1_ratios there is no such alpha. Write numbers "
             "as alphas, such as np.logspace(-6, 2, 20)."
         )
-    if not 0 < finite_floats("eps", model.eps) < 1:
-        raise ValueError(f"eps must be a number between 0 and 1, got {model.eps!r}.")
+    check_share("eps", model.eps)
     check_bool("fit_intercept", model.fit_intercept)
     check_bool("positive", model.positive)
     check_bool("one_standard_error", model.one_standard_error)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gd_regressor.estimator.tables import number
+from gd_regressor.estimator.tables import number, so_many
 
 # What a fit writes last. Where one is missing, there was no fit, or a stream without an end
 WRITTEN = ("coef_", "n_iter_", "loss_curve_", "status_")
@@ -104,5 +104,5 @@ def _columns(model: Any) -> list[tuple[str, str]]:
 def _stream(stream: Any) -> list[tuple[str, str]]:
     if stream is None:
         return []
-    chunks = f"{stream.n_batches:,} chunk{'s' * (stream.n_batches != 1)}"
+    chunks = so_many(stream.n_batches, "chunk")
     return [("Stream", f"the rows came in {chunks}, which the model does not hold")]

@@ -44,6 +44,12 @@ def count(value: float) -> str:
     return f"{value:,.0f}" if value < math.inf else "never"
 
 
+def so_many(value: float, noun: str) -> str:
+    """A number of things, such as "1 pass" or "2,000 passes"."""
+    ending = "" if value == 1 else "es" if noun.endswith("s") else "s"
+    return f"{value:,.0f} {noun}{ending}"
+
+
 def share(value: float) -> str:
     """A number in [0, 1], with four digits of what it lacks to 1 where that is little."""
     digits = 4 if value < 0.99 else 3 - math.floor(math.log10(1 - value)) if value < 1 else 0

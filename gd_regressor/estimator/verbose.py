@@ -13,6 +13,7 @@ from gd_regressor.data.passes import Passes, counted
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Bound, Records, Result
 from gd_regressor.estimator.progress import Bar
+from gd_regressor.estimator.tables import so_many
 
 
 class Verbose(Observer):
@@ -49,7 +50,7 @@ class Verbose(Observer):
     def sum_up(self, result: Result) -> None:
         """Print what the fit cost, and how far from the minimum it ended."""
         seconds = time.perf_counter() - self._began
-        cost = f"{_so_many(result.n_iter, 'update')}, {_so_many(self._passes.count, 'pass')}"
+        cost = f"{so_many(result.n_iter, 'update')}, {so_many(self._passes.count, 'pass')}"
         _write([f"{cost} over the rows, {seconds:.3g} s: {_distance(result)}"])
 
 
@@ -67,11 +68,6 @@ def _distance(result: Result) -> str:
         f"the loss is {result.gap_is.value}{result.gap:.4g} above its minimum "
         f"({part} the variance of y)"
     )
-
-
-def _so_many(count: int, thing: str) -> str:
-    ending = "" if count == 1 else "es" if thing.endswith("s") else "s"
-    return f"{count:,} {thing}{ending}"
 
 
 def _write(lines: Iterable[str]) -> None:

@@ -20,7 +20,7 @@ from gd_regressor.objective.penalties import ElasticNet
 from gd_regressor.objective.ridge import RidgeLoss
 from gd_regressor.textbook.modal import path_along
 from gd_regressor.textbook.modes import Modes
-from gd_regressor.textbook.triangle import Triangle, squares
+from gd_regressor.textbook.triangle import Triangle, ridged, squares
 
 
 class Descent(NamedTuple):
@@ -90,7 +90,7 @@ def on_triangle(
     t, d = theta.shape[1], len(terms.l1)
     units = Units.of(matrix[0, :d], np.linalg.norm(matrix[1:, :d], axis=0))
     if terms.are_ridge:
-        modes = Modes.of(_with_ridge(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
+        modes = Modes.of(ridged(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
         # The rows of the ridge say nothing of the columns
         curvature = modes.curvature._replace(units=units)
         return Descent(path_along(modes, step), curvature, step)
@@ -130,15 +130,3 @@ def _walked(
         return Descent(Walk(problem, theta, step), curvature, step)
     proximal = ProximalStep(step, penalty)
     return Descent(Walk(apart, theta, proximal), steepest(loss, len(theta), units), proximal)
-
-
-def _with_ridge(triangle: Triangle, l2: np.ndarray, theta: np.ndarray) -> Triangle:
-    """The triangle of rows root(l2_j) e_j more, whose targets are zero."""
-    matrix, responses, rest = triangle
-    t, on = theta.shape[1], np.flatnonzero(l2)
-    more = np.zeros((len(on), matrix.shape[1]))
-    more[np.arange(len(on)), on] = np.sqrt(l2[on])
-    target = np.zeros((len(on), responses.shape[1]))
-    if responses.shape[1] > t:  # what is left of the targets at the start
-        target[:, t:] = -more @ theta
-    return np.vstack([matrix, more]), np.vstack([responses, target]), rest

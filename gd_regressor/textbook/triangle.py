@@ -59,6 +59,21 @@ def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
     return matrix, responses, np.zeros(responses.shape[1])
 
 
+def ridged(triangle: Triangle, l2: np.ndarray, theta: np.ndarray) -> Triangle:
+    """The triangle with rows root(l2_j) e_j more, of `l2` (d,), whose targets are zero.
+
+    It is that of a loss with sum l2_j w_j^2 more. An intercept has no share in these rows.
+    """
+    matrix, responses, rest = triangle
+    t, on = theta.shape[1], np.flatnonzero(l2)
+    more = np.zeros((len(on), matrix.shape[1]))
+    more[np.arange(len(on)), on] = np.sqrt(l2[on])
+    target = np.zeros((len(on), responses.shape[1]))
+    if responses.shape[1] > t:  # what is left of the targets at the start
+        target[:, t:] = -more @ theta
+    return np.vstack([matrix, more]), np.vstack([responses, target]), rest
+
+
 def squares(a: np.ndarray) -> np.ndarray:
     """(t,): the sum of squares of each column."""
     return np.einsum("ij,ij->j", a, a)

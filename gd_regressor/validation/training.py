@@ -20,6 +20,7 @@ from gd_regressor.objective.frame import scales_of
 from gd_regressor.textbook.modes import Modes
 from gd_regressor.textbook.triangle import (
     Triangle,
+    ridged,
     squares,
     triangle_of_moments,
     triangle_of_root,
@@ -139,15 +140,13 @@ class Training:
     def penalised(self, l2: float) -> Modes:
         """The directions of the textbooks' descent, with l2 |w|^2 added to the loss.
 
-        The penalty is so many more rows, root(l2) times the unit matrix. The intercept has no share
-        in them, so each penalty has directions of its own.
+        The intercept has no share in it, so each penalty has directions of its own.
         """
-        matrix, responses, rest = self.triangle
-        if l2:
-            d, width = self.n_columns, matrix.shape[1]
-            matrix = np.vstack([matrix, np.sqrt(l2) * np.eye(d, width)])
-            responses = np.vstack([responses, np.zeros((d, responses.shape[1]))])
-        return _modes(matrix, responses, rest, self.fit_intercept)
+        matrix, responses, _ = self.triangle
+        start = np.zeros((matrix.shape[1], responses.shape[1]))
+        return _modes(
+            *ridged(self.triangle, np.full(self.n_columns, l2), start), self.fit_intercept
+        )
 
 
 def _cleaned(root: Root, moments: Moments) -> Root:
