@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.auto.along_alpha import AlphaPath, along_alphas, largest_alpha, loss_on
-from gd_regressor.auto.along_working_sets import along_working_sets, largest_held
 from gd_regressor.auto.by_working_sets import many_columns
 from gd_regressor.data.checks import finite_floats
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
@@ -24,6 +22,8 @@ from gd_regressor.estimator.parameters import (
     check_share,
     checked_weights,
 )
+from gd_regressor.lasso.along_alpha import AlphaPath, along_alphas, largest_alpha, loss_on
+from gd_regressor.lasso.along_working_sets import along_working_sets, largest_held
 from gd_regressor.paths import shaped
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import dot, solved
 
-from gd_regressor.auto.active_set import least
+from gd_regressor.lasso.active_set import least
 from gd_regressor.objective.penalties import ElasticNet
 
 SHARES = (0.5, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-9)  # of alpha_max

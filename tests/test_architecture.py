@@ -60,8 +60,8 @@ LAYERS = [
     ),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
     *("auto.ridge_plan", "auto.newton", "auto.plan"),
-    *("auto.along_working_sets", "auto.working_sets", "auto.homotopy"),
-    *("auto.along_alpha", "auto.shortest", "auto.active_set", "auto.semismooth", "auto.face"),
+    *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy"),
+    *("lasso.along_alpha", "lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
     *("textbook.landscape", "textbook.forecast", "textbook.follow", "textbook.penalised"),
     "textbook.modal",
     *("textbook.spectrum", "textbook.needed", "textbook.polynomials"),
@@ -84,7 +84,7 @@ LAYERS = [
     *("arithmetic.cached", "arithmetic.frozen"),
 ]
 # Wings side by side: neither may import the other
-NEIGHBOURS = [{"auto", "textbook"}, {"descent", "data"}]
+NEIGHBOURS = [{"auto", "textbook"}, {"lasso", "textbook"}, {"descent", "data"}]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask", "skops", "rich"}
 SCREEN = 50  # lines
 

@@ -10,13 +10,13 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import ElasticNet
 
 from gd_regressor import GDLinearRegressor, Status, elastic_net_path
-from gd_regressor.auto.along_working_sets import along_working_sets
-from gd_regressor.auto.homotopy import Falling, followed
-from gd_regressor.auto.working_sets import Descent, WorkingSet
 from gd_regressor.data.chosen import Reading
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Terms
+from gd_regressor.lasso.along_working_sets import along_working_sets
+from gd_regressor.lasso.homotopy import Falling, followed
+from gd_regressor.lasso.working_sets import Descent, WorkingSet
 from gd_regressor.objective.penalties import ElasticNet as Net
 
 N, D = 120, 600

@@ -8,15 +8,15 @@ from typing import cast
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.auto.active_set import least
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules
-from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
 from gd_regressor.descent.records import End, Iterate, Request, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
+from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.shortest import shortest
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet

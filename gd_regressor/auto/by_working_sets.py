@@ -12,13 +12,13 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules
-from gd_regressor.auto.working_sets import Descent, OnMembers, There, WorkingSet
 from gd_regressor.data.chosen import Reading
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Next, Problem, Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Iterate, Request, Scales, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
+from gd_regressor.lasso.working_sets import Descent, OnMembers, There, WorkingSet
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.penalties import ElasticNet

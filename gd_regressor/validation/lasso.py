@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.units import power_of_two_near_root
-from gd_regressor.auto.active_set import least
-from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments
+from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.shortest import shortest
 from gd_regressor.validation.training import MOMENTS_SCORE, Columns, Training
 
 

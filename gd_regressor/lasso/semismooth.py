@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.linalg import lapack
 
-from gd_regressor.auto.face import Penalised
+from gd_regressor.lasso.face import Penalised
 
 # The first weight of the proximal term, in units of the columns. Each point divides it by RATIO,
 # down to LEAST_WEIGHT, where rounding of v divided by the weight would move coefficients

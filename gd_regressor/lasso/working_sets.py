@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.auto.active_set import Minimum, least
-from gd_regressor.auto.homotopy import Falling, followed
-from gd_regressor.auto.shortest import TIED, shortest
 from gd_regressor.data.chosen import Chosen, Reading, chosen
 from gd_regressor.descent.nouns import Penalty
+from gd_regressor.lasso.active_set import Minimum, least
+from gd_regressor.lasso.homotopy import Falling, followed
+from gd_regressor.lasso.shortest import TIED, shortest
 from gd_regressor.objective.penalties import ElasticNet
 
 # So many columns join at a time, or as many as are in use if these are more

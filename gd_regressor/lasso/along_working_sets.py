@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gd_regressor.auto.active_set import least
-from gd_regressor.auto.along_alpha import ROUNDED_UP, AlphaPath
-from gd_regressor.auto.homotopy import Falling, followed
-from gd_regressor.auto.working_sets import JOINING, OnMembers, WorkingSet
 from gd_regressor.data.chosen import Reading
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Terms
+from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.along_alpha import ROUNDED_UP, AlphaPath
+from gd_regressor.lasso.homotopy import Falling, followed
+from gd_regressor.lasso.working_sets import JOINING, OnMembers, WorkingSet
 from gd_regressor.objective.penalties import ElasticNet
 
 # So many strengths share a pass, if the last of them is above this share of the one before them

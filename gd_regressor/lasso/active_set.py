@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.units import power_of_two_above, power_of_two_near_root
-from gd_regressor.auto.face import Penalised
-from gd_regressor.auto.semismooth import by_proximal_points
+from gd_regressor.lasso.face import Penalised
+from gd_regressor.lasso.semismooth import by_proximal_points
 
 # Well-conditioned columns need two to five solves. After so many the active set cycles
 SOLVES = 8

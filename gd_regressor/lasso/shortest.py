@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import lapack
 
 from gd_regressor.arithmetic.doubled import EPS
-from gd_regressor.auto.active_set import Minimum, least
+from gd_regressor.lasso.active_set import Minimum, least
 
 # A column whose condition holds up to this share of the slopes may have a coefficient
 TIED = 1e-12

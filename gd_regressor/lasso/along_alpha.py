@@ -8,10 +8,10 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.units import power_of_two_near_root
-from gd_regressor.auto.active_set import least
-from gd_regressor.auto.shortest import shortest
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Terms
+from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.shortest import shortest
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet
