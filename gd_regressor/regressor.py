@@ -20,6 +20,7 @@ from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.fitting import fit_stream, fit_table
+from gd_regressor.estimator.held_out import Validation, held_out_of
 from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.shown import fit_as_html
@@ -94,6 +95,18 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Factors >= 0 of `alpha`, one per column; None gives each column 1, and 0 leaves a column
         free. A penalty is stated in the units of the columns: to scale a column changes the answer,
         unless its weight is scaled too (``l1_ratio=1``).
+    early_stopping : bool, default=False
+        Whether to hold rows out, to end the descent when it predicts them no better, and to return
+        the update that predicted them best. It needs a number or a schedule as `learning_rate`.
+        Rows of weight zero are never held out.
+    validation_fraction : float, default=0.1
+        The share of the rows to hold out, drawn with `random_state` as `train_test_split` draws it.
+        `fit` ignores it where it gets `X_val` and `y_val`.
+    n_iter_no_change : int, default=5
+        With ``early_stopping=True`` the descent ends after so many updates in a row of which none
+        lowered the mean squared error of the held-out rows by more than `tol` times the variance of
+        y below its least value before. Several targets count by the mean of their errors, each in
+        units of its variance. ``tol=None`` makes all `max_iter` updates, and returns the best.
 
     Attributes
     ----------
@@ -102,18 +115,23 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b; 0.0 with ``fit_intercept=False``.
     n_iter_ : int
-        Number of updates made.
+        Number of updates made. With ``early_stopping=True`` that of the best update, which is
+        returned; later ones are in `validation_curve_`.
     loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
         Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
         the mean over targets.
     status_ : Status
-        How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `DIVERGED`, `ILL_CONDITIONED` or
-        `INTERRUPTED`. ``status_.name`` is the word alone. `DIVERGED` also stands for a learning
-        rate at or above `max_learning_rate_` with a loss that ended above its start, for any
-        target, even if the fit made all `max_iter` updates.
+        How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `STOPPED_EARLY`, `DIVERGED`,
+        `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word alone. `DIVERGED` also
+        stands for a learning rate at or above `max_learning_rate_` with a loss that ended above its
+        start, for any target, even if the fit made all `max_iter` updates.
     message_ : str
         How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
         what would help. A warning, if the fit gave one, has the same text.
+    validation_curve_ : ndarray of shape (n_seen + 1,)
+        Mean squared error of the held-out rows after 0, 1, ... updates, up to the last one that
+        was looked at; with several targets, the mean over targets. It exists only with
+        ``early_stopping=True``.
     dual_gap_ : float or ndarray of shape (n_targets,)
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
@@ -228,6 +246,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     loss_curve_: NDArray[np.float64]
     status_: Status
     message_: str
+    validation_curve_: NDArray[np.float64]
     dual_gap_: float | NDArray[np.float64]
     max_learning_rate_: float
     minimum_loss_: float
@@ -274,6 +293,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         l1_ratio: float = 0.5,
         positive: bool = False,
         penalty_weights: ArrayLike | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 5,
     ) -> None:
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -289,6 +311,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.l1_ratio = l1_ratio
         self.positive = positive
         self.penalty_weights = penalty_weights
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
 
     def fit(
         self,
@@ -297,6 +322,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         sample_weight: ArrayLike | DaskLike | None = None,
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
+        *,
+        X_val: MatrixLike | DaskLike | None = None,
+        y_val: ArrayLike | DaskLike | None = None,
+        sample_weight_val: ArrayLike | DaskLike | None = None,
     ) -> Self:
         """Fit to training data.
 
@@ -314,6 +343,14 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             Coefficients to start from, instead of `init`.
         intercept_init : float or array-like of shape (n_targets,), default=None
             Intercept to start from, instead of `init`.
+        X_val : {array-like, sparse matrix, Dask collection} of shape (n_val, n_features), \
+                default=None
+            Rows that ``early_stopping=True`` judges the updates by, instead of a share of X. A
+            `Pipeline` transforms them like X with ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val,) or (n_val, n_targets), default=None
+            Targets of these rows.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of these rows.
 
         Returns
         -------
@@ -341,8 +378,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with columns_named(X), _unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
             table, y_ndim = table_of(self, X, y, sample_weight)
+            given, held = Validation(X_val, y_val, sample_weight_val), None
+            given.check(asked.patience is not None)
+            if asked.patience is not None:
+                table, held = held_out_of(self, table, given, y_ndim)
             start = start_of(self, table, coef_init, intercept_init)
-            result = fit_table(table, start, asked)
+            result = fit_table(table, start, asked, held)
             advice = self._advice(result, asked, table.n_rows)
             self._write(result, advice, table.precision, y_ndim, start)
         return self._end(result, advice, asked)
@@ -393,7 +434,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f} {model.stream_.n_batches}")
         0.6000 2.2000 2
         """
-        asked = asked_of(self)
+        asked = asked_of(self).for_stream("partial_fit")
         with columns_named(X), _unchanged_on_error(self):
             ended = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
         return self._end(*ended, asked)
@@ -444,7 +485,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f} {model.stream_.n_batches}")
         2.000000 1.000000 10
         """
-        asked = asked_of(self)
+        asked = asked_of(self).for_stream("fit_batches")
         failure, start = None, ("coef_", "intercept_") if self.warm_start else ()
         with _unchanged_on_error(self):
             for name in [n for n in vars(self) if n.endswith("_") and n not in start]:
@@ -495,7 +536,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f}")
         2.000000 1.000000
         """
-        asked = asked_of(self)
+        asked = asked_of(self).for_stream("fit_moments")
         stream = stream_of_moments(moments)
         with _unchanged_on_error(self):
             self.__dict__.pop("feature_names_in_", None)
@@ -535,7 +576,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f}")
         0.6000 2.2000
         """
-        asked = asked_of(self)
+        asked = asked_of(self).for_stream("merge")
         for who, model in (("this estimator", self), ("other", other)):
             if not hasattr(model, "stream_"):
                 raise ValueError(f"{who} holds no stream; call partial_fit or fit_batches on it.")
@@ -586,7 +627,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> np.allclose([model.coef_[0], model.intercept_], [fresh.coef_[0], fresh.intercept_])
         True
         """
-        asked = asked_of(self)
+        asked = asked_of(self).for_stream("forget")
         if not hasattr(self, "stream_"):
             raise ValueError(
                 "This estimator holds no stream to forget from; call partial_fit first."
@@ -719,6 +760,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             ("condition_number_", found.condition_number),
             ("rank_", found.rank),
             ("metric_", found.metric),
+            ("validation_curve_", result.validation_curve),
             ("dual_gap_", None if gaps is None else (gaps if y_ndim == 2 else float(gaps[0]))),
         ):
             if value is not None:

@@ -35,7 +35,7 @@ LAYERS = [
     "search",
     *("comparison", "regressor", "penalised_paths", "paths", "by_hand"),
     *("estimator.searching", "estimator.predicting"),
-    *("estimator.fitting", "estimator.arrays", "estimator.start"),
+    *("estimator.fitting", "estimator.held_out", "estimator.arrays", "estimator.start"),
     *("estimator.warned", "estimator.advice"),
     *("estimator.shown", "estimator.directions", "estimator.wrapped"),
     *("estimator.parameters", "estimator.verbose", "estimator.tables", "estimator.progress"),
@@ -62,7 +62,8 @@ LAYERS = [
     *("auto.ridge_plan", "auto.newton", "auto.plan"),
     *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy"),
     *("lasso.along_alpha", "lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
-    *("textbook.landscape", "textbook.forecast", "textbook.follow", "textbook.penalised"),
+    *("textbook.landscape", "textbook.forecast", "textbook.held_out"),
+    *("textbook.follow", "textbook.penalised"),
     "textbook.modal",
     *("textbook.spectrum", "textbook.needed", "textbook.polynomials"),
     *("textbook.modes", "textbook.triangle"),
@@ -70,7 +71,7 @@ LAYERS = [
     *("metric.combinations", "metric.row_space"),
     *("objective.on_rows_sliced", "objective.on_rows_doubled", "objective.on_moments"),
     *("objective.ridge", "objective.on_rows", "objective.frame", "objective.penalties"),
-    *("descent.run", "descent.walk", "descent.stopping", "descent.steps"),
+    *("descent.run", "descent.walk", "descent.stopping", "descent.held_out", "descent.steps"),
     *("descent.schedules", "descent.nouns"),
     "descent.records",
     *("data.heldout", "data.folds"),
@@ -318,7 +319,7 @@ def test_a_constant_has_a_reason(room):
 
 
 JUDGES = {
-    *("descent.run.run", "descent.stopping"),
+    *("descent.run.run", "descent.stopping", "descent.held_out"),
     *("auto.plan.judged", "auto.newton.floor_status"),
     *("auto.by_sketch.Sketched.settle", "auto.by_scaling.Scaled.settle"),
 }

@@ -99,19 +99,29 @@ class DaskRows(Table[Moments]):
         return self._changed(methodcaller("with_targets", make), shape=(self.n_columns, count))
 
     def with_labels(self, labels: np.ndarray) -> DaskRows:
-        import dask
-
-        delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
-        lengths = dask.compute(  # pyright: ignore[reportPrivateImportUsage]
-            *[delayed(len)(y) for _, y, _ in self.delayed]
-        )
-        ends = np.cumsum(lengths)
-        spans = zip(self.delayed, ends - lengths, ends, strict=True)
         parts = tuple(
-            (X, delayed(_beside)(y, labels[first:last]), weights)
-            for (X, y, weights), first, last in spans
+            (X, _delayed(_beside)(y, labels[span]), weights)
+            for (X, y, weights), span in zip(self.delayed, self._spans(), strict=True)
         )
         return replace(self, known=None, delayed=parts, shape=(self.n_columns, self.n_targets + 1))
+
+    @property
+    def have_weight(self) -> np.ndarray:
+        each = [_delayed(_have_weight)(y, weights) for _, y, weights in self.delayed]
+        return np.concatenate(_computed(*each))
+
+    def only(self, where: np.ndarray) -> DaskRows:
+        parts = tuple(
+            (X, y, _delayed(_where)(where[span], weights))
+            for (X, y, weights), span in zip(self.delayed, self._spans(), strict=True)
+        )
+        return _first_pass(replace(self, known=None, delayed=parts))
+
+    def _spans(self) -> list[slice]:
+        """The places of each block's rows in the whole table."""
+        lengths = _computed(*[_delayed(len)(y) for _, y, _ in self.delayed])
+        ends = np.cumsum(lengths)
+        return [slice(end - length, end) for end, length in zip(ends, lengths, strict=True)]
 
     def chosen(self, where: np.ndarray) -> Rows:
         raise ValueError(
@@ -134,24 +144,18 @@ class DaskRows(Table[Moments]):
     ) -> Any:
         # We add in a tree that depends only on the number of blocks, so every cluster gives the
         # same bits
-        import dask
-
         if self.n_columns:
             count_pass()
-        # Both are public, but dask does not declare them so
-        delayed = dask.delayed  # pyright: ignore[reportPrivateImportUsage]
-        compute = dask.compute  # pyright: ignore[reportPrivateImportUsage]
-
         level = [
-            delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
+            _delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
             for number, part in enumerate(self.delayed)
         ]
-        join = delayed(_added, pure=False)
+        join = _delayed(_added, pure=False)
         while len(level) > 1:
             pairs = [join(add, *level[i : i + 2]) for i in range(0, len(level) - 1, 2)]
             level = pairs + level[len(level) - len(level) % 2 :]
         try:
-            return compute(level[0])[0]
+            return _computed(level[0])[0]
         except (ValueError, KeyboardInterrupt):
             raise
         except Exception as error:
@@ -160,6 +164,18 @@ class DaskRows(Table[Moments]):
                 f"({type(error).__name__}: {error}). Blocks that lived only on a worker that is "
                 "gone cannot be made again; write X and y to files and load them from there."
             ) from error
+
+
+def _delayed(function: Callable, **options) -> Callable:
+    import dask  # an extra. It does not declare that these two are public
+
+    return dask.delayed(function, **options)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _computed(*delayed) -> tuple:
+    import dask
+
+    return dask.compute(*delayed)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def _worked(work, changes, rows_of_block, number: int, X, y, weights) -> Any:
@@ -178,6 +194,14 @@ def _beside(y, labels: np.ndarray) -> np.ndarray:
     return np.column_stack([np.asarray(y), labels])
 
 
+def _have_weight(y, weights) -> np.ndarray:
+    return np.ones(len(y), dtype=bool) if weights is None else np.asarray(weights) > 0
+
+
+def _where(mine: np.ndarray, weights) -> np.ndarray:
+    return mine.astype(np.float64) if weights is None else np.where(mine, weights, 0.0)
+
+
 def _added(add, a, b) -> Any:
     if a is None or b is None:
         return b if a is None else a
@@ -190,7 +214,10 @@ def dask_rows(X, y, sample_weight, rows_of_block: Callable[..., Rows | None]) ->
     `rows_of_block` turns a block into `Rows`. The first pass checks the values, and only it tells
     how many rows there are.
     """
-    table = _unread(X, y, sample_weight, rows_of_block)
+    return _first_pass(_unread(X, y, sample_weight, rows_of_block))
+
+
+def _first_pass(table: DaskRows) -> DaskRows:
     known = table.total(sums_of)
     if known is None:
         check_some_weight(not table.weighted)

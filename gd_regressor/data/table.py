@@ -175,6 +175,15 @@ class Table(Given, Generic[Known]):
     def chosen(self, where: np.ndarray) -> Rows:
         """The rows `where` (m,), in this order, in memory. A row named twice counts twice."""
 
+    @property
+    @abstractmethod
+    def have_weight(self) -> np.ndarray:
+        """(n,): which rows have a weight above zero."""
+
+    @abstractmethod
+    def only(self, where: np.ndarray) -> Self:
+        """The same rows, those with False in `where` (n,) without weight. X is not copied."""
+
     @abstractmethod
     def knowing(self, known: Known) -> Self:
         """The same rows with their moments."""
@@ -314,6 +323,14 @@ class Rows(Table[Known]):
             return self.part(first, last)  # without a copy
         weights = None if self.weights is None else self.weights[where]
         return self._changed(X=self.X[where], y=self.y[where], weights=weights)
+
+    @property
+    def have_weight(self) -> np.ndarray:
+        return np.ones(self.n_rows, dtype=bool) if self.weights is None else self.weights > 0
+
+    def only(self, where: np.ndarray) -> Rows:
+        weights = where.astype(np.float64) if self.weights is None else where * self.weights
+        return self._changed(weights=weights)
 
     def parts(self, height: int) -> Iterator[Rows]:
         """Parts of `height` rows and the rest."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Status(str, Enum):
 
     CONVERGED = "converged: the loss has settled to within tol"
     MAX_ITER = "max_iter: all max_iter updates were made"
+    STOPPED_EARLY = "stopped_early: held-out rows are predicted no better; the best was kept"
     DIVERGED = "diverged: the loss has grown instead of falling"
     ILL_CONDITIONED = "ill_conditioned: few digits of the coefficients are left"
     INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
@@ -137,6 +139,13 @@ class Terms(NamedTuple):
         return self.are_smooth and bool((self.l2 == self.l2[:, :1]).all())
 
 
+class HeldRows(NamedTuple):
+    """Rows held out of a descent, which end it when they are predicted no better."""
+
+    losses: Callable[[np.ndarray], np.ndarray]  # (m, p, t) raw points -> (m, t)
+    patience: int  # updates without improvement that end the run
+
+
 class Request(NamedTuple):
     """What the user asks of a descent, whatever the data."""
 
@@ -144,6 +153,7 @@ class Request(NamedTuple):
     max_iter: int  # the largest number of updates
     tol: float | None  # in units of V; None asks for max_iter updates exactly
     terms: Terms | None = None  # the penalties; None for none
+    held: HeldRows | None = None  # None to learn from all rows
 
 
 class Scales(NamedTuple):
@@ -188,6 +198,7 @@ class Result(NamedTuple):
     of_step: Stability | None = None  # None with "auto", which needs no rate
     of_data: Conditioning = Conditioning()
     dual_gaps: np.ndarray | None = None  # (t,): on ElasticNet's scale; None without a penalty
+    validation_curve: np.ndarray | None = None  # of held-out rows, after each update of the run
 
     @property
     def gap(self) -> float:
@@ -218,3 +229,4 @@ class End(NamedTuple):
     k: int  # updates made
     status: Status
     losses: np.ndarray  # (k + 1, t): F after 0, 1, ..., k updates
+    states: tuple[Any, ...] = ()  # of the rules, which may have looked further than k

@@ -46,7 +46,7 @@ def run(
             observer.end()
     # An interrupt may have come before the assignment to `k` or after it, so we count the losses
     losses = np.concatenate(known)
-    return End(len(losses) - 1, status, losses)
+    return End(len(losses) - 1, status, losses, tuple(states))
 
 
 def _looked_at(

@@ -58,10 +58,15 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
         rate, limit = step.final_rate, stable.max_learning_rate
         text = divergence_advice(rate, limit, stable.curvature, columns)
         first, last = result.loss_curve[[0, -1]]
-        text += f" {made} the loss is {number(last)}; it was {number(first)} at first."
+        if (curve := result.validation_curve) is None:
+            text += f" {made} the loss is {number(last)}; it was {number(first)} at first."
+        else:
+            text += f" {_stopped_early(result, curve, asked)}"
         return Advice(text, DivergenceWarning, f"learning_rate={rate:g}")
     if (text := _trouble(result, asked, made)) is not None:
         return Advice(text, ConvergenceWarning, result.status.name)
+    if result.validation_curve is not None:
+        return Advice(_stopped_early(result, result.validation_curve, asked))
     if result.status is Status.MAX_ITER:
         left = _distance(result, "; the loss is ", SAID)
         text = f"All {updates(result.n_iter)} were made, as tol=None asks{left}."
@@ -129,6 +134,14 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
             "max_iter, scale columns of very different units, use fewer columns, or write tol=1e-9 "
             "to do without."
         )
+    if result.validation_curve is not None:
+        if result.status is not Status.MAX_ITER or tol is None:
+            return None
+        return (
+            f"{_stopped_early(result, result.validation_curve, asked)} All max_iter={max_iter} "
+            "updates were made before early_stopping ended the fit: raise max_iter or "
+            "learning_rate."
+        )
     if result.status is Status.MAX_ITER and tol is not None:
         text = (
             f"After max_iter={max_iter} updates the loss {number(result.loss_curve[-1])} has not "
@@ -145,6 +158,23 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
             f"tol and raise max_iter, {_cure(result.of_step)}"
         )
     return None
+
+
+def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
+    """Which update was kept, and why none of those after it."""
+    made, later = len(curve) - 1, len(curve) - 1 - result.n_iter
+    text = (
+        f"Update {result.n_iter} of {made} predicts the held-out rows best, with a mean squared "
+        f"error of {number(curve[result.n_iter])}; it was {number(curve[0])} at first."
+    )
+    if result.status is not Status.STOPPED_EARLY:
+        return text
+    patience, tol = asked.patience, asked.request.tol or 0.0
+    which = "The last" if later == patience else "Of the last"
+    return (
+        f"{text} {which} {updates(patience or 0)} did not lower it by more than tol={tol:g} times "
+        "the variance of y."
+    )
 
 
 def _cure(stable: Stability) -> str:

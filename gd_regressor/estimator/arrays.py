@@ -28,7 +28,7 @@ def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
             model.feature_names_in_ = np.array(X.columns, dtype=object)
         return rows, y.ndim
     on_disk = isinstance(X, np.memmap)
-    X, y = _validated(model, X, y)
+    X, y = validated(model, X, y)
     # A row without weight is in no sum, and sums of sparse columns leave targets out
     if sample_weight is not None or issparse(X):
         return rows_of(X, y, sample_weight, on_disk=on_disk), y.ndim
@@ -88,7 +88,7 @@ def names_of(X: Any, given: Any = None, n_columns: int | None = None) -> list[st
     return names if named else [f"x{j}" for j in range(d)]
 
 
-def _validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:
+def validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]:
     """X and y as arrays, not yet checked to be finite."""
     if _is_ready(X, (2,)) and y is not None and reset:
         # validate_data would do the same, but takes a tenth of the time of a small fit
@@ -111,7 +111,7 @@ def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
     begun = "stream_" in vars(model)
     if batch.names is not None and begun:
         _check_names(model, batch.names)
-    X, y = _validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
+    X, y = validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
     rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
     if batch.names is not None:
         model.feature_names_in_ = np.array(batch.names, dtype=object)

@@ -10,10 +10,11 @@ import numpy as np
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.table import Given, Rows
+from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.data.unchecked import Unchecked
-from gd_regressor.descent.records import Result, Start
+from gd_regressor.descent.records import HeldRows, Result, Start
 from gd_regressor.descent.steps import ConstantStep, TextbookStep
+from gd_regressor.estimator.held_out import losses_of
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import follow_textbook
@@ -25,12 +26,15 @@ UNSHARED, UNSHARED_COLUMNS = 1 << 12, 25
 MOST_DIRECTIONS = 1000  # whose decomposition takes some ten seconds
 
 
-def fit_table(table: Given, start: Start, asked: Asked) -> Result:
-    """Descend on rows that can be read again."""
-    request = asked.request_for(table)
+def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = None) -> Result:
+    """Descend on rows that can be read again, until it no longer helps rows `held` out."""
+    asked_for = asked.request_for(table)
     step, observers = _step_of(asked), asked.observers
 
     def follow() -> Result:
+        request = asked_for
+        if held is not None and asked.patience is not None:
+            request = request._replace(held=HeldRows(losses_of(held, request), asked.patience))
         if step is None:
             return follow_auto(table, start, request, observers)
         if table.is_elsewhere:

@@ -53,11 +53,21 @@ class Asked(NamedTuple):
     step: TextbookStep | None  # None leaves the step to "auto"
     verbose: Verbose | None
     penalties: Penalties | None = None
+    patience: int | None = None  # updates that do not help held-out rows; None for all rows
 
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who watches the descent."""
         return () if self.verbose is None else (self.verbose,)
+
+    def for_stream(self, verb: str) -> Asked:
+        """The same, for a method that learns from rows that come once."""
+        if self.patience is not None:
+            raise ValueError(
+                f"early_stopping=True cannot be combined with {verb}, which never has all rows, so "
+                "it cannot hold some of them out; call fit, or write early_stopping=False."
+            )
+        return self
 
     def request_for(self, data: Any) -> Request:
         """What is asked of a descent on a table or a stream."""
@@ -79,7 +89,8 @@ def asked_of(model: Any) -> Asked:
     every, may_stop = int(model.verbose), model.tol is not None
     verbose = Verbose(every, int(model.max_iter), may_stop=may_stop) if every else None
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol)
-    return Asked(request, step, verbose, penalties_of(model))
+    patience = int(model.n_iter_no_change) if model.early_stopping else None
+    return Asked(request, step, verbose, penalties_of(model), patience)
 
 
 def penalties_of(model: Any) -> Penalties | None:
@@ -147,8 +158,22 @@ def _check(model: Any) -> None:
     check_word("stream", model.stream, ("moments", "qr"))
     check_bool("fit_intercept", model.fit_intercept)
     check_bool("warm_start", model.warm_start)
+    _check_early_stopping(model)
     if model.random_state is not None:  # spare a small fit the check of the default
         check_seed(model.random_state)
+
+
+def _check_early_stopping(model: Any) -> None:
+    check_bool("early_stopping", model.early_stopping)
+    check_share("validation_fraction", model.validation_fraction)
+    check_integer("n_iter_no_change", model.n_iter_no_change, 1)
+    if model.early_stopping and isinstance(model.learning_rate, str):
+        raise ValueError(
+            'early_stopping=True cannot be combined with learning_rate="auto", which arrives at '
+            "the minimum in an update or two: there is no way along which to stop. Write a number "
+            "as learning_rate, or alpha=... with l1_ratio=0, which shrinks like an early stop and "
+            "which GDLinearRegressorCV can choose."
+        )
 
 
 def check_learning_rate(

@@ -10,6 +10,7 @@ from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
+from gd_regressor.descent.held_out import HeldOut
 from gd_regressor.descent.nouns import Observer, Path, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start, Terms
 from gd_regressor.descent.run import result_of, run
@@ -131,18 +132,26 @@ def follow_path(
     """Follow the path of `step` on the raw columns until `tol`, `max_iter` or divergence."""
     scales, tol = scales_of(targets, request.fit_intercept), request.tol
     rules: tuple[Rule, ...] = (Diverged(scales.variance, precision),)
-    if tol is not None:
+    held = request.held and HeldOut(request.held, path, scales.variance, tol)
+    if held is not None:
+        rules += (held,)
+    elif tol is not None:
         rules += (Settled(tol * scales.variance, scales.square, step.momentum),)
     limit = step.stability_limit(curvature.largest)
     end = run(path, rules, request.max_iter, observers)
     if step.final_rate >= limit:
         end = judged_by_its_ends(end)
-    theta = path.at(end.k)
+    curve = None
+    if held is None:
+        theta = path.at(end.k)
+    else:
+        end, theta, curve = held.chosen(end, end.states[-1])
     fit_intercept = request.fit_intercept
     w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
     minimum = np.nan if path.minimum is None else float(path.minimum.mean())
     result = result_of(path, end, w, b, scales.variance, status=end.status)
     needed = np.nan  # asked for where advice will say it, because it takes longer than a small fit
-    if tol and result.is_far(tol):
+    if tol and held is None and result.is_far(tol):
         needed = path.needed(tol * scales.variance)
-    return result._replace(of_step=Stability(curvature, limit, minimum, needed))
+    stability = Stability(curvature, limit, minimum, needed)
+    return result._replace(of_step=stability, validation_curve=curve)

@@ -1,0 +1,40 @@
+"""Held-out rows as a descent sees them: their mean squared errors at many points at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gd_regressor.data.table import Rows
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.textbook.follow import closed_form_pays
+from gd_regressor.textbook.triangle import Triangle, triangle_of
+
+# (m, p, t) raw points -> (m, t) losses
+Losses = Callable[[np.ndarray], np.ndarray]
+
+
+def losses_on(rows: Rows, fit_intercept: bool, n_updates: int) -> Losses:
+    """The losses on held-out rows: from their triangle, or by a pass for each point.
+
+    A triangle takes O(p^2) for a point, and as long as many passes to make. So few held-out rows of
+    many columns are read again and again, by the same rule as the rows of a descent.
+    """
+    if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
+        return losses_by(triangle_of(rows, fit_intercept))
+    loss = DataLoss(rows, Frame.raw(rows, fit_intercept))
+    return lambda points: np.array([loss.value_and_gradient(theta)[0] for theta in points])
+
+
+def losses_by(triangle: Triangle) -> Losses:
+    """The losses on rows of which no more is known than their triangle."""
+    matrix, responses, rest = triangle
+
+    def losses(points: np.ndarray) -> np.ndarray:
+        left = np.tensordot(matrix, points, axes=(1, 1))  # (k, m, t), in one product
+        left -= responses[:, None]
+        return rest + np.einsum("kmt,kmt->mt", left, left)
+
+    return losses
