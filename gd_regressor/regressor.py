@@ -19,6 +19,7 @@ from gd_regressor.descent.records import Result, Start, Status
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
+from gd_regressor.estimator.callbacks import Watch, cloned, has_callbacks, managed, set_callbacks
 from gd_regressor.estimator.fitting import fit_stream, fit_table
 from gd_regressor.estimator.held_out import Validation, held_out_of
 from gd_regressor.estimator.parameters import Asked, asked_of
@@ -121,10 +122,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
         the mean over targets.
     status_ : Status
-        How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `STOPPED_EARLY`, `DIVERGED`,
-        `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word alone. `DIVERGED` also
-        stands for a learning rate at or above `max_learning_rate_` with a loss that ended above its
-        start, for any target, even if the fit made all `max_iter` updates.
+        How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `STOPPED_EARLY`, `STOPPED`
+        by a callback, `DIVERGED`, `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word
+        alone. `DIVERGED` also stands for a learning rate at or above `max_learning_rate_` with a
+        loss that ended above its start, for any target, even if the fit made all `max_iter`
+        updates.
     message_ : str
         How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
         what would help. A warning, if the fit gave one, has the same text.
@@ -374,19 +376,75 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> model.loss_curve_  # of the start, as no update is made
         array([1.8])
         """
-        asked = asked_of(self)
+        given = Validation(X_val, y_val, sample_weight_val)
+        told = (X, y, sample_weight, coef_init, intercept_init, given)
+        if has_callbacks(self):
+            return managed(GDLinearRegressor._fit, self, *told)
+        return self._fit(*told)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        coef_init: Any,
+        intercept_init: Any,
+        given: Validation,
+    ) -> Self:
+        asked, held, watch = asked_of(self), None, None
+        if has_callbacks(self):
+            watch = Watch(self, X, y, sample_weight)
         with columns_named(X), _unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
             table, y_ndim = table_of(self, X, y, sample_weight)
-            given, held = Validation(X_val, y_val, sample_weight_val), None
             given.check(asked.patience is not None)
             if asked.patience is not None:
                 table, held = held_out_of(self, table, given, y_ndim)
+            if watch is not None:
+                asked = asked._replace(watch=watch.of(table.precision, y_ndim))
             start = start_of(self, table, coef_init, intercept_init)
             result = fit_table(table, start, asked, held)
             advice = self._advice(result, asked, table.n_rows)
             self._write(result, advice, table.precision, y_ndim, start)
+        if watch is not None and result.status is not Status.INTERRUPTED:
+            watch.fitted()
         return self._end(result, advice, asked)
+
+    def set_callbacks(self, *callbacks: Any) -> Self:
+        """Let callbacks watch each update of `fit`.
+
+        Parameters
+        ----------
+        *callbacks : callbacks
+            What scikit-learn calls a `FitCallback`: its own `ProgressBar` and `ScoringMonitor`, or
+            those of `gd_regressor.callbacks`, or yours. Below a ``fit`` task each update is an
+            ``update`` task. If a hook returns True after an update, the descent ends there, and
+            `status_` is ``Status.STOPPED``. None removes those that were set.
+
+        Returns
+        -------
+        self : GDLinearRegressor
+            The same estimator. Its clones have the same callbacks.
+
+        Raises
+        ------
+        ImportError
+            If scikit-learn is older than version 1.9.
+        TypeError
+            If one of them is no callback.
+
+        Examples
+        --------
+        >>> from gd_regressor import GDLinearRegressor
+        >>> from gd_regressor.callbacks import History
+        >>> history = History()
+        >>> model = GDLinearRegressor(0.1, max_iter=3, tol=None).set_callbacks(history)
+        >>> model = model.fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])
+        >>> history.runs_[-1]["n_iter"]
+        array([1, 2, 3])
+        """
+        set_callbacks(self, callbacks)
+        return self
 
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -681,6 +739,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if "text/html" in bundle:
             bundle["text/html"] += fit_as_html(self)
         return bundle
+
+    def __sklearn_clone__(self) -> Self:
+        return cloned(self, super().__sklearn_clone__())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """Shared fixtures."""
 
+import importlib.util
 import os
 
 import pytest
@@ -40,3 +41,13 @@ def pytest_sessionfinish(session):
     if skipped and os.environ.get("REQUIRE_BROWSER"):
         reporter.write_line(f"REQUIRE_BROWSER is set, and {len(skipped)} browser tests are skipped")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_modifyitems(items):
+    """Examples with callbacks need a scikit-learn that has some."""
+    if importlib.util.find_spec("sklearn.callback") is None:
+        skip = pytest.mark.skip(reason="scikit-learn 1.9 has callbacks")
+        for item in items:
+            is_example = isinstance(item, pytest.DoctestItem)
+            if is_example and "callbacks" in item.nodeid:
+                item.add_marker(skip)

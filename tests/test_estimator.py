@@ -172,6 +172,9 @@ def test_clone_has_the_parameters_and_nothing_learnt():
         "l1_ratio": 0.1,
         "positive": True,
         "penalty_weights": None,
+        "early_stopping": True,
+        "validation_fraction": 0.2,
+        "n_iter_no_change": 3,
     }
     copy = clone(GDLinearRegressor(**parameters).fit(X, y))
     assert copy.get_params() == parameters

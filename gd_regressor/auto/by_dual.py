@@ -13,7 +13,7 @@ from gd_regressor.auto.gathered import Gathered
 from gd_regressor.auto.plan import SLACK, Arrival, Plan, SmoothPlan, judged
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Quadratic, Rule, Step
-from gd_regressor.descent.records import End, Request, Status
+from gd_regressor.descent.records import End, Request
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.combinations import Combinations
 from gd_regressor.metric.row_space import singular_values
@@ -43,7 +43,7 @@ class InRowSpace(SmoothPlan):
         gaps = walk.records(end.k, end.k).gaps[0]
         if self.combinations is not None and (gaps <= SLACK * self.scales.variance).all():
             theta = self.combinations.sharpened(self.sharp, plain(theta))
-        elif end.status is not Status.INTERRUPTED:  # a start may leave rounding outside the space
+        elif not end.status.from_outside:  # a start may leave rounding outside the space
             inside = self.problem.metric.admissible(plain(theta))
             theta, _ = newton.settled(self, theta + (inside - plain(theta)))
         return Arrival(theta, judged(newton.floor_status(self, walk, end), error), error)

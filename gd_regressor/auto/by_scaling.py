@@ -47,7 +47,7 @@ class Scaled(SmoothPlan):
     def settle(self, walk: Walk, end: End) -> Arrival:
         theta, status, value = walk.at(end.k), end.status, end.losses[-1]
         error = self._coefficient_error(walk, value)
-        if self.vanishing is None or status is Status.INTERRUPTED:
+        if self.vanishing is None or status.from_outside:
             return Arrival(theta, status, error)
         least = self._least_norm(self.vanishing, theta, value)
         unknown = not self.vanishing.known

@@ -20,7 +20,7 @@ from gd_regressor.auto.sketch import sketched_moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Rule
-from gd_regressor.descent.records import End, Request, Status
+from gd_regressor.descent.records import End, Request
 from gd_regressor.descent.steps import ConjugateStep
 from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
@@ -62,7 +62,7 @@ class Sketched(SmoothPlan):
         The error of the coefficients comes from `tol` and not from rounding, so we report none.
         """
         theta, status = walk.at(end.k), end.status
-        if status is not Status.INTERRUPTED and self.dependence.vectors.size:
+        if not status.from_outside and self.dependence.vectors.size:
             theta = self._least_norm(theta)
         return Arrival(theta, judged(status, 0.0), 0.0)
 

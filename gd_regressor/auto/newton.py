@@ -123,7 +123,7 @@ class Newton(SmoothPlan):
         theta = last_point(self, walk, end, self.floor)
         error = np.inf if self.condition_number == np.inf else error_left(self, walk)
         error = max(error, self.unknown)
-        if end.status is not Status.INTERRUPTED and self.dependence.vectors.size:
+        if not end.status.from_outside and self.dependence.vectors.size:
             least, near = settled(self, self.dependence.least_norm(theta))
             least = self._without_rounding(least)
             theta = self.dependence.shorter(theta, least, near)

@@ -32,6 +32,7 @@ class Status(str, Enum):
     CONVERGED = "converged: the loss has settled to within tol"
     MAX_ITER = "max_iter: all max_iter updates were made"
     STOPPED_EARLY = "stopped_early: held-out rows are predicted no better; the best was kept"
+    STOPPED = "stopped: a callback ended the descent"
     DIVERGED = "diverged: the loss has grown instead of falling"
     ILL_CONDITIONED = "ill_conditioned: few digits of the coefficients are left"
     INTERRUPTED = "interrupted: stopped from the keyboard; the last complete update was kept"
@@ -43,6 +44,11 @@ class Status(str, Enum):
 
     def __str__(self) -> str:
         return self.value
+
+    @property
+    def from_outside(self) -> bool:
+        """Whether somebody ended the run, who wants the last update as it is."""
+        return self in (Status.INTERRUPTED, Status.STOPPED)
 
 
 class Reason(Enum):

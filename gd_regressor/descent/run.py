@@ -25,7 +25,7 @@ def run(
     k, status, known = 0, None, [records.losses]
     try:
         if _ended_by(observers, 0, records, path):
-            status = Status.INTERRUPTED
+            status = Status.STOPPED
         elif max_iter == 0:
             status = Status.MAX_ITER
         while status is None:
@@ -36,7 +36,7 @@ def run(
             records = records.until(k - first + 1)
             known.append(records.losses)
             if _ended_by(observers, first, records, path):
-                status = status or Status.INTERRUPTED
+                status = status or Status.STOPPED
             elif k == max_iter:
                 status = status or Status.MAX_ITER
     except KeyboardInterrupt:

@@ -176,7 +176,7 @@ def judged_by_its_ends(end: End) -> End:
     diverged, even where it is far below the bound that stops a run. Any target counts.
     """
     climbed = (end.losses[-1] > end.losses[0]).any()
-    if end.status is Status.INTERRUPTED or not climbed:
+    if end.status.from_outside or not climbed:
         return end
     return end._replace(status=Status.DIVERGED)
 

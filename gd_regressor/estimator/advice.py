@@ -50,6 +50,10 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     made = f"After {updates(result.n_iter)}"
     if result.status is Status.INTERRUPTED:
         return Advice(f"{made} an interrupt ended the fit; the last complete update was kept.")
+    if result.status is Status.STOPPED:
+        if (curve := result.validation_curve) is not None:
+            return Advice(f"A callback ended the fit. {_stopped_early(result, curve, asked)}")
+        return Advice(f"{made} a callback ended the fit.")
     if not request.max_iter:
         return Advice("No update was made, as max_iter=0 asks: the model is the start.")
     # With a penalty the limit is a bound, and larger rates may converge

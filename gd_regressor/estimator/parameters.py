@@ -54,11 +54,12 @@ class Asked(NamedTuple):
     verbose: Verbose | None
     penalties: Penalties | None = None
     patience: int | None = None  # updates that do not help held-out rows; None for all rows
+    watch: Observer | None = None  # for callbacks
 
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who watches the descent."""
-        return () if self.verbose is None else (self.verbose,)
+        return tuple(one for one in (self.verbose, self.watch) if one is not None)
 
     def for_stream(self, verb: str) -> Asked:
         """The same, for a method that learns from rows that come once."""
