@@ -103,6 +103,11 @@ def _run_fit(options) -> int:
     pictures = with_figures(options.plot)
     keep = None if options.save is None else model_writer(options.save)
     problem = _problem(options)
+    if options.early_stopping and problem.table.streamed:
+        raise UserError(
+            f"--early-stopping needs rows that are held, and {options.table} is read once, because "
+            "it is large: leave --early-stopping out, or take a part of the rows"
+        )
     scene = Scene(problem, options)
     scene.check(pictures)
     model = _fitted(options, problem)
@@ -191,6 +196,8 @@ def _fitted(options, problem: Problem):
         alpha=options.alpha,
         l1_ratio=options.l1_ratio,
         positive=options.positive,
+        early_stopping=options.early_stopping,
+        random_state=0,  # the same command holds the same rows out
     )
     model = descent
     if options.standardize:
@@ -310,6 +317,8 @@ def _parser() -> argparse.ArgumentParser:
     ratio = "share of L1 in the penalty, from 0 (ridge) to 1 (lasso) (0.5)"
     add("--l1-ratio", type=float, default=0.5, metavar="NUMBER", help=ratio)
     add("--positive", action="store_true", help="hold coefficients at or above zero")
+    early = "hold a tenth of the rows out, and stop where they are predicted best"
+    add("--early-stopping", action="store_true", help=early)
     add("--no-intercept", dest="fit_intercept", action="store_false", help="fit no intercept")
     add("--no-compare", dest="compare", action="store_false", help="no other estimators")
     add("--verbose", type=int, default=0, metavar="K", help="print the loss every K updates")

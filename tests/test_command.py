@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from sklearn.linear_model import LinearRegression
 
 import gd_regressor
 from gd_regressor import __main__ as command
+from gd_regressor.command.report import descent_of
 
 # --- The report ---
 
@@ -452,3 +454,26 @@ def test_a_reader_that_closes_the_pipe_costs_no_model(tmp_path):
     running.stderr.close()
     assert (running.wait(timeout=120), err) == (0, "")
     assert saved.exists()
+
+
+def test_early_stopping_holds_the_same_rows_out_each_time(run, cars, tmp_path):
+    model = str(tmp_path / "model.joblib")
+    options = "--target", "price", "--learning-rate", "0.1", "--standardize", "--no-compare"
+    status, out, err = run(cars, *options, "--tol", "1e-3", "--early-stopping", "--save", model)
+    assert (status, err) == (0, "")
+    said = " ".join(out.split())
+    fitted = descent_of(joblib.load(model))
+    assert fitted.status_ is gd_regressor.Status.STOPPED_EARLY
+    curve = fitted.validation_curve_
+    assert fitted.n_iter_ == curve.argmin()
+    assert f"Update {fitted.n_iter_} of {len(curve) - 1} predicts".lower() in said.lower()
+    assert "did not lower it by more than --tol 0.001 times" in said
+    assert run(cars, *options, "--tol", "1e-3", "--early-stopping")[1] == out
+
+
+def test_early_stopping_and_auto_are_refused_in_words_of_the_shell(run, cars):
+    status, _, err = run(cars, "--target", "price", "--early-stopping")
+    assert status == 2
+    assert "--early-stopping cannot be combined with --learning-rate auto" in err
+    assert "Write a number as --learning-rate." in err
+    assert "GDLinearRegressorCV" not in err

@@ -266,3 +266,11 @@ def test_a_wide_file_is_read_whole(run, tmp_path, monkeypatch):
     report = fit(run, tmp_path / "t.parquet", "--target", "c0", "--no-compare")
     assert "read once" not in report
     assert "The 30 largest of 1999" in report
+
+
+def test_early_stopping_wants_rows_that_are_held(run, tmp_path):
+    folder = parquet_folder(tmp_path)
+    status, _, err = run(folder, "--target", "y", "--learning-rate", "0.1", "--early-stopping")
+    assert status == 2
+    assert "--early-stopping needs rows that are held" in err
+    assert "leave --early-stopping out" in err

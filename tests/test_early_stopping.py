@@ -261,7 +261,7 @@ def test_a_rate_too_large_is_said_and_the_best_update_kept(rows, patience, monke
 
 def test_most_updates_without_an_end_warn():
     model = GDLinearRegressor(1e-4, max_iter=10, early_stopping=True, random_state=0)
-    with pytest.warns(ConvergenceWarning, match="max_iter=10 updates were made before early"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=10 updates were made before the held"):
         model.fit(X, Y[:, 0])
     assert model.n_iter_ == 10
 

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_regression
+from sklearn.model_selection import train_test_split
 
 DOCS = Path(__file__).parent.parent / "docs"
 SCRIPTS = sorted((DOCS / "gallery").glob("plot_*.py"))
@@ -85,8 +86,8 @@ def r2(y, predicted):
 # --- The pages ---
 
 
-def test_there_are_twelve_pages_and_each_leads_to_the_next():
-    assert [int(path.stem.split("_")[1]) for path in SCRIPTS] == list(range(1, 13))
+def test_each_page_leads_to_the_next():
+    assert len({path.stem.split("_")[1] for path in SCRIPTS}) == len(SCRIPTS) > 12
     for path, following in zip(SCRIPTS, [*SCRIPTS[1:], SCRIPTS[0]], strict=True):
         text = path.read_text(encoding="utf-8")
         assert text.rstrip().endswith(f": :ref:`sphx_glr_auto_gallery_{following.name}`")
@@ -383,3 +384,56 @@ def test_a_rate_that_is_too_large():
     losses = names["losses"]
     assert after("", printed.splitlines()[-1])[:2] == [len(losses), 1001]
     assert len(losses) < 20 and np.isfinite(losses).all()
+
+
+def squared_columns(rows, *others):
+    """Standardised columns and their products, standardised as the first of these rows are."""
+
+    def with_products(A):
+        d = A.shape[1]
+        products = [A[:, i] * A[:, j] for i in range(d) for j in range(i, d)]
+        return np.column_stack([A, *products])
+
+    means, deviations = rows.mean(axis=0), rows.std(axis=0)
+    all_of = [with_products((A - means) / deviations) for A in (rows, *others)]
+    means, deviations = all_of[0].mean(axis=0), all_of[0].std(axis=0)
+    return [(A - means) / deviations for A in all_of]
+
+
+def test_early_stopping_with_the_best_iterate():
+    printed, names = run("14_early_stopping")
+    y = PRICE / 1000
+    some, new, y_some, y_new = train_test_split(FEATURES, y, train_size=60, random_state=3)
+    train, held, y_train, y_held = train_test_split(some, y_some, train_size=40, random_state=0)
+    Z, Z_held, Z_new = squared_columns(train, held, new)
+    assert printed.splitlines()[0] == str(Z.shape) == "(40, 20)"
+    w, b, errors = np.zeros(20), 0.0, [np.mean(y_held**2)]
+    while len(errors) - 1 - np.argmin(errors) < 50:
+        w, b, _ = descend(Z, y_train, 0.03, 1, w, b)
+        errors.append(np.mean((y_held - Z_held @ w - b) ** 2))
+    best = int(np.argmin(errors))
+    assert after("best update:", printed) == [best]
+    assert after("updates made:", printed) == [best + 50]
+    assert "same coefficients: True" in printed
+    w, b, _ = descend(Z, y_train, 0.03, best)
+    stopped = r2(y_new, Z_new @ w + b)
+    w, b = least_squares(Z, y_train)
+    full = r2(y_new, Z_new @ w + b)
+    assert after("R² of new cars, stopped early:", printed) == [round(stopped, 2)]
+    assert after("R² of new cars, least squares:", printed) == pytest.approx([full], abs=0.0051)
+    assert stopped > 0.8 > 0 > full
+    assert "better in 7 of 8 draws" in printed
+    assert (names["table"]["stopped"] > 0.65).all()
+
+
+def test_a_callback_that_plots_live():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
+    printed, _ = run("15_live_callback")
+    x, y = standardised(FEATURES[:, :1]), PRICE / 1000
+    slopes = np.array([descend(x, y, 0.05, k)[0][0] for k in range(61)])
+    losses = descend(x, y, 0.05, 60)[2]
+    assert "drawn 60 times" in printed
+    for k in range(10, 61, 10):
+        assert f"update {k}: loss {losses[k]:.3f}, slope {slopes[k]:.3f}" in printed
+    still = 1 + int(np.argmax(np.abs(np.diff(slopes)) < 0.01))
+    assert f"STOPPED after {still} updates" in printed

@@ -118,4 +118,4 @@ with warnings.catch_warnings():
 print(f"{len(losses)} losses instead of 1,001")
 
 # %%
-# Back to the start: :ref:`sphx_glr_auto_gallery_plot_01_from_scratch.py`
+# Next: :ref:`sphx_glr_auto_gallery_plot_14_early_stopping.py`

@@ -17,6 +17,11 @@ PHRASES = {
     "put a StandardScaler in front": "add --standardize",
     "scale the columns (StandardScaler)": "add --standardize",
     "fit_intercept=False": "--no-intercept",
+    "early_stopping=True": "--early-stopping",
+    "write early_stopping=False": "leave --early-stopping out",
+    ", or alpha=... with l1_ratio=0, which shrinks like an early stop and which "
+    "GDLinearRegressorCV can choose": "",
+    ", or X_val and y_val, or": ", or",
     "write fit_intercept=True": "leave --no-intercept out",
     " (gd_path)": "",
     " or None": " or none",

@@ -143,8 +143,8 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
             return None
         return (
             f"{_stopped_early(result, result.validation_curve, asked)} All max_iter={max_iter} "
-            "updates were made before early_stopping ended the fit: raise max_iter or "
-            "learning_rate."
+            "updates were made before the held-out rows ended the fit: raise max_iter, "
+            "learning_rate or tol."
         )
     if result.status is Status.MAX_ITER and tol is not None:
         text = (
