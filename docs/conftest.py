@@ -7,7 +7,7 @@ import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-collect_ignore = ["check_pages.py", "conf.py", "figures.py"]
+collect_ignore = ["check_pages.py", "compatibility.py", "conf.py", "figures.py"]
 collect_ignore += ["_build", "auto_gallery", "gallery", "generated"]
 
 

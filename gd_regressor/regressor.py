@@ -492,7 +492,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f} {model.stream_.n_batches}")
         0.6000 2.2000 2
         """
-        asked = asked_of(self).for_stream("partial_fit")
+        asked = asked_of(self, "partial_fit")
         with columns_named(X), _unchanged_on_error(self):
             ended = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
         return self._end(*ended, asked)
@@ -543,7 +543,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f} {model.stream_.n_batches}")
         2.000000 1.000000 10
         """
-        asked = asked_of(self).for_stream("fit_batches")
+        asked = asked_of(self, "fit_batches")
         failure, start = None, ("coef_", "intercept_") if self.warm_start else ()
         with _unchanged_on_error(self):
             for name in [n for n in vars(self) if n.endswith("_") and n not in start]:
@@ -594,7 +594,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.6f} {model.intercept_:.6f}")
         2.000000 1.000000
         """
-        asked = asked_of(self).for_stream("fit_moments")
+        asked = asked_of(self, "fit_moments")
         stream = stream_of_moments(moments)
         with _unchanged_on_error(self):
             self.__dict__.pop("feature_names_in_", None)
@@ -634,7 +634,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> print(f"{model.coef_[0]:.4f} {model.intercept_:.4f}")
         0.6000 2.2000
         """
-        asked = asked_of(self).for_stream("merge")
+        asked = asked_of(self, "merge")
         for who, model in (("this estimator", self), ("other", other)):
             if not hasattr(model, "stream_"):
                 raise ValueError(f"{who} holds no stream; call partial_fit or fit_batches on it.")
@@ -685,7 +685,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> np.allclose([model.coef_[0], model.intercept_], [fresh.coef_[0], fresh.intercept_])
         True
         """
-        asked = asked_of(self).for_stream("forget")
+        asked = asked_of(self, "forget")
         if not hasattr(self, "stream_"):
             raise ValueError(
                 "This estimator holds no stream to forget from; call partial_fit first."

@@ -311,7 +311,7 @@ VALID = {"X_val": X_VAL, "y_val": Y_VAL[:, 0]}
 @pytest.mark.parametrize(
     ("options", "given", "words"),
     [
-        ({"learning_rate": "auto"}, {}, r'early_stopping=True .*"auto".*Write a number'),
+        ({"learning_rate": "auto"}, {}, r'early_stopping=True .*"auto".*write a number'),
         ({"early_stopping": False}, VALID, "early_stopping=False ignores.*early_stopping=True"),
         ({}, {"X_val": X_VAL}, "y_val is missing"),
         ({}, {"y_val": Y_VAL}, "X_val is missing"),

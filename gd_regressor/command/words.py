@@ -19,8 +19,7 @@ PHRASES = {
     "fit_intercept=False": "--no-intercept",
     "early_stopping=True": "--early-stopping",
     "write early_stopping=False": "leave --early-stopping out",
-    ", or alpha=... with l1_ratio=0, which shrinks like an early stop and which "
-    "GDLinearRegressorCV can choose": "",
+    "alpha=... with l1_ratio=0": "--alpha with --l1-ratio 0",
     ", or X_val and y_val, or": ", or",
     "write fit_intercept=True": "leave --no-intercept out",
     " (gd_path)": "",

@@ -14,6 +14,7 @@ from gd_regressor.data.checks import finite_floats
 from gd_regressor.descent.nouns import Observer, Schedule
 from gd_regressor.descent.records import Request, Terms
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
+from gd_regressor.estimator.compatibility import check_together
 from gd_regressor.estimator.verbose import Verbose
 
 # Times the largest variance of y it is finite, and sums of such numbers are
@@ -61,15 +62,6 @@ class Asked(NamedTuple):
         """Who watches the descent."""
         return tuple(one for one in (self.verbose, self.watch) if one is not None)
 
-    def for_stream(self, verb: str) -> Asked:
-        """The same, for a method that learns from rows that come once."""
-        if self.patience is not None:
-            raise ValueError(
-                f"early_stopping=True cannot be combined with {verb}, which never has all rows, so "
-                "it cannot hold some of them out; call fit, or write early_stopping=False."
-            )
-        return self
-
     def request_for(self, data: Any) -> Request:
         """What is asked of a descent on a table or a stream."""
         if self.penalties is None:
@@ -78,9 +70,10 @@ class Asked(NamedTuple):
         return self.request._replace(terms=terms)
 
 
-def asked_of(model: Any) -> Asked:
-    """Read the parameters of an estimator. Raises if one of them cannot be used."""
+def asked_of(model: Any, verb: str = "fit") -> Asked:
+    """Read the parameters of an estimator. Raises if `verb`, its method, cannot use one of them."""
     _check(model)
+    check_together(model, verb)
     tol = None if model.tol is None else float(model.tol)
     step: TextbookStep | None = None
     if isinstance(model.learning_rate, Schedule):
@@ -146,11 +139,6 @@ def _check(model: Any) -> None:
     else:
         check_learning_rate(model.learning_rate, words=("auto",))
     check_momentum(model.momentum)
-    if isinstance(model.learning_rate, str) and model.momentum:
-        raise ValueError(
-            f'momentum={model.momentum!r} cannot be combined with learning_rate="auto", whose '
-            "steps are exact; write momentum=0.0 or a number as learning_rate."
-        )
     check_integer("max_iter", model.max_iter, 0)
     check_tol(model.tol)
     check_word("init", model.init, ("zeros", "random"))
@@ -168,13 +156,6 @@ def _check_early_stopping(model: Any) -> None:
     check_bool("early_stopping", model.early_stopping)
     check_share("validation_fraction", model.validation_fraction)
     check_integer("n_iter_no_change", model.n_iter_no_change, 1)
-    if model.early_stopping and isinstance(model.learning_rate, str):
-        raise ValueError(
-            'early_stopping=True cannot be combined with learning_rate="auto", which arrives at '
-            "the minimum in an update or two: there is no way along which to stop. Write a number "
-            "as learning_rate, or alpha=... with l1_ratio=0, which shrinks like an early stop and "
-            "which GDLinearRegressorCV can choose."
-        )
 
 
 def check_learning_rate(

@@ -1,0 +1,110 @@
+"""Which options go together: one table, of which come the errors and a table of the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gd_regressor.estimator.callbacks import has_callbacks
+
+
+class Mode(NamedTuple):
+    """A way to fit: a column of the table."""
+
+    title: str  # on the page
+    holds: Callable[[Any, str], bool]  # whether a model, fitted by this verb, is fitted so
+    written: str  # what the user wrote, in a message; {verb} is the method that was called
+
+
+class Option(NamedTuple):
+    """What one may ask for: a row of the table."""
+
+    title: str  # on the page
+    holds: Callable[[Any], bool]  # whether a model asks for it
+    written: str = ""  # what the user wrote, in a message; {value} is the value of the parameter
+
+
+class Clash(NamedTuple):
+    """An option that a mode cannot serve."""
+
+    why: str
+    instead: str  # what to write
+
+
+def never(model: Any) -> bool:
+    """Of what the data say and not the parameters. Other rooms check it."""
+    return False
+
+
+MODES = {
+    "number": Mode(
+        "a number or a schedule",
+        lambda model, verb: verb == "fit" and not _is_auto(model),
+        "a number as learning_rate",
+    ),
+    "auto": Mode('"auto"', lambda model, verb: _is_auto(model), 'learning_rate="auto"'),
+    "stream": Mode("``partial_fit`` and the like", lambda model, verb: verb != "fit", "{verb}"),
+}
+
+OPTIONS = {
+    "momentum": Option("``momentum``", lambda model: model.momentum != 0, "momentum={value!r}"),
+    "ridge": Option("``alpha`` with ``l1_ratio=0``", never),
+    "lasso": Option("``alpha`` with an L1 share", never),
+    "positive": Option("``positive=True``", never),
+    "start": Option("``coef_init``, ``init``, ``warm_start``", never),
+    "sample_weight": Option("``sample_weight``", never),
+    "targets": Option("several targets", never),
+    "sparse": Option("sparse ``X``", never),
+    "memmap": Option("memory maps", never),
+    "dask": Option("Dask", never),
+    "stream": Option('``stream="qr"``', never),
+    "early_stopping": Option(
+        "``early_stopping=True``", lambda model: bool(model.early_stopping), "early_stopping=True"
+    ),
+    "callbacks": Option("callbacks", has_callbacks, "callbacks"),
+}
+
+CLASHES = {
+    ("momentum", "auto"): Clash(
+        "whose steps are exact", "write momentum=0.0 or a number as learning_rate"
+    ),
+    ("early_stopping", "auto"): Clash(
+        "which arrives at the minimum in an update or two, so there is no way along which to stop",
+        "write a number as learning_rate, or alpha=... with l1_ratio=0, which shrinks like an "
+        "early stop",
+    ),
+    ("early_stopping", "stream"): Clash(
+        "which never has all rows, so it cannot hold some of them out",
+        "call fit, or write early_stopping=False",
+    ),
+    ("callbacks", "stream"): Clash(
+        "because scikit-learn has them watch fit alone",
+        "call fit, or set_callbacks() to remove them",
+    ),
+}
+
+# What the page says of a pair that goes together, but not as one might think
+NOTES = {
+    ("start", "auto"): "another way, the same end",
+    ("start", "stream"): "except ``coef_init``",
+    ("stream", "number"): "ignored",
+    ("stream", "auto"): "ignored",
+    ("stream", "stream"): "except ``forget``",
+    ("dask", "stream"): "each chunk comes into memory",
+}
+
+
+def check_together(model: Any, verb: str) -> None:
+    """Refuse an option that the mode of a fit cannot serve. Both are named, and what to write."""
+    for (name, mode), clash in CLASHES.items():
+        option = OPTIONS[name]
+        if option.holds(model) and MODES[mode].holds(model, verb):
+            what = option.written.format(value=getattr(model, name, None))
+            where = MODES[mode].written.format(verb=verb)
+            raise ValueError(
+                f"{what} cannot be combined with {where}, {clash.why}; {clash.instead}."
+            )
+
+
+def _is_auto(model: Any) -> bool:
+    return isinstance(model.learning_rate, str)

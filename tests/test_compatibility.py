@@ -1,0 +1,103 @@
+"""Options and modes: each pair of the table either fits, or is refused as the table says."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from gd_regressor import GDLinearRegressor
+from gd_regressor.estimator.compatibility import CLASHES, MODES, NOTES, OPTIONS
+
+DOCS = Path(__file__).parent.parent / "docs"
+rng = np.random.default_rng(0)
+X = rng.standard_normal((40, 3))
+Y = X @ rng.standard_normal((3, 2)) + rng.standard_normal((40, 2))
+VERBS = ["partial_fit", "fit_batches", "fit_moments", "merge", "forget"]
+
+
+class Quiet:
+    """A callback that does nothing."""
+
+    def setup(self, estimator, context):
+        pass
+
+    on_fit_task_begin = on_fit_task_end = teardown = setup
+
+
+def asking_for(option, mode, tmp_path):
+    """A model that asks for an option, and the arguments of fit or partial_fit."""
+    rate = "auto" if mode == "auto" else 0.1
+    model, args, told = GDLinearRegressor(rate, max_iter=2000), [X, Y[:, 0]], {}
+    parameters = {
+        "momentum": {"momentum": 0.5},
+        "ridge": {"alpha": 0.1, "l1_ratio": 0.0},
+        "lasso": {"alpha": 0.1, "l1_ratio": 0.5},
+        "positive": {"positive": True},
+        "stream": {"stream": "qr"},
+        "early_stopping": {"early_stopping": True},
+        "start": {"init": "random", "warm_start": True},
+    }.get(option, {})
+    model.set_params(**parameters)
+    if option == "callbacks":
+        pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")
+        model.set_callbacks(Quiet())
+    elif option == "start" and mode != "stream":
+        told = {"coef_init": np.ones(3), "intercept_init": 1.0}
+    elif option == "sample_weight":
+        told = {"sample_weight": np.arange(40.0)}
+    elif option == "targets":
+        args = [X, Y]
+    elif option == "sparse":
+        args[0] = sparse.csr_array(X)
+    elif option == "memmap":
+        args[0] = np.memmap(tmp_path / "X", dtype=np.float64, mode="w+", shape=X.shape)
+        args[0][:] = X
+    elif option == "dask":
+        array = pytest.importorskip("dask.array")
+        args = [array.from_array(A, chunks=(10, *A.shape[1:])) for A in args]
+    return model, args, told
+
+
+PAIRS = [(option, mode) for option in OPTIONS for mode in MODES]
+
+
+@pytest.mark.parametrize(("option", "mode"), PAIRS)
+def test_a_pair_fits_or_is_refused_as_the_table_says(option, mode, tmp_path):
+    model, args, told = asking_for(option, mode, tmp_path)
+    fit = model.partial_fit if mode == "stream" else model.fit
+    if (option, mode) in CLASHES:
+        clash = CLASHES[option, mode]
+        with pytest.raises(ValueError) as raised:
+            fit(*args, **told)
+        message = str(raised.value)
+        written = OPTIONS[option].written.format(value=getattr(model, option, None))
+        where = MODES[mode].written.format(verb="partial_fit")
+        assert f"{written} cannot be combined with {where}, {clash.why}" in message
+        assert message.endswith(f"; {clash.instead}.")
+    else:
+        assert np.isfinite(fit(*args, **told).coef_).all()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("option", [o for o, mode in CLASHES if mode == "stream"])
+def test_all_streams_refuse_what_one_refuses(option, verb, tmp_path):
+    model, _, _ = asking_for(option, "stream", tmp_path)
+    given = [X, Y] if verb in ("partial_fit", "forget") else [None]
+    with pytest.raises(ValueError, match=f"cannot be combined with {verb}, "):
+        getattr(model, verb)(*given)
+
+
+def test_the_table_knows_its_rows_and_columns():
+    for option, mode in [*CLASHES, *NOTES]:
+        assert option in OPTIONS and mode in MODES
+    assert not CLASHES.keys() & NOTES.keys()
+    assert all(OPTIONS[option].written for option, _ in CLASHES)
+
+
+def test_the_page_has_the_table():
+    """Written by ``python docs/compatibility.py > docs/compatibility_table.inc``."""
+    table = runpy.run_path(str(DOCS / "compatibility.py"))["table"]
+    assert (DOCS / "compatibility_table.inc").read_text("utf-8") == table()
+    assert ".. include:: compatibility_table.inc" in (DOCS / "choosing.rst").read_text("utf-8")
