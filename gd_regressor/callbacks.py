@@ -99,7 +99,8 @@ class EarlyStopping:
             return False
         run = self._runs[_fit_of(context.parent)]
         errors = (np.asarray(self.y_val) - fitted_estimator.predict(self.X_val)) ** 2
-        error = float(np.average(errors, axis=0, weights=self.sample_weight_val).mean())
+        weights = None if self.sample_weight_val is None else np.asarray(self.sample_weight_val)
+        error = float(np.average(errors, axis=0, weights=weights).mean())
         best = min(run.errors, default=np.inf)
         run.streak = 0 if error < best - self.tol else run.streak + 1
         if error < best:

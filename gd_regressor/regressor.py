@@ -213,7 +213,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     returns what descent finds from its start.
 
     Sums over float32 data are made in float64. Beside X, a fit holds at most 64 MiB, 12 matrices
-    of shape (n_features, n_features) and two vectors of length n_samples.
+    of shape (n_features, n_features) and two vectors of length n_samples; to draw rows for early
+    stopping takes six vectors more.
 
     References
     ----------

@@ -21,6 +21,7 @@ from gd_regressor import (
     GDLinearRegressor,
     InverseScaling,
     Status,
+    gd_path,
 )
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.textbook import follow, held_out
@@ -144,6 +145,33 @@ def test_the_best_update_of_exact_arithmetic():
     assert model.coef_[0] == pytest.approx(float(1 - Fraction(3, 4) ** 2), rel=4e-16)
     exact = [float(e) for e in errors[: best + 6]]
     np.testing.assert_allclose(model.validation_curve_, exact, rtol=1e-14)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("near", [0.1, 0.8])
+def test_from_a_start_the_best_of_all_iterates_is_returned(near, rows, monkeypatch):
+    """A walk from a good start descends on residuals, in coordinates of its own."""
+    given = {"coef_init": near * W, "intercept_init": -near}
+    coefs, intercepts, _ = gd_path(X, Y[:, 0], learning_rate=RATE, n_iter=np.arange(301), **given)
+    errors = ((Y_VAL[:, [0]] - X_VAL @ coefs - intercepts) ** 2).mean(axis=0)
+    walks(monkeypatch, rows=rows, held=rows)
+    model = GDLinearRegressor(RATE, max_iter=300, tol=None, early_stopping=True)
+    model.fit(X, Y[:, 0], **given, X_val=X_VAL, y_val=Y_VAL[:, 0])
+    assert model.n_iter_ == errors.argmin() < 300
+    np.testing.assert_allclose(model.validation_curve_, errors, rtol=1e-12)
+    np.testing.assert_allclose(model.coef_, coefs[:, errors.argmin()], rtol=1e-11)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_single_precision_keeps_its_type_and_stops_like_double(rows, monkeypatch):
+    walks(monkeypatch, rows=rows, held=rows)
+    model = GDLinearRegressor(RATE, tol=1e-4, early_stopping=True)
+    held = {"X_val": X_VAL.astype(np.float32), "y_val": Y_VAL[:, 0]}
+    single = clone(model).fit(X.astype(np.float32), Y[:, 0], **held)
+    double = clone(model).fit(X, Y[:, 0], X_val=X_VAL, y_val=Y_VAL[:, 0])
+    assert single.coef_.dtype == np.float32
+    assert single.n_iter_ == double.n_iter_
+    np.testing.assert_allclose(single.coef_, double.coef_, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
