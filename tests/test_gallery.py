@@ -413,6 +413,8 @@ def test_early_stopping_with_the_best_iterate():
         errors.append(np.mean((y_held - Z_held @ w - b) ** 2))
     best = int(np.argmin(errors))
     assert after("best update:", printed) == [best]
+    assert names["errors"][-1] > 1.2 * min(errors) and np.diff(names["losses"]).max() < 1e-12
+    assert after("held out:", printed)[0] == round(min(errors), 1)
     assert after("updates made:", printed) == [best + 50]
     assert "same coefficients: True" in printed
     w, b, _ = descend(Z, y_train, 0.03, best)
