@@ -3,14 +3,14 @@
 python docs/compatibility.py > docs/compatibility_table.inc
 """
 
-from gd_regressor.estimator.compatibility import CLASHES, MODES, NOTES, OPTIONS
+from gd_regressor.estimator.compatibility import CLASHES, MODES, REMARKS, OPTIONS
 
 
 def cell(option, mode):
     """What the page says of a pair."""
     if (option, mode) in CLASHES:
         return f"no: {CLASHES[option, mode].instead}"
-    note = NOTES.get((option, mode))
+    note = REMARKS.get((option, mode))
     return "yes" if note is None else note
 
 

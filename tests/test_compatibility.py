@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from gd_regressor import GDLinearRegressor
-from gd_regressor.estimator.compatibility import CLASHES, MODES, NOTES, OPTIONS
+from gd_regressor.estimator.compatibility import CLASHES, MODES, REMARKS, OPTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 rng = np.random.default_rng(0)
@@ -90,9 +90,9 @@ def test_all_streams_refuse_what_one_refuses(option, verb, tmp_path):
 
 
 def test_the_table_knows_its_rows_and_columns():
-    for option, mode in [*CLASHES, *NOTES]:
+    for option, mode in [*CLASHES, *REMARKS]:
         assert option in OPTIONS and mode in MODES
-    assert not CLASHES.keys() & NOTES.keys()
+    assert not CLASHES.keys() & REMARKS.keys()
     assert all(OPTIONS[option].written for option, _ in CLASHES)
 
 

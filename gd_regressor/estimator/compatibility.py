@@ -36,6 +36,7 @@ def never(model: Any) -> bool:
     return False
 
 
+# The columns of the table. Two modes may hold at once: a stream has a learning rate, too
 MODES = {
     "number": Mode(
         "a number or a schedule",
@@ -46,6 +47,7 @@ MODES = {
     "stream": Mode("``partial_fit`` and the like", lambda model, verb: verb != "fit", "{verb}"),
 }
 
+# The rows, in the order of the page
 OPTIONS = {
     "momentum": Option("``momentum``", lambda model: model.momentum != 0, "momentum={value!r}"),
     "ridge": Option("``alpha`` with ``l1_ratio=0``", never),
@@ -64,6 +66,7 @@ OPTIONS = {
     "callbacks": Option("callbacks", has_callbacks, "callbacks"),
 }
 
+# The pairs that raise an error, an (option, mode) each
 CLASHES = {
     ("momentum", "auto"): Clash(
         "whose steps are exact", "write momentum=0.0 or a number as learning_rate"
@@ -84,7 +87,7 @@ CLASHES = {
 }
 
 # What the page says of a pair that goes together, but not as one might think
-NOTES = {
+REMARKS = {
     ("start", "auto"): "another way, the same end",
     ("start", "stream"): "except ``coef_init``",
     ("stream", "number"): "ignored",
