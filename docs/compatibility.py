@@ -3,7 +3,7 @@
 python docs/compatibility.py > docs/compatibility_table.inc
 """
 
-from gd_regressor.estimator.compatibility import CLASHES, MODES, REMARKS, OPTIONS
+from gd_regressor.estimator.compatibility import CLASHES, MODES, OPTIONS, REMARKS
 
 
 def cell(option, mode):

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from gd_regressor import GDLinearRegressor
-from gd_regressor.estimator.compatibility import CLASHES, MODES, REMARKS, OPTIONS
+from gd_regressor.estimator.compatibility import CLASHES, MODES, OPTIONS, REMARKS
 
 DOCS = Path(__file__).parent.parent / "docs"
 rng = np.random.default_rng(0)
