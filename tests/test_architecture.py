@@ -52,6 +52,8 @@ LAYERS = [
         "auto.by_single_moments",
         "auto.by_moments",
         "auto.by_qr",
+        "auto.by_few_columns",
+        "auto.columns_in_use",
         "auto.by_active_set",
         "auto.by_ridge",
         "auto.by_ridge_dual",

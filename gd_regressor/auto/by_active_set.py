@@ -39,13 +39,24 @@ class ToMinimum(Step):
             return here.theta, here.loss, here.gradient, state
         theta, net, d = here.theta.copy(), self.penalty, self.penalty.n_columns
         theta[d:] = 0.0  # the intercept of the centred columns
-        found = True
-        for j in range(theta.shape[1]):
-            problem_j = self.gram, self.slope[:, j], net.l1[:, j], net.l2[:, j], net.positive
-            minimum = least(*problem_j, theta[:d, j])
-            theta[:d, j] = shortest(*problem_j, minimum, self.scale).w
-            found &= minimum.converged
+        theta[:d], found = minimum_of(self.gram, self.slope, net, self.scale, theta[:d])
         return theta, *problem.value_and_gradient(theta), found
+
+
+def minimum_of(
+    gram: np.ndarray, slope: np.ndarray, net: ElasticNet, scale: np.ndarray, start: np.ndarray
+) -> tuple[np.ndarray, bool]:
+    """The minimum (d, t) for each target, and whether all of them were found.
+
+    Of several minima it is the one of least |w / scale|.
+    """
+    w, found = start.copy(), True
+    for j in range(w.shape[1]):
+        problem = gram, slope[:, j], net.l1[:, j], net.l2[:, j], net.positive
+        minimum = least(*problem, w[:, j])
+        w[:, j] = shortest(*problem, minimum, scale).w
+        found &= minimum.converged
+    return w, found
 
 
 @frozen(kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gd_regressor.auto.by_active_set import by_active_set
+from gd_regressor.auto.by_few_columns import by_few_columns, few_may_be_in_use
 from gd_regressor.auto.by_ridge import by_ridge
 from gd_regressor.auto.by_ridge_dual import by_ridge_dual
 from gd_regressor.auto.by_ridge_scaling import by_ridge_scaling
@@ -17,6 +18,7 @@ PENALISED = {
     "ridge dual": by_ridge_dual,
     "ridge scaled": by_ridge_scaling,
     "active": by_active_set,
+    "few": by_few_columns,
     "working": by_working_sets,
 }
 
@@ -24,7 +26,9 @@ PENALISED = {
 def penalised_rungs(rows: Given, terms: Terms) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table of this kind."""
     if not terms.are_ridge:
-        return ("working", "active") if many_columns(rows) else ("active",)
+        if many_columns(rows):
+            return ("working", "active")
+        return ("few", "active") if few_may_be_in_use(rows, terms) else ("active",)
     if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
         return ("ridge scaled",)
     wide = rows.n_columns >= rows.n_rows and not rows.is_sparse
