@@ -79,7 +79,7 @@ LAYERS = [
     "descent.records",
     *("data.heldout", "data.folds"),
     *("data.distributed", "data.inputs", "data.root", "data.column_moments", "data.moments"),
-    "data.chosen",
+    *("data.chosen", "data.few_columns"),
     *("data.products", "data.origins"),
     *("data.unchecked", "data.table", "data.sparse", "data.checks", "data.kinds", "data.passes"),
     *("arithmetic.slices", "arithmetic.rounding", "arithmetic.doubled"),

@@ -45,7 +45,9 @@ def broken(X, y, model, s=None):
     left = left - s @ left if model.fit_intercept else left
     v = X.T @ (s * left) - alpha * (1 - ratio) * w
     size = v if model.positive else np.abs(v)
-    off = np.where(w != 0, np.abs(v - alpha * ratio * np.sign(w)), np.maximum(size - alpha * ratio, 0))
+    off = np.where(
+        w != 0, np.abs(v - alpha * ratio * np.sign(w)), np.maximum(size - alpha * ratio, 0)
+    )
     return (off / np.sqrt(s @ X**2) / y.std()).max()
 
 
@@ -70,7 +72,8 @@ def columns(kind, random):
 
 @each_net
 @pytest.mark.parametrize(
-    "kind", ["plain", "offsets", "units", "one-hot", "constants", "order of columns", "every second"]
+    "kind",
+    ["plain", "offsets", "units", "one-hot", "constants", "order of columns", "every second"],
 )
 def test_the_optimality_conditions_hold(kind, net):
     X, y = columns(kind, np.random.default_rng(0))
@@ -107,9 +110,7 @@ def test_the_sample_decides_nothing(net, guess, monkeypatch):
     X, y = table(5)
     guessed = lasso(X, y, 0.02, **NETS[net])
     where, guess_of = GUESSES[guess], columns_in_use.guess_of
-    monkeypatch.setattr(
-        by_few_columns, "guess_of", lambda *of: guess_of(*of)._replace(where=where)
-    )
+    monkeypatch.setattr(by_few_columns, "guess_of", lambda *of: guess_of(*of)._replace(where=where))
     misled = lasso(X, y, 0.02, **NETS[net])
     monkeypatch.setattr(by_few_columns, "guess_of", lambda *of: None)
     exact = lasso(X, y, 0.02, **NETS[net])

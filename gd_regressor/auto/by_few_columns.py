@@ -32,9 +32,9 @@ from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.penalties import ElasticNet
 
 # What the sample and two passes cost where few columns are in use, in passes over the rows
-PASSES = 4.0
+GUESSED_PASSES = 4.0
 # Rows for each column, at least: a sample of them tells the columns in use
-TALL = 64
+TALL_ENOUGH = 64
 
 
 class Known(NamedTuple):
@@ -124,7 +124,7 @@ def few_may_be_in_use(rows: Given, terms: Terms) -> bool:
     """Whether it is worth its time to guess the columns in use."""
     n, d = rows.n_rows, rows.n_columns
     in_memory = not (rows.is_sparse or rows.is_elsewhere or rows.costly_to_read)
-    tall = n >= TALL * d and not rows.is_small and moments_cost(d) > PASSES
+    tall = n >= TALL_ENOUGH * d and not rows.is_small and moments_cost(d) > GUESSED_PASSES
     return in_memory and tall and bool((terms.l1 > 0).all())
 
 

@@ -18,11 +18,11 @@ from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet
 
 # With a larger share of the columns in use, the moments of all of them take less time
-FEW = 0.35
+MOST_IN_USE = 0.35
 # Of a column whose slope is so many deviations of its noise on a sample below the bound, we think
 # that it may be in use. If the slope is smaller than so many deviations, it may be noise alone.
-# Where the noise brings more than MANY of the columns into use we do not guess
-UNSURE, MANY = 2.0, 0.5
+# Where the noise brings more than HOPELESS_SHARE of the columns into use we do not guess
+DOUBTFUL, HOPELESS_SHARE = 2.0, 0.5
 
 
 class Guess(NamedTuple):
@@ -47,12 +47,12 @@ def guess_of(rows: Rows, request: Request) -> Guess | None:
     gram, theta = loss.hessian / 2, np.zeros((frame.n_parameters, len(moments.yy)))
     w = theta[: len(scale)]  # a view
     w[:], _ = minimum_of(gram, loss.at_zero.slope / -2, net, scale, w)
-    if np.count_nonzero(w.any(axis=1)) > MANY * len(w):
+    if np.count_nonzero(w.any(axis=1)) > HOPELESS_SHARE * len(w):
         return None
     square, gradient = loss.value_and_gradient(theta)
     variances = gram.diagonal()[:, None]
     slope = variances * w - gradient[: len(w)] / 2
-    noise = UNSURE * np.sqrt(variances * square / some.n_rows)
+    noise = DOUBTFUL * np.sqrt(variances * square / some.n_rows)
     size = slope if net.positive else np.abs(slope)
     where = np.flatnonzero((size > np.maximum(net.l1 - noise, noise)).any(axis=1))
     return Guess(frame, where) if is_few(where, len(w)) else None
@@ -60,7 +60,7 @@ def guess_of(rows: Rows, request: Request) -> Guess | None:
 
 def is_few(where: np.ndarray, d: int) -> bool:
     """Whether the products of these columns alone save time."""
-    return len(where) <= FEW * d
+    return len(where) <= MOST_IN_USE * d
 
 
 class Members(NamedTuple):

@@ -9,7 +9,7 @@ from gd_regressor.data.table import Rows
 
 # A sample has one row of so many. They lie side by side in so many places, so that to read them
 # takes as little time in the order of columns as in the order of rows
-SAMPLED, PLACES = 16, 64
+ONE_ROW_IN, SAMPLE_PLACES = 16, 64
 
 
 def few_columns(
@@ -37,10 +37,10 @@ def few_columns(
 
 
 def sample_of(rows: Rows) -> Rows:
-    """One row of SAMPLED, copied."""
+    """One row in ONE_ROW_IN, copied."""
     n = rows.n_rows
-    height = n // (SAMPLED * PLACES)
-    firsts = [place * n // PLACES for place in range(PLACES)]
+    height = n // (ONE_ROW_IN * SAMPLE_PLACES)
+    firsts = [place * n // SAMPLE_PLACES for place in range(SAMPLE_PLACES)]
     X, y, weights = (
         None if a is None else np.concatenate([a[first : first + height] for first in firsts])
         for a in (rows.X, rows.y, rows.weights)
