@@ -5,11 +5,9 @@ import pytest
 
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.auto import by_few_columns, columns_in_use
-from gd_regressor.auto.columns_in_use import Guess
 from gd_regressor.data.few_columns import few_columns, sample_of
 from gd_regressor.data.passes import counted
 from gd_regressor.data.table import Rows
-from gd_regressor.objective.frame import Frame
 
 N, D = 12_000, 100
 NETS = {

@@ -19,9 +19,9 @@ from gd_regressor.objective.penalties import ElasticNet
 
 # With a larger share of the columns in use, the moments of all of them take less time
 MOST_IN_USE = 0.35
-# Of a column whose slope is so many deviations of its noise on a sample below the bound, we think
-# that it may be in use. If the slope is smaller than so many deviations, it may be noise alone.
-# Where the noise brings more than HOPELESS_SHARE of the columns into use we do not guess
+# The slope of a column on a sample has noise. If it is less than DOUBTFUL deviations of this below
+# its bound, the column may be in use. If it is less than so many in all, it may be noise alone.
+# Where the noise brings a larger share of the columns into use than the second, we do not guess
 DOUBTFUL, HOPELESS_SHARE = 2.0, 0.5
 
 
