@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, Self, overload
@@ -15,11 +14,12 @@ from gd_regressor.data.checks import columns_named, finite_floats, names_in
 from gd_regressor.data.kinds import DaskLike, Floats, Integers, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
-from gd_regressor.descent.records import Start
+from gd_regressor.descent.records import Start, Terms
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.estimator.arrays import names_of, rows_for, rows_in_memory, stream_of_moments
+from gd_regressor.estimator.described import Setting, described, ridge_of
 from gd_regressor.estimator.directions import (
     INTERCEPT,
     columns_counted,
@@ -34,15 +34,13 @@ from gd_regressor.estimator.parameters import (
     check_tol,
     check_word,
 )
-from gd_regressor.estimator.start import checked_start, start_before, zeros_for_missing
+from gd_regressor.estimator.start import checked_start, zeros_for_missing
 from gd_regressor.estimator.tables import html_table, text_table
-from gd_regressor.estimator.wrapped import names_through, unwrapped
+from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.textbook.follow import textbook_path, with_moments
 from gd_regressor.textbook.landscape import Landscape
 
-# Learning rate, momentum and tol of an estimator
-Setting = tuple[float, float, float | None]
 # Each point takes a vector of coefficients: more points would fill the memory
 MOST_POINTS = 10**8
 
@@ -208,7 +206,8 @@ class LearningRateReport:
     shows the same as HTML. `standardised` is the same report for columns of mean 0 and deviation 1.
 
     A curvature is an eigenvalue of the Hessian ``(2/n) [X 1]'[X 1]``, and a direction its
-    eigenvector. Without momentum an update multiplies what is left of a direction with curvature
+    eigenvector. A ridge adds ``alpha * w**2`` of each coefficient to the loss, and so
+    ``2 * alpha`` to its curvature. Without momentum an update multiplies what is left of a direction with curvature
     ``c`` by ``1 - learning_rate * c``.
 
     Parameters
@@ -327,6 +326,8 @@ class LearningRateReport:
         feature_names: Sequence[str] | None = None,
         coef_init: ArrayLike | None = None,
         intercept_init: ArrayLike | None = None,
+        alpha: float = 0.0,
+        penalty_weights: ArrayLike | None = None,
     ) -> Self:
         """Report on rows of which the moments are known.
 
@@ -342,6 +343,10 @@ class LearningRateReport:
             Coefficients to start from; None is zeros.
         intercept_init : float or array-like of shape (n_targets,), default=None
             Intercept to start from; None is 0.
+        alpha : float, default=0.0
+            Strength of a ridge, per row: the `alpha` of `GDLinearRegressor` with ``l1_ratio=0``.
+        penalty_weights : array-like of shape (n_features,), default=None
+            Factors >= 0 of `alpha`, one per column; None gives each column 1.
 
         Returns
         -------
@@ -362,7 +367,8 @@ class LearningRateReport:
         names = names_of(None, feature_names, stream.n_columns)
         given = checked_start(coef_init, intercept_init, stream, fit_intercept)
         start = zeros_for_missing(given, stream)
-        landscape = landscape_of_stream(stream, start, bool(fit_intercept))
+        ridge = ridge_of(alpha, penalty_weights, stream.n_columns, stream.n_targets)
+        landscape = landscape_of_stream(stream, start, bool(fit_intercept), ridge)
         return cls(landscape, names, stream.y_ndim)
 
     @classmethod
@@ -396,7 +402,8 @@ default=None
         Raises
         ------
         ValueError
-            If the estimator is not fitted, or not by gradient descent.
+            If the estimator is not fitted, or not by gradient descent. Or its loss has kinks: with
+            an L1 penalty or ``positive=True`` no eigenvalues foretell a descent.
 
         Examples
         --------
@@ -409,43 +416,17 @@ default=None
         >>> report.setting, report.needs(0.01)
         ((0.01, 0.0, None), 1950)
         """
-        parts = unwrapped(fitted)
-        model = parts.model
-        if not (hasattr(model, "loss_curve_") and hasattr(model, "fit_intercept")):
-            raise ValueError(
-                f"fitted must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
-                f"{type(model).__name__}; call fit first, or use learning_rate_report(X, y)."
-            )
-        if hasattr(model, "dual_gap_"):
-            raise ValueError(
-                "fitted has a penalty, and a report describes the loss without one; fit it with "
-                "alpha=0 and positive=False, or use learning_rate_report(X, y)."
-            )
-        fit_intercept, setting, names = bool(model.fit_intercept), None, None
-        if isinstance(model.learning_rate, numbers.Real):
-            tol = None if model.tol is None else float(model.tol)
-            setting = (float(model.learning_rate), float(model.momentum), tol)
-        if X is None and y is None and hasattr(model, "stream_"):
-            kept = model.stream_
-            landscape = landscape_of_stream(kept, start_before(model, kept), fit_intercept)
-            d, y_ndim = kept.n_columns, kept.y_ndim
-        elif X is None or y is None:
-            raise ValueError("X and y must be given, unless the estimator holds a stream.")
-        else:
-            names = names_through(parts.steps, X)
-            X, y = parts.transformed(X, y)
-            with columns_named(X):
-                table, y_ndim = rows_for(X, y, sample_weight, "LearningRateReport")
-                landscape = landscape_of(table, start_before(model, table), fit_intercept)
-            d = table.n_columns
-        known = names or getattr(model, "feature_names_in_", None)
-        return cls(landscape, names_of(X, known, d), y_ndim, setting)
+        found = described(fitted, X, y, sample_weight)
+        if not found.is_quadratic:
+            raise ValueError(_no_report(unwrapped(fitted).model, found.terms))
+        return cls(found.landscape, found.names, found.y_ndim, found.setting)
 
     @property
     def standardised(self) -> LearningRateReport:
         """The same for columns of mean 0 and deviation 1 (ddof=0), as StandardScaler makes them.
 
-        The target is as it is, and so is the model at the start. Constant columns stay constant.
+        The target is as it is, and so is the model at the start. Constant columns stay constant. A
+        ridge keeps its `alpha`, as behind a StandardScaler, so its minimum is another.
         """
         return LearningRateReport(self.landscape.standardised, self.feature_names, self._y_ndim)
 
@@ -573,8 +554,8 @@ default=None
         Returns
         -------
         losses : ndarray of shape (n_points,), or (..., n_points) for several rates
-            Mean squared error, the mean over targets where there are several. Infinite where it
-            is beyond the range of floats.
+            Mean squared error, with the ridge if there is one; the mean over targets where there
+            are several. Infinite where it is beyond the range of floats.
 
         Examples
         --------
@@ -773,9 +754,15 @@ default=None
     def __str__(self) -> str:
         return "\n\n".join(f"{title}\n{text_table(rows)}" for title, rows in report_tables(self))
 
+    @property
+    def has_ridge(self) -> bool:
+        """Whether the loss has a ridge."""
+        return self.landscape.ridge is not None
+
     def __repr__(self) -> str:
+        ridge = ", with a ridge" if self.has_ridge else ""
         return (
-            f"<LearningRateReport: {columns_counted(self.feature_names)}, limit "
+            f"<LearningRateReport: {columns_counted(self.feature_names)}{ridge}, limit "
             f"{self.limit():.4g}, condition number {self.condition_number:.4g}>"
         )
 
@@ -804,6 +791,8 @@ def learning_rate_report(
     feature_names: Sequence[str] | None = None,
     coef_init: ArrayLike | None = None,
     intercept_init: ArrayLike | None = None,
+    alpha: float = 0.0,
+    penalty_weights: ArrayLike | None = None,
 ) -> LearningRateReport:
     """Report what gradient descent will do on columns and targets, at any learning rate.
 
@@ -823,6 +812,10 @@ def learning_rate_report(
         Coefficients to start from; None is zeros.
     intercept_init : float or array-like of shape (n_targets,), default=None
         Intercept to start from; None is 0.
+    alpha : float, default=0.0
+        Strength of a ridge, per row: the `alpha` of `GDLinearRegressor` with ``l1_ratio=0``.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors >= 0 of `alpha`, one per column; None gives each column 1.
 
     Returns
     -------
@@ -855,8 +848,25 @@ def learning_rate_report(
         table, y_ndim = rows_for(X, y, sample_weight, "learning_rate_report")
         names = names_of(X, feature_names, table.n_columns)
         given = checked_start(coef_init, intercept_init, table, fit_intercept)
-        landscape = landscape_of(table, zeros_for_missing(given, table), bool(fit_intercept))
+        ridge = ridge_of(alpha, penalty_weights, table.n_columns, table.n_targets)
+        start = zeros_for_missing(given, table)
+        landscape = landscape_of(table, start, bool(fit_intercept), ridge)
     return LearningRateReport(landscape, names, y_ndim)
+
+
+def _no_report(model: Any, terms: Terms | None) -> str:
+    """Why a fitted estimator has no report."""
+    asked = f"alpha={model.alpha!r}, l1_ratio={model.l1_ratio!r}, positive={model.positive!r}"
+    if terms is not None and terms.are_smooth:
+        return (
+            f"fitted must have one alpha for all targets, got {asked}: each target has curvatures "
+            "of its own. Fit each target alone."
+        )
+    return (
+        f"fitted must have a loss without kinks, got {asked}: no eigenvalues foretell a descent "
+        "with an L1 penalty or positive=True. Write l1_ratio=0 and positive=False, or draw this "
+        "fit by LossCurveDisplay.from_estimator or LossSurfaceDisplay.from_estimator."
+    )
 
 
 def _check_tol(tol) -> None:

@@ -72,8 +72,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Source of the random start.
     verbose : int, default=0
         Print the loss of every `verbose`-th update and the norm of its gradient, while the descent
-        runs; at the end the updates, the passes over the rows, the seconds, and how far the loss is
-        above its minimum. They go to the standard output; 0 prints nothing. If it is not 0, a
+        runs. With an L1 penalty or ``positive=True`` it is the norm of the smallest subgradient,
+        which is zero at the minimum. At the end print the updates, the passes over the rows, the
+        seconds, and how far the loss is above its minimum. They go to the standard output; 0 prints
+        nothing. If it is not 0, a
         descent of more than two seconds shows a progress bar, where the standard error is a
         terminal and rich is installed.
     stream : {"moments", "qr"}, default="moments"

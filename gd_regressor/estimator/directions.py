@@ -45,6 +45,7 @@ def report_tables(report: Any) -> list[tuple[str, list[Row]]]:
         del sides["standardised"]
     numbers = _merged(map(_numbers, sides.values()))
     title = f"Learning rates for {columns_counted(report.feature_names)}"
+    title += " with a ridge" if report.has_ridge else ""
     tables: list[tuple[str, list[Row]]] = [(title, [["", *sides], *numbers])]
     if report.setting is not None:
         tables.append(("This estimator", _setting_rows(report)))

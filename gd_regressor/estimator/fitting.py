@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -29,7 +30,7 @@ MOST_DIRECTIONS = 1000  # whose decomposition takes some ten seconds
 def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = None) -> Result:
     """Descend on rows that can be read again, until it no longer helps rows `held` out."""
     asked_for = asked.request_for(table)
-    step, observers = _step_of(asked), asked.observers
+    step, observers = _step_of(asked), asked.observers_for(asked_for)
 
     def follow() -> Result:
         request = asked_for
@@ -49,7 +50,7 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
     request = asked.request_for(stream)
-    step, observers = _step_of(asked), asked.observers
+    step, observers = _step_of(asked), asked.observers_for(request)
 
     def follow() -> Result:
         if step is None:
@@ -64,18 +65,26 @@ def _step_of(asked: Asked) -> TextbookStep | None:
     return asked.step if asked.step or asked.request.max_iter else ConstantStep(1.0)
 
 
-def landscape_of(table: Given, start: Start, fit_intercept: bool) -> Landscape:
-    """The loss of rows, for any textbook descent from the start."""
+def landscape_of(
+    table: Given, start: Start, fit_intercept: bool, ridge: np.ndarray | None = None
+) -> Landscape:
+    """The loss of rows, with a `ridge` (d,) or without, for any textbook descent from the start."""
     _check_width(table)
-    if table.is_elsewhere:
-        return _landed(lambda: Stream.of_table(table.check(), 2).landscape(start, fit_intercept))
-    return _landed(lambda: Landscape.of_rows(cast(Rows | Unchecked, table), start, fit_intercept))
+
+    def land() -> Landscape:
+        if table.is_elsewhere:
+            return Stream.of_table(table.check(), 2).landscape(start, fit_intercept)
+        return Landscape.of_rows(cast(Rows | Unchecked, table), start, fit_intercept)
+
+    return _landed(land, ridge)
 
 
-def landscape_of_stream(stream: Stream, start: Start, fit_intercept: bool) -> Landscape:
+def landscape_of_stream(
+    stream: Stream, start: Start, fit_intercept: bool, ridge: np.ndarray | None = None
+) -> Landscape:
     """The same of what is kept of rows that came once."""
     _check_width(stream)
-    return _landed(lambda: stream.landscape(start, fit_intercept))
+    return _landed(lambda: stream.landscape(start, fit_intercept), ridge)
 
 
 def _check_width(data: Given | Stream) -> None:
@@ -87,9 +96,9 @@ def _check_width(data: Given | Stream) -> None:
         )
 
 
-def _landed(land: Callable[[], Landscape]) -> Landscape:
+def _landed(land: Callable[[], Landscape], ridge: np.ndarray | None) -> Landscape:
     def decomposed() -> Landscape:
-        landscape = land()
+        landscape = replace(land(), ridge=ridge)
         _ = landscape.modes, landscape.standardised.modes  # while BLAS has one thread
         return landscape
 

@@ -57,9 +57,10 @@ class Asked(NamedTuple):
     patience: int | None = None  # updates that do not help held-out rows; None for all rows
     watch: Observer | None = None  # for callbacks
 
-    @property
-    def observers(self) -> tuple[Observer, ...]:
+    def observers_for(self, request: Request) -> tuple[Observer, ...]:
         """Who watches the descent."""
+        if self.verbose is not None:
+            self.verbose.about(request.terms)
         return tuple(one for one in (self.verbose, self.watch) if one is not None)
 
     def request_for(self, data: Any) -> Request:

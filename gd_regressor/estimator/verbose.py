@@ -11,15 +11,17 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.passes import Passes, counted
 from gd_regressor.descent.nouns import Observer, Path
-from gd_regressor.descent.records import Bound, Records, Result
+from gd_regressor.descent.records import Bound, Records, Result, Terms
 from gd_regressor.estimator.progress import Bar
 from gd_regressor.estimator.tables import so_many
+from gd_regressor.objective.penalties import ElasticNet
 
 
 class Verbose(Observer):
     """Prints loss and gradient of each `every`-th update to the standard output.
 
-    Between them a terminal shows a progress bar, if the descent takes long.
+    Where a penalty has a kink, the gradient of the loss alone is not zero at the minimum. There we
+    print the norm of the subgradient of least norm, which is. Between them a terminal shows a progress bar, if the descent takes long.
     """
 
     stride = sys.maxsize  # it can print any number of updates at once
@@ -28,16 +30,32 @@ class Verbose(Observer):
         self.every = every
         self._bar = Bar(max_iter, may_stop=may_stop)
         self._began, self._passes = time.perf_counter(), Passes()
+        self._kinks: ElasticNet | None = None
+
+    def about(self, terms: Terms | None) -> None:
+        """Learn the penalty of the descent."""
+        if terms is not None and not terms.are_smooth:
+            self._kinks = ElasticNet(terms.l1, terms.l2, terms.positive)
 
     def see(self, k: int, records: Records, path: Path) -> bool:
         places = range(-k % self.every, len(records.losses), self.every)
         if places:
             ks, losses = k + np.array(places), records.losses[places].mean(axis=1)
-            each = zip(ks, losses, _norms(path.gradients(ks)), strict=True)
+            each = zip(ks, losses, _norms(self._slopes(ks, path)), strict=True)
+            name = "gradient" if self._kinks is None else "subgradient"
             self._bar.hide()
-            _write(f"update {k:>8}  loss {loss:<15.10g}  gradient {g:.4g}" for k, loss, g in each)
+            _write(f"update {k:>8}  loss {loss:<15.10g}  {name} {g:.4g}" for k, loss, g in each)
         self._bar.move(k + len(records.losses) - 1, float(records.losses[-1].mean()))
         return False
+
+    def _slopes(self, ks: np.ndarray, path: Path) -> np.ndarray:
+        """(m, p, t): the gradients of F, or its subgradients of least norm."""
+        slopes = path.gradients(ks)
+        if self._kinks is None:
+            return slopes
+        points, d = path.points(ks)[0], self._kinks.n_columns
+        slopes[:, :d] = self._kinks.subgradient(points[:, :d], slopes[:, :d])
+        return slopes
 
     def end(self) -> None:
         self._bar.hide()

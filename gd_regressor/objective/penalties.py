@@ -53,6 +53,19 @@ class ElasticNet(Penalty):
     def prox(self, v: np.ndarray, step: np.ndarray | float) -> np.ndarray:
         return shrunk(v, 2 * step * self.l1, self.positive) / (1 + 2 * step * self.l2)
 
+    def subgradient(self, w: np.ndarray, slope: np.ndarray) -> np.ndarray:
+        """(d, t): of the subgradients of F the one of least norm. It is zero at a minimum alone.
+
+        `slope` (d, t) is the gradient of the loss at coefficients `w` (d, t). Where w is zero, the
+        penalty has all slopes from -2 l1 to 2 l1; held at zero, those below as well.
+        """
+        slope = slope + 2 * self.l2 * w
+        if self.positive:
+            at_zero = np.minimum(slope + 2 * self.l1, 0.0)
+        else:
+            at_zero = shrunk(slope, 2 * self.l1, positive=False)
+        return np.where(w == 0, at_zero, slope + 2 * self.l1 * np.sign(w))
+
     def dual_gap(
         self, w: np.ndarray, v: np.ndarray, square: np.ndarray, gram: np.ndarray | None = None
     ) -> np.ndarray:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import qr
 
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.estimator.described import described
 from gd_regressor.estimator.directions import INTERCEPT
 from gd_regressor.estimator.parameters import check_bool, check_integer, check_word
-from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
+from gd_regressor.plots.kinked import Kinked
 from gd_regressor.plots.subject import (
     check_one_target,
     checked_report,
+    fitted_descent,
     position,
     report_of,
-    report_of_fitted,
     updates_to,
 )
 
@@ -37,6 +39,7 @@ START_SIZE = 7.0  # points: the mark of the start
 WINDOW_EDGE = 0.14  # of half the window, around what must be seen
 FLAT = 1e-13  # what is left of a column of norm 1 beside those that it depends on
 FEW_ON_A_PATH = 100  # updates, of which each is a point
+FINE, COARSE = 241, 121  # points on a side of the grid, of a loss that is quadratic and of another
 
 
 class LossSurfaceDisplay:
@@ -66,6 +69,10 @@ class LossSurfaceDisplay:
         Names of the two coefficients.
     updates : array-like of int of shape (n_points,), default=None
         The numbers of updates along the path; None is 0, 1, ...
+    surface : callable, default=None
+        The loss at pairs of coefficients, where it is not quadratic: it takes two arrays and
+        returns one, infinite where a coefficient may not be. R is then that of its quadratic part.
+        None takes the formula above.
 
     Attributes
     ----------
@@ -118,6 +125,7 @@ class LossSurfaceDisplay:
         minimum_loss: float,
         names: Sequence[str],
         updates: ArrayLike | None = None,
+        surface: Callable[[ArrayLike, ArrayLike], NDArray[np.float64]] | None = None,
     ) -> None:
         self.path = path
         self.minimum = minimum
@@ -125,6 +133,7 @@ class LossSurfaceDisplay:
         self.minimum_loss = minimum_loss
         self.names = names
         self.updates = updates
+        self.surface = surface
 
     def loss_at(self, first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
         """The loss that the contours show.
@@ -153,6 +162,8 @@ class LossSurfaceDisplay:
         >>> display.loss_at([0.0, 0.6], [0.0, 2.2]).round(2)  # at the start and at the minimum
         array([17.2 ,  0.48])
         """
+        if self.surface is not None:
+            return self.surface(first, second)
         x0, y0 = np.asarray(self.minimum, dtype=float)
         x, y = np.asarray(first, dtype=float) - x0, np.asarray(second, dtype=float) - y0
         rows = np.asarray(self.factor, dtype=float)
@@ -164,7 +175,7 @@ class LossSurfaceDisplay:
         ax: Axes | None = None,
         *,
         plot_method: str = "contourf",
-        grid_resolution: int = 241,
+        grid_resolution: int | None = None,
         equal: bool = False,
         path_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
@@ -177,8 +188,9 @@ class LossSurfaceDisplay:
             Axes to draw on; None makes new ones.
         plot_method : {"contourf", "contour"}, default="contourf"
             Filled contours, or lines alone.
-        grid_resolution : int, default=241
-            Points of the grid on each side.
+        grid_resolution : int, default=None
+            Points of the grid on each side. None is 241, or 121 for a loss with an L1 penalty or
+            with ``positive=True``, which takes longer.
         equal : bool, default=False
             Whether both coefficients have the same scale.
         path_kwargs : dict, default=None
@@ -209,6 +221,8 @@ class LossSurfaceDisplay:
         ('coefficient of x0', 'intercept')
         """
         check_word("plot_method", plot_method, ("contourf", "contour"))
+        if grid_resolution is None:
+            grid_resolution = FINE if self.surface is None else COARSE
         check_integer("grid_resolution", grid_resolution, 2)
         check_bool("equal", equal)
         (canvas_kwargs,) = canvas.kwargs_for("path_kwargs", path_kwargs, 1)
@@ -247,7 +261,8 @@ class LossSurfaceDisplay:
         Parameters
         ----------
         estimator : GDLinearRegressor, Pipeline or TransformedTargetRegressor
-            Fitted, with a number as `learning_rate`. A run that diverged is refused: its end is
+            Fitted, with a number as `learning_rate`. A penalty is part of the loss: with
+            ``positive=True`` there are no contours where a coefficient is below zero. A run that diverged is refused: its end is
             farther away than any picture reaches. `from_data` draws the first updates of such a
             run, until they leave the picture.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -286,23 +301,55 @@ class LossSurfaceDisplay:
         61
         """
         otherwise = "LossSurfaceDisplay.from_data(X, y, learning_rate=..., n_iter=...)"
-        report = report_of_fitted(estimator, X, y, sample_weight, otherwise=otherwise)
-        model = unwrapped(estimator).model
-        if report.setting is None:
+        model = fitted_descent(estimator, otherwise=otherwise)
+        found = described(estimator, X, y, sample_weight, "LossSurfaceDisplay")
+        if found.setting is None:
             raise ValueError(
                 f"estimator must have a number as learning_rate, got {model.learning_rate!r}; use "
                 f"{otherwise}."
             )
-        rate, momentum, _ = report.setting
-        if rate >= report.limit(momentum) and model.loss_curve_[-1] > model.loss_curve_[0]:
+        rate, momentum, _ = found.setting
+        limit = model.max_learning_rate_
+        if rate >= limit and model.loss_curve_[-1] > model.loss_curve_[0]:
             raise ValueError(
                 f"estimator must not have diverged, got learning_rate={rate!r} with a limit of "
-                f"{report.limit(momentum):.4g}; fit with a smaller one, or draw its first updates "
-                f"by LossSurfaceDisplay.from_data(X, y, learning_rate={rate!r}, n_iter=5)."
+                f"{limit:.4g}; fit with a smaller one, or draw its first updates by "
+                f"LossSurfaceDisplay.from_data(X, y, learning_rate={rate!r}, n_iter=5)."
             )
         options = {"learning_rate": rate, "momentum": momentum, "n_iter": int(model.n_iter_)}
-        return cls.from_report(report, features=features, ax=ax, **options, **plot_arguments)
+        options |= {"features": features, "ax": ax, **plot_arguments}
+        if found.terms is None or found.is_quadratic:
+            report = LearningRateReport(found.landscape, found.names, found.y_ndim, found.setting)
+            return cls.from_report(report, **options)
+        return cls._with_kinks(Kinked(found.landscape, found.terms), found.names, **options)
 
+    @classmethod
+    def _with_kinks(
+        cls,
+        loss: Kinked,
+        columns: Sequence[str],
+        *,
+        learning_rate: float,
+        momentum: float,
+        n_iter: int,
+        features: Any,
+        ax: Axes | None,
+        **plot_arguments: Any,
+    ) -> Self:
+        """Draw a loss with an L1 penalty, or one whose coefficients are held at or above zero."""
+        loss.check()
+        names = [*columns, *([INTERCEPT] if loss.landscape.fit_intercept else [])]
+        pair = _pair(features, names)
+        ks, least = updates_to(n_iter), loss.minimum()
+        return cls(
+            loss.points(ConstantStep(learning_rate, momentum), ks)[pair],
+            least.theta[pair],
+            _factor(loss.root, pair),
+            minimum_loss=least.loss,
+            names=[names[i] for i in pair],
+            updates=ks,
+            surface=loss.surface(pair),
+        ).plot(ax, **plot_arguments)
     @classmethod
     def from_data(
         cls,
@@ -438,7 +485,8 @@ class LossSurfaceDisplay:
         check_one_target(report)
         names = [*report.feature_names, *([INTERCEPT] if report.fit_intercept else [])]
         pair = _pair(features, names)
-        factor = _factor(report, pair)
+        roots = np.sqrt(report.curvatures / 2)[:, None] * report.vectors.T
+        factor = _factor(roots, pair)
         if not factor.any():
             raise ValueError(
                 f"features={features!r} do not change the loss where all others are at their best; "
@@ -466,7 +514,10 @@ class LossSurfaceDisplay:
         # The half widths of the ellipse through the start: the rows of the inverse of R
         rows = np.asarray(self.factor, dtype=float)
         with np.errstate(all="ignore"):
+            # F lies above its minimum by |R (c - minimum)|^2 at least, with an L1 penalty too
             radius = np.sqrt(np.sum((rows @ away[:, 0]) ** 2))
+            if self.surface is not None:
+                radius = np.sqrt(np.fmax(self.loss_at(*path[:, 0]) - self.minimum_loss, 0.0))
             det = rows[0, 0] * rows[1, 1] - rows[0, 1] * rows[1, 0]
             ellipse = radius * np.hypot(rows[:, ::-1][0], rows[:, ::-1][1]) / abs(det)
         way = np.abs(away[:, 0])
@@ -481,13 +532,23 @@ class LossSurfaceDisplay:
         beyond &= not self.loss_at(*path[:, -1]) <= self.loss_at(*path[:, 0])
         shown = int(beyond.argmax()) + 1 if beyond.any() else path.shape[1]
         seen = away[:, : shown - 1 if beyond.any() and shown > 1 else shown]
-        low = np.minimum(np.minimum(-half, seen.min(axis=1)), 0) - edge * half
-        high = np.maximum(np.maximum(half, seen.max(axis=1)), 0) + edge * half
-        return np.stack([middle + low, middle + high], axis=1), shown
+        half = np.where(self._forbidden(middle, -half), np.minimum(half, middle), half)
+        low = np.minimum(np.minimum(-half, seen.min(axis=1)), 0)
+        high = np.maximum(np.maximum(half, seen.max(axis=1)), 0)
+        free = edge * (high - low) / 2
+        return np.stack([middle + low - free, middle + high + free], axis=1), shown
+
+    def _forbidden(self, middle: np.ndarray, way: np.ndarray) -> np.ndarray:
+        """(2,): whether a coefficient alone, moved on that way from the minimum, may not be."""
+        points = middle[:, None] + np.diag(way)
+        return ~np.isfinite(self.loss_at(*points))
 
     def _draw_contours(self, ax: Axes, method: str, resolution: int, kwargs: Any) -> None:
         x, y = (np.linspace(*limits, resolution) for limits in (ax.get_xlim(), ax.get_ylim()))
+        if self.surface is not None:  # kinks are where a coefficient is zero
+            x, y = (np.union1d(side, [0.0] if side[0] < 0 < side[-1] else []) for side in (x, y))
         values = self.loss_at(x, y[:, None])
+        values = np.ma.masked_invalid(values)
         # Rings whose distances grow: a loss grows with the square of the distance
         rings = np.linspace(0, 1, LEVELS + 1)[1:] ** 3
         span = max(float(values.max()) - self.minimum_loss, 1e-300)
@@ -549,14 +610,13 @@ class LossSurfaceDisplay:
         return [f"{said}: {canvas.counted(last)} make {share}", f"{said}: {share}", said]
 
 
-def _factor(report: LearningRateReport, pair: list[int]) -> NDArray[np.float64]:
+def _factor(root: NDArray[np.float64], pair: list[int]) -> NDArray[np.float64]:
     """R of the loss of two coefficients with all others at their best.
 
-    With A'A / n as the loss's quadratic form, it is what is left of two columns of A beside all
+    With A'A as the loss's quadratic form, and A the `root` (m, p), it is what is left of two columns of A beside all
     others: the last block of a triangle with these two at the end. (The Schur complement, without
     the digits that forming it by a difference would cost.)
     """
-    root = np.sqrt(report.curvatures / 2)[:, None] * report.vectors.T
     others = [j for j in range(root.shape[1]) if j not in pair]
     norms = np.linalg.norm(root, axis=0)
     scale = np.where(norms > 0, norms, 1.0)

@@ -31,6 +31,12 @@ def report_of_fitted(
     estimator: Any, X: Any, y: Any, sample_weight: Any, *, otherwise: str
 ) -> LearningRateReport:
     """The report of a fitted estimator; `otherwise` is the call that needs none."""
+    fitted_descent(estimator, otherwise=otherwise)
+    return LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+
+
+def fitted_descent(estimator: Any, *, otherwise: str) -> Any:
+    """The descent in a fitted estimator or pipeline."""
     model = unwrapped(estimator).model
     check_fitted(model, "estimator")
     if not (hasattr(model, "loss_curve_") and hasattr(model, "fit_intercept")):
@@ -38,7 +44,7 @@ def report_of_fitted(
             f"estimator must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
             f"{type(model).__name__}; use {otherwise}."
         )
-    return LearningRateReport.from_estimator(estimator, X, y, sample_weight=sample_weight)
+    return model
 
 
 def check_fitted(model: Any, name: str) -> None:

@@ -15,18 +15,19 @@ from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.textbook.follow import residual_targets
 from gd_regressor.textbook.forecast import Forecast
 from gd_regressor.textbook.modes import Modes
-from gd_regressor.textbook.triangle import Triangle, triangle_of
+from gd_regressor.textbook.triangle import Triangle, ridged, triangle_of
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """A squared loss as its triangle, and the start of a descent on it."""
+    """A squared loss as its triangle, with a ridge or without, and the start of a descent on it."""
 
     triangle: Triangle  # its targets are y, then the residuals at a start that is not zero
     start: np.ndarray  # (p, t)
     fit_intercept: bool
     scales: Scales
     precision: np.dtype  # of the data
+    ridge: np.ndarray | None = None  # (d,): the loss has sum ridge_j w_j^2 more; None for none
 
     @classmethod
     def of_rows(cls, given: Rows | Unchecked, start: Start, fit_intercept: bool) -> Landscape:
@@ -48,11 +49,14 @@ class Landscape:
     @cached_property
     def modes(self) -> Modes:
         """All its directions, the steepest first."""
-        return Modes.of(self.triangle, self.start, self.fit_intercept)
+        if self.ridge is None:
+            return Modes.of(self.triangle, self.start, self.fit_intercept)
+        triangle = ridged(self.triangle, self.ridge, self.start)
+        return Modes.of(triangle, self.start, self.fit_intercept)
 
     @cached_property
     def standardised(self) -> Landscape:
-        """The same model on columns of mean 0 and deviation 1.
+        """The same model on columns of mean 0 and deviation 1. A ridge stays as strong as it is.
 
         A constant column keeps its unit, as in StandardScaler. With an intercept the start is the
         same function of the columns; without one it cannot be, and keeps its slopes.
