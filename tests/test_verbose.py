@@ -170,7 +170,7 @@ def test_auto_ends_at_the_minimum_and_a_stream_reads_no_row_again(capsys):
 def test_far_beyond_the_variance_the_distance_is_a_multiple(capsys):
     model = GDLinearRegressor(1e3, 3, None, verbose=1).fit(X, y)
     text = printed(capsys)[1][3]
-    times = float(re.search(r"\((\S+) times the variance of y\)", text)[1])
+    times = float(re.search(r"\((\S+) times the variance\)", text)[1])
     assert times == pytest.approx(model.loss_curve_[-1] / y.var(), rel=1e-2)
 
 

@@ -21,6 +21,7 @@ from gd_regressor.comparison import (
     neighbours,
     textbook,
 )
+from gd_regressor.estimator.shown import penalty_in_words
 from gd_regressor.estimator.tables import Row, text_table
 from gd_regressor.estimator.wrapped import unwrapped
 
@@ -118,9 +119,7 @@ def _penalty(descent: RegressorMixin) -> str:
     gap = getattr(descent, "dual_gap_", None)
     if gap is None:
         return ""
-    parts = [f"alpha {descent.alpha:g}, l1_ratio {descent.l1_ratio:g}"] if descent.alpha else []
-    parts += ["coefficients at or above zero"] if descent.positive else []
-    return f"{', '.join(parts)}; duality gap {gap:.2g}"
+    return f"{penalty_in_words(descent)}; duality gap {gap:.2g}"
 
 
 def _coefficients(problem: Problem, model: RegressorMixin) -> str:

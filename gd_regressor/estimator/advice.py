@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.data.checks import numbered
 from gd_regressor.descent.records import Bound, Curvature, Reason, Result, Stability, Status, Units
 from gd_regressor.estimator.parameters import Asked
-from gd_regressor.estimator.tables import number, so_many
+from gd_regressor.estimator.tables import number, of_variance, so_many
 
 # Columns are standardised if means and deviations are within this share of a deviation of 0 and 1:
 # so are the rows of a fold, and of a sample, whose columns were standardised as a whole
@@ -60,7 +60,8 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     fine = result.gap_is is Bound.AT_MOST and result.status is Status.CONVERGED
     if step and stable and step.final_rate >= stable.max_learning_rate and not fine:
         rate, limit = step.final_rate, stable.max_learning_rate
-        text = divergence_advice(rate, limit, stable.curvature, columns)
+        kinks = asked.penalties is not None and asked.penalties.have_kinks
+        text = divergence_advice(rate, limit, stable.curvature, columns, is_bound=kinks)
         first, last = result.loss_curve[[0, -1]]
         if (curve := result.validation_curve) is None:
             text += f" {made} the loss is {number(last)}; it was {number(first)} at first."
@@ -87,13 +88,24 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
 
 
 def divergence_advice(
-    learning_rate: float, limit: float, curvature: Curvature, columns: Sequence
+    learning_rate: float,
+    limit: float,
+    curvature: Curvature,
+    columns: Sequence,
+    *,
+    is_bound: bool = False,
 ) -> str:
     """Text for a learning rate at or above `limit`: which column sets the limit, what to write."""
     scaler = "" if _is_standardised(curvature.units) else "put a StandardScaler in front, "
+    who = blame(curvature.direction, columns)
+    what = f"the largest stable rate, {limit:.6g}, which {who}"
+    if is_bound:  # larger rates may be stable: it holds for any penalty
+        what = (
+            f"{limit:.6g}, which {who}: a descent with an L1 penalty or positive=True is sure to "
+            "converge below this rate only"
+        )
     return (
-        f"learning_rate={float(learning_rate):g} is not below the largest stable rate, "
-        f"{limit:.6g}, which {blame(curvature.direction, columns)}. Write a smaller "
+        f"learning_rate={float(learning_rate):g} is not below {what}. Write a smaller "
         f'learning_rate, {scaler}or use learning_rate="auto".'
     )
 
@@ -217,8 +229,7 @@ def _distance(result: Result, lead: str, least: float) -> str:
     gap, stable = result.relative_gap, result.of_step
     if not gap > least:
         return ""
-    share = f"{gap:.2g} times" if gap >= 1 or gap < SAID else f"{100 * gap:.2g} % of"
-    text = f"{lead}{result.gap_is.value}{share} the variance above the minimum"
+    text = f"{lead}{result.gap_is.value}{of_variance(gap)} above the minimum"
     if stable is None or not stable.needed > result.n_iter:  # nan where it is not known
         return text
     if stable.needed == np.inf:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gd_regressor.estimator.tables import Row, count, number, share
+from gd_regressor.estimator.tables import Row, count, number, of_variance, share
 
 INTERCEPT = "intercept"  # a direction's name for the last coordinate
 # The second column of a direction is named where its share is at least so many times the first's
@@ -95,7 +95,7 @@ def _setting_rows(report: Any) -> list[Row]:
             above = (report.losses(rate, momentum, [stop])[0] - report.minimum_loss) / np.mean(
                 report.variance
             )
-            rows.append(("  then above the minimum", f"{above:.2g} of the variance"))
+            rows.append(("  then above the minimum", of_variance(above)))
     rows.append((NEEDED.strip(), count(report.needs(*report.setting[:2], TOL))))
     if (end := report.diverges_after(rate, momentum)) < np.inf:
         rows.append(("updates until it has diverged", count(end)))

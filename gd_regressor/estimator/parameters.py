@@ -29,6 +29,11 @@ class Penalties(NamedTuple):
     positive: bool
     weights: Any  # one for each column, or None
 
+    @property
+    def have_kinks(self) -> bool:
+        """Whether F is not quadratic."""
+        return self.positive or bool(self.l1_ratio and self.alpha.any())
+
     def terms(self, n_columns: int, n_targets: int) -> Terms:
         """Those of so many columns and targets."""
         alpha = self.alpha

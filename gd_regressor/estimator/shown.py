@@ -20,6 +20,7 @@ SOURCES = {
     "qr": "a QR factorisation of the rows",
     "dual": "the space that the rows span, because columns are more",
     "scaled": "the variances of the columns",
+    "working sets": "the products of the columns that the penalty leaves in use",
 }
 # Inline, because a rule in a <style> would reach the page around us. Colours are the page's own,
 # so they suit a light page and a dark one
@@ -49,6 +50,7 @@ def fit_in_words(model: Any) -> list[tuple[str, str]]:
         ("Status", str(known.get("message_", model.status_))),
         ("Updates", f"{model.n_iter_:,}"),
         ("Loss", _losses(model)),
+        *_penalty(model),
         *_minimum(model.loss_curve_[-1], known.get("minimum_loss_", math.nan)),
         *_rate(model.learning_rate, known.get("max_learning_rate_")),
         *_columns(model),
@@ -56,10 +58,35 @@ def fit_in_words(model: Any) -> list[tuple[str, str]]:
     ]
 
 
+def penalty_in_words(model: Any) -> str:
+    """What holds the coefficients of an estimator back. Its parameters may be of any kind."""
+    alpha, ratio = (_in_figures(value) for value in (model.alpha, model.l1_ratio))
+    parts = [f"alpha {alpha}, l1_ratio {ratio}"] if np.any(np.asarray(model.alpha) != 0) else []
+    parts += [] if model.penalty_weights is None else ["a weight for each column"]
+    parts += ["coefficients at or above zero"] if model.positive is True else []
+    return ", ".join(parts)
+
+
+def _in_figures(value: Any) -> str:
+    return number(float(value)) if isinstance(value, Real) else str(value)
+
+
+def _penalty(model: Any) -> list[tuple[str, str]]:
+    gap = vars(model).get("dual_gap_")
+    if gap is None:
+        return []
+    told = [penalty_in_words(model)]
+    zero, size = np.sum(model.coef_ == 0), np.size(model.coef_)
+    told += [f"{zero:,} of {so_many(size, 'coefficient')} are zero"] if zero else []
+    gap = f"duality gap at most {number(float(np.max(gap)))}"
+    return [("Penalty", "; ".join([*filter(None, told), gap]))]
+
+
 def _losses(model: Any) -> str:
     first, last = model.loss_curve_[[0, -1]]
     told = f"{number(first)} at the start"
     told += f", {number(last)} at the end" if model.n_iter_ else ""
+    told += ", with the penalty" if "dual_gap_" in vars(model) else ""
     targets = np.ndim(model.coef_) > 1 and len(model.coef_)
     return f"{told} (the mean over {targets} targets)" if targets else told
 

@@ -7,6 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 
 Row = Sequence[str]
+# Per cent of a smaller share have so many zeros that a power of ten is read better
+LEAST_PERCENT = 1e-6
 
 
 def text_table(rows: Iterable[Row]) -> str:
@@ -54,3 +56,10 @@ def share(value: float) -> str:
     """A number in [0, 1], with four digits of what it lacks to 1 where that is little."""
     digits = 4 if value < 0.99 else 3 - math.floor(math.log10(1 - value)) if value < 1 else 0
     return f"{value:.{digits}f}" if value else "0"
+
+
+def of_variance(share: float, digits: int = 2) -> str:
+    """A share of the variance of y, or a multiple of it."""
+    if LEAST_PERCENT <= share < 1:
+        return f"{100 * share:.{digits}g} % of the variance"
+    return f"{share:.{digits}g} times the variance"

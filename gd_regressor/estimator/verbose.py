@@ -13,7 +13,7 @@ from gd_regressor.data.passes import Passes, counted
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Bound, Records, Result, Terms
 from gd_regressor.estimator.progress import Bar
-from gd_regressor.estimator.tables import so_many
+from gd_regressor.estimator.tables import of_variance, so_many
 from gd_regressor.objective.penalties import ElasticNet
 
 
@@ -80,11 +80,9 @@ def _norms(gradients: np.ndarray) -> np.ndarray:
 def _distance(result: Result) -> str:
     if result.relative_gap <= EPS and result.gap_is is not Bound.AT_LEAST:
         return "the loss is at its minimum, to rounding"
-    share = result.relative_gap
-    part = f"{100 * share:.3g} % of" if share < 10 else f"{share:.3g} times"
     return (
         f"the loss is {result.gap_is.value}{result.gap:.4g} above its minimum "
-        f"({part} the variance of y)"
+        f"({of_variance(result.relative_gap, 3)})"
     )
 
 

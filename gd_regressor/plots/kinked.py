@@ -20,7 +20,7 @@ from gd_regressor.textbook.triangle import ridged
 # Of the largest slope: a slope so near to its bound is at it
 AT_BEST = 1e-10
 # All columns but two are at their best in each point of a surface; more take many seconds
-MOST_COLUMNS = 30
+MOST_AT_BEST = 30
 
 
 class Sharp(NamedTuple):
@@ -45,9 +45,9 @@ class Kinked:
                 f"y must be one target of shape (n_samples,), got {t} columns; write y[:, 0] for "
                 "the first."
             )
-        if d > MOST_COLUMNS:
+        if d > MOST_AT_BEST:
             raise ValueError(
-                f"X must have at most {MOST_COLUMNS} columns for the surface of a loss with an L1 "
+                f"X must have at most {MOST_AT_BEST} columns for the surface of a loss with an L1 "
                 f"penalty or positive=True, got {d}; choose columns, or draw the loss alone by "
                 "LossCurveDisplay.from_estimator."
             )

@@ -39,7 +39,7 @@ START_SIZE = 7.0  # points: the mark of the start
 WINDOW_EDGE = 0.14  # of half the window, around what must be seen
 FLAT = 1e-13  # what is left of a column of norm 1 beside those that it depends on
 FEW_ON_A_PATH = 100  # updates, of which each is a point
-FINE, COARSE = 241, 121  # points on a side of the grid, of a loss that is quadratic and of another
+GRID, COARSE_GRID = 241, 121  # points on a side of the grid, of a loss that is quadratic and of another
 
 
 class LossSurfaceDisplay:
@@ -222,7 +222,7 @@ class LossSurfaceDisplay:
         """
         check_word("plot_method", plot_method, ("contourf", "contour"))
         if grid_resolution is None:
-            grid_resolution = FINE if self.surface is None else COARSE
+            grid_resolution = GRID if self.surface is None else COARSE_GRID
         check_integer("grid_resolution", grid_resolution, 2)
         check_bool("equal", equal)
         (canvas_kwargs,) = canvas.kwargs_for("path_kwargs", path_kwargs, 1)
