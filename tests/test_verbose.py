@@ -153,9 +153,11 @@ def test_the_closed_form_costs_the_same_few_passes_for_any_number(n_iter, capsys
     table = np.column_stack([X, np.ones(N)])
     minimum = np.mean((y - table @ np.linalg.lstsq(table, y)[0]) ** 2)
     above = model.loss_curve_[-1] - minimum
-    gap, share = re.fullmatch(r"(\S+) above its minimum \((\S+) % .+\)", last[3]).groups()
+    told = re.fullmatch(r"(\S+) above its minimum \((\S+) (% of|times) .+\)", last[3])
+    gap, share, unit = told.groups()
     assert float(gap) == pytest.approx(above, rel=1e-3)
-    assert float(share) == pytest.approx(100 * above / y.var(), rel=1e-2)
+    share = float(share) / 100 if unit == "% of" else float(share)
+    assert share == pytest.approx(above / y.var(), rel=1e-2)
 
 
 def test_auto_ends_at_the_minimum_and_a_stream_reads_no_row_again(capsys):
@@ -170,7 +172,7 @@ def test_auto_ends_at_the_minimum_and_a_stream_reads_no_row_again(capsys):
 def test_far_beyond_the_variance_the_distance_is_a_multiple(capsys):
     model = GDLinearRegressor(1e3, 3, None, verbose=1).fit(X, y)
     text = printed(capsys)[1][3]
-    times = float(re.search(r"\((\S+) times the variance\)", text)[1])
+    times = float(re.search(r"\((\S+) times the variance of y\)", text)[1])
     assert times == pytest.approx(model.loss_curve_[-1] / y.var(), rel=1e-2)
 
 
