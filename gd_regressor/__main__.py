@@ -109,7 +109,7 @@ def _run_fit(options) -> int:
             "it is large: leave --early-stopping out, or take a part of the rows"
         )
     scene = Scene(problem, options)
-    scene.check(pictures)
+    scene.check(pictures, options.explore)
     model = _fitted(options, problem)
     # Files first, because a reader may close the pipe of the report before it ends. A full disk
     # must not lose the report, so we print it in any case

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from gd_regressor.data.kinds import MatrixLike
-from gd_regressor.estimator.parameters import check_bool, check_integer
+from gd_regressor.estimator.parameters import check_bool, check_integer, check_ratio, checked_alpha
 from gd_regressor.estimator.tables import Row, html_table, number, text_table
 from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.paths import learning_rate_report
@@ -26,6 +26,46 @@ from gd_regressor.regressor import GDLinearRegressor
 # They take no time in closed form, and show what units do to a descent
 TEXTBOOK_UPDATES = 10_000
 ROWS_PER_FOLD = 2  # at least: R² of one row is undefined
+
+
+class Objective(NamedTuple):
+    """What estimators side by side minimise: parameters of `GDLinearRegressor`."""
+
+    fit_intercept: bool = True
+    alpha: float = 0.0
+    l1_ratio: float = 0.5
+    positive: bool = False
+
+    @property
+    def is_penalised(self) -> bool:
+        """Whether the units of the columns change the minimum."""
+        return self.positive or self.alpha > 0
+
+    @property
+    def ridge(self) -> float:
+        """The alpha of a loss that stays quadratic, else 0."""
+        return 0.0 if self.positive or self.l1_ratio else self.alpha
+
+
+class PerRow(RegressorMixin, BaseEstimator):
+    """scikit-learn's Ridge with a strength per row, so that a fold of the rows has the same one."""
+
+    def __init__(self, alpha: float, fit_intercept: bool, positive: bool) -> None:
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.positive = positive
+
+    def fit(self, X: Any, y: Any) -> PerRow:
+        """Fit Ridge to rows, of which each adds `alpha` to its own."""
+        from sklearn.linear_model import Ridge
+
+        options = {"fit_intercept": self.fit_intercept, "positive": self.positive}
+        self.ridge_ = Ridge(self.alpha * len(y), **options).fit(X, y)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predict as Ridge does."""
+        return self.ridge_.predict(X)
 
 
 class ComparedEstimator(NamedTuple):
@@ -69,6 +109,9 @@ def compare_estimators(
     fit_intercept: bool = True,
     X_test: MatrixLike | None = None,
     y_test: ArrayLike | None = None,
+    alpha: float = 0.0,
+    l1_ratio: float = 0.5,
+    positive: bool = False,
 ) -> EstimatorComparison:
     """Fit several linear models to the same rows and measure each.
 
@@ -82,7 +125,8 @@ def compare_estimators(
         What to compare, not fitted, by name. None compares this package's automatic mode, textbook
         gradient descent on standardised columns, `LinearRegression`, and `SGDRegressor` on
         standardised columns. The rate of the textbook's descent is the largest power of ten at
-        most half its stability limit.
+        most half its stability limit. With a penalty all of them have it, on standardised columns:
+        `Ridge`, `Lasso`, `ElasticNet` or non-negative least squares stands for `LinearRegression`.
     cv : int, default=5
         Shuffled folds for R², the same ones for each estimator; 0 for none. With fewer than two
         rows in each fold, there are none.
@@ -92,12 +136,18 @@ def compare_estimators(
         Columns of rows that are held out.
     y_test : array-like of shape (n_test,), default=None
         Their targets.
+    alpha : float, default=0.0
+        Strength of the penalty of the estimators of ``estimators=None``, per row.
+    l1_ratio : float, default=0.5
+        Its share of L1.
+    positive : bool, default=False
+        Whether they hold coefficients at or above zero. `SGDRegressor` cannot, and is left out.
 
     Returns
     -------
     comparison : tuple of ComparedEstimator
         For each estimator the fields `name`, `r2` and `r2_deviation` (over the folds), `loss` (mean
-        squared error on X), `n_iter`, `converged`, `fit_seconds`, `test_r2` and `test_loss`; nan
+        squared error on X, without a penalty), `n_iter`, `converged`, `fit_seconds`, `test_r2` and `test_loss`; nan
         where there is no number. ``print(comparison)`` shows it as a table: (!) marks what stopped
         before it converged.
 
@@ -122,56 +172,90 @@ def compare_estimators(
     if cv == 1:
         raise ValueError("cv must be 0 or an integer >= 2, got 1: one fold leaves no rows to fit.")
     check_bool("fit_intercept", fit_intercept)
+    check_bool("positive", positive)
+    check_ratio(l1_ratio)
+    if len(checked_alpha(alpha)) != 1:
+        raise ValueError(f"alpha must be one number, got {alpha!r}.")
     if (X_test is None) != (y_test is None):
         raise ValueError("X_test and y_test go together: pass both or none.")
     if estimators is None:
-        estimators = _usual(X, y, fit_intercept)
+        objective = Objective(fit_intercept, float(alpha), float(l1_ratio), positive)
+        estimators = _usual(X, y, objective)
     test = None if X_test is None else (X_test, y_test)
     return EstimatorComparison(
         measured(name, clone(estimator), X, y, cv, test) for name, estimator in estimators.items()
     )
 
 
-def _usual(X: Any, y: Any, fit_intercept: bool) -> dict[str, Any]:
+def _usual(X: Any, y: Any, objective: Objective) -> dict[str, Any]:
+    # Without a penalty the units of the columns change no minimum of a direct solver
     return {
-        **automatic(fit_intercept),
-        **textbook(X, y, fit_intercept),
-        **neighbours(fit_intercept),
+        **scaled(automatic(objective), objective.is_penalised),
+        **scaled(textbook(X, y, objective)),
+        **scaled(direct(objective), objective.is_penalised),
+        **scaled(stochastic(objective)),
     }
 
 
-def automatic(fit_intercept: bool) -> dict[str, Any]:
+def scaled(estimators: dict[str, Any], wanted: bool = True) -> dict[str, Any]:
+    """Estimators behind a scaler of the columns, if `wanted`."""
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if not wanted:
+        return estimators
+    return {
+        f"StandardScaler + {name}": make_pipeline(StandardScaler(), estimator)
+        for name, estimator in estimators.items()
+    }
+
+
+def automatic(objective: Objective) -> dict[str, Any]:
     """Descent without a learning rate, by name."""
-    return {"GDLinearRegressor auto": GDLinearRegressor(fit_intercept=fit_intercept)}
+    return {"GDLinearRegressor auto": GDLinearRegressor(**objective._asdict())}
 
 
-def textbook(X: Any, y: Any, fit_intercept: bool) -> dict[str, Any]:
-    """Descent on standardised columns at a textbook's learning rate, by name.
+def textbook(X: Any, y: Any, objective: Objective) -> dict[str, Any]:
+    """Descent for standardised columns at a textbook's learning rate, by name.
 
     The rate is the largest power of ten at most half the stability limit: up to there textbooks
     prove descent.
     """
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    limit = learning_rate_report(X, y, fit_intercept=fit_intercept).standardised.limit()
+    options: dict[str, Any] = {"fit_intercept": objective.fit_intercept, "alpha": objective.ridge}
+    limit = learning_rate_report(X, y, **options).standardised.limit()
     rate = 10.0 ** math.floor(math.log10(limit / 2)) if limit < math.inf else 1.0
-    descent = GDLinearRegressor(rate, TEXTBOOK_UPDATES, fit_intercept=fit_intercept)
-    name = f"StandardScaler + GDLinearRegressor {rate:g}"
-    return {name: make_pipeline(StandardScaler(), descent)}
+    descent = GDLinearRegressor(rate, TEXTBOOK_UPDATES, **objective._asdict())
+    return {f"GDLinearRegressor {rate:g}": descent}
 
 
-def neighbours(fit_intercept: bool) -> dict[str, Any]:
-    """The direct solver and stochastic descent, by name."""
-    from sklearn.linear_model import LinearRegression, SGDRegressor
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+def direct(objective: Objective) -> dict[str, Any]:
+    """The solver of scikit-learn for the same loss, by name."""
+    from sklearn.linear_model import ElasticNet, Lasso, LinearRegression
 
-    sgd = SGDRegressor(fit_intercept=fit_intercept, random_state=0)
-    return {
-        "LinearRegression": LinearRegression(fit_intercept=fit_intercept),
-        "StandardScaler + SGDRegressor": make_pipeline(StandardScaler(), sgd),
-    }
+    fit_intercept, alpha, ratio, positive = objective
+    options: dict[str, Any] = {"fit_intercept": fit_intercept, "positive": positive}
+    held = ", positive=True" if positive else ""
+    if not alpha:
+        return {f"LinearRegression{held and '(positive=True)'}": LinearRegression(**options)}
+    if not ratio:
+        return {f"Ridge(alpha={alpha:g} * n_samples{held})": PerRow(alpha, **options)}
+    if ratio == 1:
+        return {f"Lasso(alpha={alpha:g}{held})": Lasso(alpha, **options)}
+    name = f"ElasticNet(alpha={alpha:g}, l1_ratio={ratio:g}{held})"
+    return {name: ElasticNet(alpha, l1_ratio=ratio, **options)}
+
+
+def stochastic(objective: Objective) -> dict[str, Any]:
+    """Stochastic descent on the same loss, by name; none that holds coefficients above zero."""
+    from sklearn.linear_model import SGDRegressor
+
+    if objective.positive:
+        return {}
+    options: dict[str, Any] = {"fit_intercept": objective.fit_intercept, "random_state": 0}
+    if objective.alpha:
+        options |= {"penalty": "elasticnet", "alpha": objective.alpha}
+        options["l1_ratio"] = objective.l1_ratio
+    return {"SGDRegressor": SGDRegressor(**options)}
 
 
 def measured(

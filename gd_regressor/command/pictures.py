@@ -18,9 +18,12 @@ from gd_regressor.command.files import write
 from gd_regressor.command.report import descent_of, in_original_units
 from gd_regressor.command.tables import Problem, UserError, printable
 from gd_regressor.command.words import in_shell_words
+from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.estimator.described import described
 from gd_regressor.paths import LearningRateReport, learning_rate_report
 from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
+from gd_regressor.plots.kinked import Kinked
 from gd_regressor.plots.learning_rate import SHARES, LearningRateDisplay
 from gd_regressor.plots.loss_curve import LossCurveDisplay
 from gd_regressor.plots.loss_surface import LossSurfaceDisplay
@@ -113,10 +116,28 @@ class Scene:
         self.standardize, self.fit_intercept = options.standardize, options.fit_intercept
         self.learning_rate, self.momentum = options.learning_rate, options.momentum
         self.tol = options.tol
+        self.alpha, self.positive = options.alpha, options.positive
+        self.l1_ratio = options.l1_ratio
 
     @property
     def is_auto(self) -> bool:
         return self.learning_rate == "auto"
+
+    @property
+    def has_kinks(self) -> bool:
+        """Whether no eigenvalues foretell the descent."""
+        return bool(self.positive or (self.alpha > 0 and self.l1_ratio > 0))
+
+    @property
+    def ridge(self) -> float:
+        """The alpha of a ridge, else 0."""
+        return 0.0 if self.has_kinks else max(self.alpha, 0.0)  # the fit refuses one below zero
+
+    @property
+    def penalty(self) -> str:
+        """The penalty as a title names it."""
+        held = f", alpha {self.alpha:g}, l1_ratio {self.l1_ratio:g}" if self.alpha else ""
+        return held + (", positive" if self.positive else "")
 
     @property
     def units(self) -> str:
@@ -125,7 +146,8 @@ class Scene:
     @property
     def title(self) -> str:
         momentum = f", momentum {self.momentum:g}" if self.momentum else ""
-        title = f"{self.problem.target}: learning rate {self.learning_rate}{momentum}{self.units}"
+        title = f"{self.problem.target}: learning rate {self.learning_rate}{momentum}{self.penalty}"
+        title += self.units
         return printable(title)
 
     @cached_property
@@ -135,21 +157,34 @@ class Scene:
 
     @cached_property
     def report(self) -> LearningRateReport:
-        """Of the columns and the target as the descent gets them."""
+        """Of the columns and the target as the descent gets them, with a ridge if there is one."""
         columns, names = self._scaled(self.problem.X), list(self.problem.names)
         options: dict[str, Any] = {"fit_intercept": self.fit_intercept, "feature_names": names}
+        options["alpha"] = self.ridge
         return learning_rate_report(columns, self.target, **options)
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return StandardScaler().fit_transform(values) if self.standardize else values
 
-    def check(self, pictures: Sequence[Picture]) -> None:
+    def check(self, pictures: Sequence[Picture], page: str | None) -> None:
         """Refuse, before the fit, what cannot be shown of it."""
+        if page is not None:
+            self._check_foretold("--explore")
         for kind in (picture.kind for picture in pictures):
+            if kind == "rates":
+                self._check_foretold("--plot rates")
             if kind in ("rates", "surface"):
                 report = _told(f"--plot {kind}", lambda: self.report)
                 if kind == "surface":
                     self._check_surface(report)
+
+    def _check_foretold(self, option: str) -> None:
+        if self.has_kinks:
+            raise UserError(
+                f"{option} shows what eigenvalues foretell, and with an L1 penalty or --positive "
+                "they foretell no descent: write --l1-ratio 0 and leave --positive out, or choose "
+                "--plot loss, surface or fit"
+            )
 
     def _check_surface(self, report: LearningRateReport) -> None:
         if self.is_auto:
@@ -183,11 +218,12 @@ def explore(path: str, scene: Scene, model: RegressorMixin) -> None:
         begin |= {} if scene.tol is None else {"tol": scene.tol}
 
     def page() -> str:
-        return DescentExplorer(
+        names: dict[str, Any] = {"feature_names": list(problem.names)}
+        options = {"fit_intercept": scene.fit_intercept, "alpha": scene.ridge, **names}
+        return DescentExplorer.from_report(
+            learning_rate_report(problem.X, scene.target, **options),
             problem.X,
             scene.target,
-            fit_intercept=scene.fit_intercept,
-            feature_names=list(problem.names),
             target_name=f"standardised {problem.target}" if scene.standardize else problem.target,
             columns="standardised" if scene.standardize else "raw",
             **begin,
@@ -207,9 +243,9 @@ def _told(option: str, work: Callable[[], Any]) -> Any:
 
 
 def _draw_loss(figure: Any, scene: Scene, model: RegressorMixin) -> None:
-    curve = descent_of(model).loss_curve_
+    curve, held = descent_of(model).loss_curve_, bool(scene.alpha)
     wide = curve.max() > 1e3 * curve.min() > 0  # a climbing loss, or a nearly perfect fit
-    LossCurveDisplay(curve).plot(figure.subplots(), log_scale=wide)
+    LossCurveDisplay(curve, penalised=held).plot(figure.subplots(), log_scale=wide)
 
 
 def _draw_rates(figure: Any, scene: Scene, model: RegressorMixin) -> None:
@@ -224,6 +260,10 @@ def _draw_rates(figure: Any, scene: Scene, model: RegressorMixin) -> None:
 
 def _draw_surface(figure: Any, scene: Scene, model: RegressorMixin) -> None:
     features = (0, 1) if len(scene.problem.names) > 1 else (0, -1)
+    if scene.has_kinks:
+        table = scene.problem.X, scene.problem.y
+        LossSurfaceDisplay.from_estimator(model, *table, features=features, ax=figure.subplots())
+        return
     LossSurfaceDisplay.from_report(
         scene.report,
         learning_rate=scene.learning_rate,
@@ -241,7 +281,7 @@ def _draw_fit(figure: Any, scene: Scene, model: RegressorMixin) -> None:
     if not scene.is_auto:
         steps = [k for k in STEPS_SHOWN if k < descent.n_iter_]
         ks = np.array([*steps, descent.n_iter_])
-        coefs, intercepts = scene.report.coefs(scene.learning_rate, scene.momentum, ks)
+        coefs, intercepts = _iterates(scene, model, ks)
     if scene.standardize:
         coefs, intercepts = in_original_units(problem, coefs, intercepts)
     shown = np.arange(len(problem.y))
@@ -258,6 +298,17 @@ def _draw_fit(figure: Any, scene: Scene, model: RegressorMixin) -> None:
         names=[printable(name) for name in problem.names],
         target_name=printable(problem.target),
     ).plot(figure.subplots(), kind="line" if len(problem.names) == 1 else "actual_vs_predicted")
+
+
+def _iterates(scene: Scene, model: RegressorMixin, ks: np.ndarray) -> tuple[np.ndarray, Any]:
+    """Coefficients (d, n) and intercepts (n,) after `ks` updates, in units of the descent."""
+    if not scene.has_kinks:
+        return scene.report.coefs(scene.learning_rate, scene.momentum, ks)
+    found = described(model, scene.problem.X, scene.problem.y, None)
+    step = ConstantStep(scene.learning_rate, scene.momentum)
+    points = Kinked.of(found).points(step, ks)
+    d = len(found.names)
+    return points[:d], points[d] if scene.fit_intercept else np.zeros(len(ks))
 
 
 # What --plot can draw, by the word before the file

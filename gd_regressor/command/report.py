@@ -15,10 +15,13 @@ from gd_regressor.command.words import in_shell_words
 from gd_regressor.comparison import (
     ROWS_PER_FOLD,
     TEXTBOOK_UPDATES,
+    Objective,
     automatic,
     cells,
     compare_estimators,
-    neighbours,
+    direct,
+    scaled,
+    stochastic,
     textbook,
 )
 from gd_regressor.estimator.shown import penalty_in_words
@@ -49,6 +52,15 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
         problem.X, problem.y, estimators=_contestants(problem, model), cv=n_folds
     )
     lines = [cells(one, _number) for one in found]
+    notes = _notes(model, n_folds)
+    if any("!" in iterations for *_, iterations, _ in lines):
+        notes += " (!) stopped before it converged."
+    head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
+    return f"{_grid([head, *lines])}\n{textwrap.fill(notes, WIDTH)}"
+
+
+def _notes(model: RegressorMixin, n_folds: int) -> str:
+    """What the columns of the comparison mean."""
     notes = f"R²: mean (deviation) over {FOLDS} shuffled folds, the same for each estimator. "
     if not n_folds:
         notes = f"R² is not cross-validated with fewer than {ROWS_PER_FOLD * FOLDS} rows. "
@@ -56,15 +68,20 @@ def comparison(problem: Problem, model: RegressorMixin) -> str:
         "Training loss: mean squared error in original units. Iterations: for SGDRegressor, passes "
         "over the rows. Fit time: median of these fits, scaling included."
     )
-    if descent_of(model).learning_rate == "auto":
+    descent, held = descent_of(model), _objective(descent_of(model)).is_penalised
+    if descent.alpha:
+        notes += " All have the same penalty, which the training loss leaves out."
+    if held and model is descent:
+        notes += (
+            " (A penalty belongs to the units of the columns. --standardize compares stochastic "
+            "and textbook descents, too, which need such units.)"
+        )
+    elif descent.learning_rate == "auto":
         notes += (
             " The textbook row's rate is the largest power of ten at most half its stability "
             f"limit, with at most {TEXTBOOK_UPDATES:,} updates."
         )
-    if any("!" in iterations for *_, iterations, _ in lines):
-        notes += " (!) stopped before it converged."
-    head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
-    return f"{_grid([head, *lines])}\n{textwrap.fill(notes, WIDTH)}"
+    return notes
 
 
 def _data(problem: Problem) -> str:
@@ -137,7 +154,8 @@ def _coefficients(problem: Problem, model: RegressorMixin) -> str:
     ]
     rows = [(name, _number(left), _fixed(right)) for name, left, right in measures]
     units = ("original units", "standardised")
-    loss_head = [("", "", ""), ("Loss (mean squared error)", *units)]
+    held = " and penalty" if descent.alpha else ""
+    loss_head = [("", "", ""), (f"Loss (mean squared error{held})", *units)]
     text = _grid([("Coefficient", *units), *rows[:-2], *loss_head, *rows[-2:]])
     if len(names) > MOST_COEFFICIENTS:
         text += f"\nThe {MOST_COEFFICIENTS} largest of {len(names)}, in the order of the table."
@@ -174,15 +192,36 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     """Unfitted estimators by label: the asked one, the other mode, and two of scikit-learn."""
     descent, asked = descent_of(model), clone(model)
     descent_of(asked).verbose = 0
+    objective, was_automatic = _objective(descent), descent.learning_rate == "auto"
     scalers = "" if model is descent else "StandardScaler (x, y) + "
-    intercept = descent.fit_intercept
-    was_automatic = descent.learning_rate == "auto"
-    other = textbook(problem.X, problem.y, intercept) if was_automatic else automatic(intercept)
-    return {
-        f"{scalers}GDLinearRegressor {descent.learning_rate}": asked,
-        **other,
-        **neighbours(intercept),
-    }
+    found = {f"{scalers}GDLinearRegressor {descent.learning_rate}": asked}
+    if not objective.is_penalised:
+        other = automatic(objective)
+        if was_automatic:
+            other = scaled(textbook(problem.X, problem.y, objective))
+        return {**found, **other, **direct(objective), **scaled(stochastic(objective))}
+    # A penalty belongs to the units of the columns, so all get those of the model. The columns as
+    # they are would be too much for a textbook's descent, and for a stochastic one
+    others = direct(objective)
+    if not was_automatic:
+        others = {**automatic(objective), **others}
+    if model is not descent:
+        other = textbook(problem.X, problem.y, objective) if was_automatic else {}
+        others = {**other, **others, **stochastic(objective)}
+    return found | {f"{scalers}{name}": _behind(model, one) for name, one in others.items()}
+
+
+def _objective(descent: Any) -> Objective:
+    return Objective(descent.fit_intercept, descent.alpha, descent.l1_ratio, descent.positive)
+
+
+def _behind(model: Any, estimator: RegressorMixin) -> RegressorMixin:
+    """An estimator with the scalers that the model has in front of its descent."""
+    if model is descent_of(model):
+        return estimator
+    same = clone(model)
+    same.regressor.steps[-1] = ("estimator", estimator)
+    return same
 
 
 def _entries(*pairs: tuple[str, str | None]) -> str:

@@ -61,10 +61,14 @@ def fit_in_words(model: Any) -> list[tuple[str, str]]:
 def penalty_in_words(model: Any) -> str:
     """What holds the coefficients of an estimator back. Its parameters may be of any kind."""
     alpha, ratio = (_in_figures(value) for value in (model.alpha, model.l1_ratio))
-    parts = [f"alpha {alpha}, l1_ratio {ratio}"] if np.any(np.asarray(model.alpha) != 0) else []
+    parts = [f"alpha {alpha}, l1_ratio {ratio}"] if _is_held(model) else []
     parts += [] if model.penalty_weights is None else ["a weight for each column"]
     parts += ["coefficients at or above zero"] if model.positive is True else []
     return ", ".join(parts)
+
+
+def _is_held(model: Any) -> bool:
+    return bool(np.any(np.asarray(model.alpha) != 0))
 
 
 def _in_figures(value: Any) -> str:
@@ -86,7 +90,7 @@ def _losses(model: Any) -> str:
     first, last = model.loss_curve_[[0, -1]]
     told = f"{number(first)} at the start"
     told += f", {number(last)} at the end" if model.n_iter_ else ""
-    told += ", with the penalty" if "dual_gap_" in vars(model) else ""
+    told += ", with the penalty" if "dual_gap_" in vars(model) and _is_held(model) else ""
     targets = np.ndim(model.coef_) > 1 and len(model.coef_)
     return f"{told} (the mean over {targets} targets)" if targets else told
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.descent.records import Terms
 from gd_regressor.descent.steps import ConstantStep
+from gd_regressor.estimator.described import Described
 from gd_regressor.lasso.active_set import least
 from gd_regressor.objective.penalties import ElasticNet
 from gd_regressor.textbook.landscape import Landscape
@@ -36,6 +37,13 @@ class Kinked:
 
     landscape: Landscape  # of the squared loss alone
     terms: Terms
+
+    @classmethod
+    def of(cls, found: Described) -> Kinked:
+        """That of a fitted estimator whose penalty is no ridge."""
+        if found.terms is None or found.is_quadratic:
+            raise ValueError("found must have a penalty with kinks; make a report of it.")
+        return cls(found.landscape, found.terms)
 
     def check(self) -> None:
         """Refuses several targets, and more columns than a picture can wait for."""

@@ -34,7 +34,7 @@ class LossCurveDisplay:
     Parameters
     ----------
     losses : array-like of shape (n_points,), or a list of such
-        Mean squared error, in squared target units.
+        Mean squared error, in squared target units, with the penalty if there is one.
     updates : array-like of shape (n_points,), or a list of such, default=None
         The numbers of updates that these losses belong to; None is 0, 1, ...
     stops : list of (int or None), default=None
@@ -46,6 +46,8 @@ class LossCurveDisplay:
         last loss is above the first.
     names : list of str, default=None
         Names of the descents.
+    penalised : bool, default=False
+        Whether the losses have a penalty: the axis says so.
 
     Attributes
     ----------
@@ -105,6 +107,7 @@ class LossCurveDisplay:
         minimum_loss: float | None = None,
         diverging: Sequence[bool] | None = None,
         names: Sequence[str] | None = None,
+        penalised: bool = False,
     ) -> None:
         self.losses = losses
         self.updates = updates
@@ -112,6 +115,7 @@ class LossCurveDisplay:
         self.minimum_loss = minimum_loss
         self.diverging = diverging
         self.names = names
+        self.penalised = penalised
 
     def plot(
         self,
@@ -175,7 +179,8 @@ class LossCurveDisplay:
                 style = {**canvas.line_style(i), **marker, **orange, **each[i]}
                 self.lines_ += ax.plot(ks, values, **style)
             self._mark_stops(ax, curves)
-            ylabel = "loss above its minimum" if above_minimum else "mean squared error"
+            ylabel = f"mean squared error{' and penalty' if self.penalised else ''}"
+            ylabel = "loss above its minimum" if above_minimum else ylabel
             canvas.dress(ax, ["updates"], [ylabel, "loss"])
             self._set_view(ax, curves, log_scale, above_minimum)
             canvas.widen(ax, before)
@@ -424,6 +429,7 @@ class LossCurveDisplay:
             minimum_loss=report.minimum_loss,
             diverging=diverging,
             names=names if len(names) > 1 else None,
+            penalised=report.has_ridge,
         ).plot(ax, **plot_arguments)
 
     @classmethod
@@ -439,9 +445,9 @@ class LossCurveDisplay:
         # rounding of the losses that they were found from
         near = 1e-9 * max(curve.min() for curve in losses)
         same = np.ptp(minima) <= near + canvas.ROUNDING * max(curve[0] for curve in losses)
-        return cls(
-            losses, stops=stops, minimum_loss=float(minima[0]) if same else None, names=names
-        )
+        least = float(minima[0]) if same else None
+        held = any(np.any(getattr(model, "alpha", 0.0)) for model in models)
+        return cls(losses, stops=stops, minimum_loss=least, names=names, penalised=held)
 
     def _curves(
         self, log_scale: bool, above_minimum: bool

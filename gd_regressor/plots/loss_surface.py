@@ -318,10 +318,10 @@ class LossSurfaceDisplay:
             )
         options = {"learning_rate": rate, "momentum": momentum, "n_iter": int(model.n_iter_)}
         options |= {"features": features, "ax": ax, **plot_arguments}
-        if found.terms is None or found.is_quadratic:
+        if found.is_quadratic:
             report = LearningRateReport(found.landscape, found.names, found.y_ndim, found.setting)
             return cls.from_report(report, **options)
-        return cls._with_kinks(Kinked(found.landscape, found.terms), found.names, **options)
+        return cls._with_kinks(Kinked.of(found), found.names, **options)
 
     @classmethod
     def _with_kinks(

@@ -118,10 +118,15 @@ def page_data(
     count = f"{d} column{'s' if d > 1 else ''}"
     scaled = report.standardised
     size = f"{rows.n_rows:,} rows, {count}" if rows.n_rows else count
+    held = "" if not report.has_ridge else (
+        " The loss has a ridge, as strong in both units of the columns, so each has a minimum of "
+        "its own."
+    )
     return {
         "title": title or f"{', '.join(names)} from {what}",
         "subtitle": f"{size}. Every curve is exact: the page computes it "
-        f"from {len(parameters)} eigenvalues and simulates nothing.",
+        f"from {len(parameters)} eigenvalues and simulates nothing.{held}",
+        "lossName": "mean squared error and ridge" if report.has_ridge else "mean squared error",
         "columns": columns,
         "parameters": parameters,
         "targets": names,
@@ -149,6 +154,7 @@ def _view(report: LearningRateReport, begin: Beginning) -> dict[str, Any]:
     curved = curvatures[curvatures > 0]
     return {
         "condition": float(curved.max() / curved.min()),
+        "ridge": [] if landscape.ridge is None else landscape.ridge.tolist(),
         "curvatures": curvatures.tolist(),
         "vectors": vectors.T.tolist(),
         "labels": direction_names(vectors, report.feature_names),

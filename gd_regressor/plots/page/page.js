@@ -90,7 +90,7 @@ function markup(data, id) {
     ["predicted", "predicted against true"],
     ...inMenu.map((j) => [j, data.columns[j]]),
   ];
-  const losses = { loss: "mean squared error", above: "above its minimum" };
+  const losses = { loss: data.lossName, above: "above its minimum" };
   const views = { raw: "columns as they are", standardised: "standardised" };
   const presets = Object.entries(PRESETS)
     .map(([key, text]) => `<button type="button" data-preset="${key}">${text}</button>`)
@@ -121,7 +121,8 @@ function descentOf(view, t, tol) {
     start: target.start[i],
     slope: target.slope[i],
   }));
-  const descent = { ...target, modes, curvature: Math.max(...view.curvatures) };
+  const { ridge } = view;
+  const descent = { ...target, modes, ridge, curvature: Math.max(...view.curvatures) };
   descent.bestRun = run(descent, descent.best.rate, 0);
   descent.heavyRun = run(descent, descent.heavy.rate, descent.heavy.momentum);
   descent.bestNeeds = needs(descent, descent.bestRun, tol);

@@ -25,7 +25,7 @@ function spread(last, most = 200) {
 }
 
 function lossPanel(scene, width, height) {
-  const { state, descent, here, facts, id } = scene;
+  const { state, descent, here, facts, data, id } = scene;
   const above = state.loss === "above";
   const base = above ? 0 : descent.minimum;
   const last = roundUp(Math.max(1.5 * state.k, 10));
@@ -59,7 +59,7 @@ function lossPanel(scene, width, height) {
   const end = Math.min(facts.stops, facts.diverges);
   const word = end === facts.stops ? "stops" : "diverged";
   const stop = end <= last ? endMark(x(end), y(loss(end)), `${word} after ${formatCount(end)}`, box) : "";
-  const names = { xName: "updates", yName: above ? "above the minimum" : "mean squared error" };
+  const names = { xName: "updates", yName: above ? "above the minimum" : data.lossName };
   const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(range.low, range.high) };
   const area = `${id}-loss`;
   const frame = axes(box, x, y, { ...ticks, ...names }) + clip(box, area) + marks;
@@ -113,7 +113,7 @@ function swatch(className) {
 
 function lossCaption({ state, data }, now, begin, above) {
   const unit = shorten(data.targets[state.target], 30);
-  const what = above ? "The loss is above its minimum by" : "The mean squared error is";
+  const what = above ? "The loss is above its minimum by" : `The ${data.lossName} is`;
   return `${what} ${now} (${unit} squared) after ${updates(state.k)}; it began at ${begin}.`;
 }
 
@@ -405,9 +405,12 @@ function rangeOf(values, room = 0.05) {
   return [low - more, high + more];
 }
 
+// Of the loss a ridge is no part of what the fit leaves
 function rSquared({ descent, here, state }) {
+  const theta = coefficients(descent, here, state.k);
+  const held = descent.ridge.reduce((sum, ridge, j) => sum + ridge * theta[j] ** 2, 0);
   return descent.centred > 0
-    ? formatNumber(1 - here.loss(state.k) / descent.centred)
+    ? formatNumber(1 - (here.loss(state.k) - held) / descent.centred)
     : "not defined, for y is constant";
 }
 
@@ -472,7 +475,8 @@ function lineCaption(scene, model, column) {
   const [xName, yName] = [data.columns[column], data.targets[state.target]].map((n) =>
     shorten(n, 40),
   );
-  const fit = `The dotted line is least squares. R² is ${rSquared(scene)}.`;
+  const least = scene.descent.ridge.length ? "at the minimum of the loss" : "least squares";
+  const fit = `The dotted line is ${least}. R² is ${rSquared(scene)}.`;
   if (data.columns.length > 1) {
     return `Slope ${formatNumber(model[column], 4)}, the other columns at their means. ${fit}`;
   }
