@@ -147,9 +147,9 @@ def compare_estimators(
     -------
     comparison : tuple of ComparedEstimator
         For each estimator the fields `name`, `r2` and `r2_deviation` (over the folds), `loss` (mean
-        squared error on X, without a penalty), `n_iter`, `converged`, `fit_seconds`, `test_r2` and `test_loss`; nan
-        where there is no number. ``print(comparison)`` shows it as a table: (!) marks what stopped
-        before it converged.
+        squared error on X, without a penalty), `n_iter`, `converged`, `fit_seconds`, `test_r2` and
+        `test_loss`; nan where there is no number. ``print(comparison)`` shows it as a table: (!)
+        marks what stopped before it converged.
 
     Raises
     ------

@@ -207,8 +207,8 @@ class LearningRateReport:
 
     A curvature is an eigenvalue of the Hessian ``(2/n) [X 1]'[X 1]``, and a direction its
     eigenvector. A ridge adds ``alpha * w**2`` of each coefficient to the loss, and so
-    ``2 * alpha`` to its curvature. Without momentum an update multiplies what is left of a direction with curvature
-    ``c`` by ``1 - learning_rate * c``.
+    ``2 * alpha`` to its curvature. Without momentum an update multiplies what is left of a
+    direction with curvature ``c`` by ``1 - learning_rate * c``.
 
     Parameters
     ----------

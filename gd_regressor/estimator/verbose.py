@@ -21,7 +21,8 @@ class Verbose(Observer):
     """Prints loss and gradient of each `every`-th update to the standard output.
 
     Where a penalty has a kink, the gradient of the loss alone is not zero at the minimum. There we
-    print the norm of the subgradient of least norm, which is. Between them a terminal shows a progress bar, if the descent takes long.
+    print the norm of the subgradient of least norm, which is. Between updates a terminal shows a
+    progress bar, if the descent takes long.
     """
 
     stride = sys.maxsize  # it can print any number of updates at once

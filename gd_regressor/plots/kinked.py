@@ -135,13 +135,14 @@ class Others:
 
     @property
     def gram(self) -> NDArray[np.float64]:
+        """(o, o): A'A."""
         return self.columns.T @ self.columns
 
     def losses(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,): the loss of all and the penalty of the others, at each of `points` (k, n).
 
         While the signs of the others stay, they are affine in the point. So we solve at one point,
-        take all points where the same signs meet the optimality conditions, and go on with the rest.
+        take all points where the same signs are optimal, too, and go on with the rest.
         """
         targets, gram = self.target[:, None] - self.fixed @ points, self.gram
         found, left = np.empty(points.shape[1]), np.arange(points.shape[1])

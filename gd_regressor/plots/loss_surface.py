@@ -39,7 +39,8 @@ START_SIZE = 7.0  # points: the mark of the start
 WINDOW_EDGE = 0.14  # of half the window, around what must be seen
 FLAT = 1e-13  # what is left of a column of norm 1 beside those that it depends on
 FEW_ON_A_PATH = 100  # updates, of which each is a point
-GRID, COARSE_GRID = 241, 121  # points on a side of the grid, of a loss that is quadratic and of another
+GRID = 241  # points on a side
+COARSE_GRID = 121  # of a loss that is not quadratic, which takes longer
 
 
 class LossSurfaceDisplay:
@@ -262,9 +263,9 @@ class LossSurfaceDisplay:
         ----------
         estimator : GDLinearRegressor, Pipeline or TransformedTargetRegressor
             Fitted, with a number as `learning_rate`. A penalty is part of the loss: with
-            ``positive=True`` there are no contours where a coefficient is below zero. A run that diverged is refused: its end is
-            farther away than any picture reaches. `from_data` draws the first updates of such a
-            run, until they leave the picture.
+            ``positive=True`` there are no contours where a coefficient is below zero. A run that
+            diverged is refused: its end is farther away than any picture reaches. `from_data` draws
+            the first updates of such a run, until they leave the picture.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             What it was fitted to. The surface is that of the columns that reach the descent.
         y : array-like of shape (n_samples,)
@@ -350,6 +351,7 @@ class LossSurfaceDisplay:
             updates=ks,
             surface=loss.surface(pair),
         ).plot(ax, **plot_arguments)
+
     @classmethod
     def from_data(
         cls,
@@ -613,9 +615,9 @@ class LossSurfaceDisplay:
 def _factor(root: NDArray[np.float64], pair: list[int]) -> NDArray[np.float64]:
     """R of the loss of two coefficients with all others at their best.
 
-    With A'A as the loss's quadratic form, and A the `root` (m, p), it is what is left of two columns of A beside all
-    others: the last block of a triangle with these two at the end. (The Schur complement, without
-    the digits that forming it by a difference would cost.)
+    With A'A as the loss's quadratic form, and A the `root` (m, p), it is what is left of two
+    columns of A beside all others: the last block of a triangle with these two at the end. (The
+    Schur complement, without the digits that forming it by a difference would cost.)
     """
     others = [j for j in range(root.shape[1]) if j not in pair]
     norms = np.linalg.norm(root, axis=0)

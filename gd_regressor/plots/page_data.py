@@ -27,6 +27,7 @@ NO_SHARE = 1e-18  # of the first loss: its root is rounding
 FIRST_SHARE = 0.4  # of the limit: a rate that shows something
 VIEWS = ("raw", "standardised")  # the units of the columns
 MOST_UPDATES = 10**9  # that the slider can show
+RIDGE = " Its loss has a ridge, as strong in either units of the columns: each has its own minimum."
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,7 @@ def page_data(
     count = f"{d} column{'s' if d > 1 else ''}"
     scaled = report.standardised
     size = f"{rows.n_rows:,} rows, {count}" if rows.n_rows else count
-    held = "" if not report.has_ridge else (
-        " The loss has a ridge, as strong in both units of the columns, so each has a minimum of "
-        "its own."
-    )
+    held = RIDGE if report.has_ridge else ""
     return {
         "title": title or f"{', '.join(names)} from {what}",
         "subtitle": f"{size}. Every curve is exact: the page computes it "
