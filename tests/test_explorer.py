@@ -612,6 +612,21 @@ def arithmetic(chromium):
 
 
 @pytest.mark.browser
+def test_the_page_of_a_ridge_tells_the_fit_without_the_ridge(shown):
+    """Its loss has the ridge, its R² has not."""
+    X, y = cars()
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = fitted(X, y, learning_rate=0.1, max_iter=40, tol=None, alpha=0.4, l1_ratio=0)
+    with shown(DescentExplorer.from_estimator(model, X, y)) as page:
+        text = page.page.inner_text(".panels")
+        assert page.number("loss") == pytest.approx(model.loss_curve_[-1], rel=1e-9)
+        assert not page.complaints
+    assert "The mean squared error and ridge is" in text
+    told = float(re.search(r"R² is (\S+)\.", text)[1])
+    assert told == pytest.approx(model.score(X, y), rel=1e-2)
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("momentum", [0.0, 0.1, 0.5, 0.9, 0.99, 0.999])
 def test_the_arithmetic_of_the_page(chromium, momentum):
     h = np.concatenate([np.geomspace(1e-12, 3.9, 60), [0.5, 2.0, 3.0]])

@@ -13,11 +13,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor import (
+    ConvergenceMapDisplay,
     DescentExplorer,
     DivergenceWarning,
+    FitDisplay,
     GDLinearRegressor,
+    LearningRateDisplay,
     LearningRateReport,
+    LossCurveDisplay,
+    LossSurfaceDisplay,
     Moments,
+    SpectrumDisplay,
     Status,
     compare_estimators,
     learning_rate_report,
@@ -150,6 +156,37 @@ def test_several_strengths_have_no_common_report():
         learning_rate_report(X, targets, alpha=[0.1, 0.2])
 
 
+def test_pictures_of_a_ridge_have_its_numbers():
+    """By hand for one standardised column: F = 1 + (w^2 - 2 c w) + alpha w^2."""
+    figure = pytest.importorskip("matplotlib.figure").Figure
+    x = (X[:, 0] - X[:, 0].mean()) / X[:, 0].std()
+    y = (Y - Y.mean()) / Y.std()
+    c, alpha = np.mean(x * y), 0.5
+    report = learning_rate_report(x[:, None], y, alpha=alpha)
+    rates = LearningRateDisplay.from_report(report, ax=figure().subplots(1, 2))
+    assert rates.limit == pytest.approx(2 / (2 + 2 * alpha))
+    assert rates.minimum_loss == pytest.approx(1 - c**2 / (1 + alpha))
+    assert rates.axes_[0].get_ylabel().endswith("and penalty")
+    spectrum = SpectrumDisplay.from_report(report, learning_rate=0.1, ax=figure().subplots())
+    assert max(spectrum.curvatures) == pytest.approx(2 + 2 * alpha)
+    chart = ConvergenceMapDisplay.from_report(report, ax=figure().subplots())
+    assert chart.largest_curvature == pytest.approx(2 + 2 * alpha)
+    fit = FitDisplay.from_report(report, x[:, None], y, learning_rate=0.1, n_iter=[0, 1, 500])
+    once = 0.1 * 2 * c
+    np.testing.assert_allclose(fit.coefs[0], [0, once, c / (1 + alpha)], atol=1e-12)
+    curve = LossCurveDisplay.from_report(
+        report, learning_rate=0.1, tol=None, ax=figure().subplots()
+    )
+    expected = 1 + once**2 - 2 * c * once + alpha * once**2
+    np.testing.assert_allclose(curve.losses[0][:2], [1, expected], rtol=1e-12)
+    model = fitted(0.1, 30, data=(x[:, None], y), alpha=alpha, l1_ratio=0)
+    surface = LossSurfaceDisplay.from_estimator(model, x[:, None], y, ax=figure().subplots())
+    np.testing.assert_allclose(surface.minimum, [c / (1 + alpha), 0], atol=1e-12)
+    w, b = np.array([0.3, -2.0]), np.array([1.0, 0.2])
+    heights = [np.mean((y - p * x - q) ** 2) + alpha * p**2 for p, q in zip(w, b, strict=True)]
+    np.testing.assert_allclose(surface.loss_at(w, b), heights, rtol=1e-12)
+
+
 # --- The surface of a loss with kinks ---
 
 
@@ -200,6 +237,31 @@ def profiled(pair, values, *, alpha=0.0, l1_ratio=0.5, positive=False, penalty_w
     w, b = theta[:D], theta[D]
     options = {"alpha": alpha, "l1_ratio": l1_ratio, "penalty_weights": penalty_weights}
     return penalised(w, b, **options)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_picture_of_a_surface_with_kinks(name):
+    ax = pytest.importorskip("matplotlib.figure").Figure().subplots()
+    model, best = fitted(RATE, **PENALTIES[name]), fitted(**PENALTIES[name])
+    display = LossSurfaceDisplay.from_estimator(model, X, Y, features=(0, 2), ax=ax)
+    np.testing.assert_allclose(display.minimum, best.coef_[[0, 2]], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(np.transpose(display.path)[-1], model.coef_[[0, 2]], rtol=1e-9)
+    assert display.minimum_loss == pytest.approx(best.loss_curve_[-1], rel=1e-10)
+    for (low, high), value in zip((ax.get_xlim(), ax.get_ylim()), display.minimum, strict=True):
+        assert low < value < high and low < 0 < high
+    assert display.contour_.levels[0] == pytest.approx(display.minimum_loss)
+
+
+def test_a_surface_with_kinks_refuses_what_it_cannot_draw():
+    wide = RNG.standard_normal((50, 31))
+    model = fitted(RATE, data=(wide, wide[:, 0]), alpha=0.1)
+    with pytest.raises(ValueError, match="at most 30 columns for the surface of a loss with"):
+        LossSurfaceDisplay.from_estimator(model, wide, wide[:, 0])
+    both = fitted(RATE, data=(X, np.column_stack([Y, Y])), alpha=0.1)
+    with pytest.raises(ValueError, match="y must be one target"):
+        LossSurfaceDisplay.from_estimator(both, X, np.column_stack([Y, Y]))
+    with pytest.raises(ValueError, match="must have a number as learning_rate"):
+        LossSurfaceDisplay.from_estimator(fitted(alpha=0.1), X, Y)
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.5])

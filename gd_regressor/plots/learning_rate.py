@@ -61,6 +61,8 @@ class LearningRateDisplay:
         That of all descents.
     tol : float, default=1e-6
         How near to the minimum, in units of the variance of y.
+    penalised : bool, default=False
+        Whether the losses have a penalty: the axis says so.
 
     Attributes
     ----------
@@ -116,6 +118,7 @@ class LearningRateDisplay:
         minimum_loss: float | None = None,
         momentum: float = 0.0,
         tol: float = 1e-6,
+        penalised: bool = False,
     ) -> None:
         self.learning_rates = learning_rates
         self.updates = updates
@@ -127,6 +130,7 @@ class LearningRateDisplay:
         self.minimum_loss = minimum_loss
         self.momentum = momentum
         self.tol = tol
+        self.penalised = penalised
 
     def plot(
         self,
@@ -171,6 +175,7 @@ class LearningRateDisplay:
             updates=[self.updates] * len(rates),
             minimum_loss=self.minimum_loss,
             diverging=list(rates >= self.limit),
+            penalised=self.penalised,
         )
         with canvas.drawing_panels(axs, 2, (11, 4.2)) as (left, right):
             wide = canvas.width_of(left) > canvas.NARROW_AXES
@@ -332,6 +337,7 @@ class LearningRateDisplay:
             minimum_loss=report.minimum_loss,
             momentum=momentum,
             tol=tol,
+            penalised=report.has_ridge,
         ).plot(ax, **plot_arguments)
 
     def _name(self, rate: float, wide: bool) -> str:

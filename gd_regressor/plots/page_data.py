@@ -27,7 +27,7 @@ NO_SHARE = 1e-18  # of the first loss: its root is rounding
 FIRST_SHARE = 0.4  # of the limit: a rate that shows something
 VIEWS = ("raw", "standardised")  # the units of the columns
 MOST_UPDATES = 10**9  # that the slider can show
-RIDGE = " Its loss has a ridge, as strong in either units of the columns: each has its own minimum."
+RIDGE = " The loss has a ridge, equally strong in both units of the columns: each has its minimum."
 
 
 @dataclass(frozen=True)
