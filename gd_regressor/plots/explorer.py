@@ -28,6 +28,7 @@ from gd_regressor.plots.subject import checked_report, report_of_fitted
 # The files of the page, in gd_regressor/plots/page/: arithmetic first, then what draws with it
 SCRIPTS = ("descent.js", "charts.js", "panels.js", "controls.js", "page.js")
 STYLE = "explorer.css"  # beside them
+STRICT = '"use strict";'  # once is enough in one scope
 # Strings, templates and patterns stay. Comments go, and blanks beside signs and at line ends
 PIECES = re.compile(
     r"""(?P<kept>"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|'(?:\\.|[^'\\])*'|(?<=\()/(?:\\.|[^/\\])+/)"""
@@ -444,8 +445,14 @@ export default {{
 @cache
 def _script() -> str:
     """The scripts in one, without comments and needless blanks."""
-    text = "\n".join(map(_asset, SCRIPTS))
-    return PIECES.sub(lambda found: found["kept"] or found["sign"] or found["line"] or "", text)
+    first, *others = map(_asset, SCRIPTS)
+    text = "\n".join([first, *(text.replace(STRICT, "", 1) for text in others)])
+    return PIECES.sub(lambda found: _kept(found) or found["sign"] or found["line"] or "", text)
+
+
+def _kept(found: re.Match[str]) -> str:
+    """A string as it is; a template without the indents of its lines, which HTML does not show."""
+    return re.sub(r"\n\s+", "\n", found["kept"] or "")
 
 
 @cache

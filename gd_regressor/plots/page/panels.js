@@ -408,7 +408,7 @@ function rangeOf(values, room = 0.05) {
 // Of the loss a ridge is no part of what the fit leaves
 function rSquared({ descent, here, state }) {
   const theta = coefficients(descent, here, state.k);
-  const held = descent.ridge.reduce((sum, ridge, j) => sum + ridge * theta[j] ** 2, 0);
+  const held = descent.ridge.reduce((sum, l2, j) => sum + l2 * theta[j] ** 2, 0);
   return descent.centred > 0
     ? formatNumber(1 - (here.loss(state.k) - held) / descent.centred)
     : "not defined, for y is constant";
@@ -475,8 +475,7 @@ function lineCaption(scene, model, column) {
   const [xName, yName] = [data.columns[column], data.targets[state.target]].map((n) =>
     shorten(n, 40),
   );
-  const least = scene.descent.ridge.length ? "at the minimum of the loss" : "least squares";
-  const fit = `The dotted line is ${least}. R² is ${rSquared(scene)}.`;
+  const fit = `The dotted line is at the minimum. R² is ${rSquared(scene)}.`;
   if (data.columns.length > 1) {
     return `Slope ${formatNumber(model[column], 4)}, the other columns at their means. ${fit}`;
   }
