@@ -124,7 +124,7 @@ def page_data(
         "title": title or f"{', '.join(names)} from {what}",
         "subtitle": f"{size}. Every curve is exact: the page computes it "
         f"from {len(parameters)} eigenvalues and simulates nothing.{held}",
-        "lossName": "mean squared error and ridge" if report.has_ridge else "mean squared error",
+        "loss": "mean squared error and ridge" if report.has_ridge else "mean squared error",
         "columns": columns,
         "parameters": parameters,
         "targets": names,

@@ -90,7 +90,7 @@ function markup(data, id) {
     ["predicted", "predicted against true"],
     ...inMenu.map((j) => [j, data.columns[j]]),
   ];
-  const losses = { loss: data.lossName, above: "above its minimum" };
+  const losses = { loss: data.loss, above: "above its minimum" };
   const views = { raw: "columns as they are", standardised: "standardised" };
   const presets = Object.entries(PRESETS)
     .map(([key, text]) => `<button type="button" data-preset="${key}">${text}</button>`)

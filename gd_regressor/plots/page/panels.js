@@ -59,7 +59,7 @@ function lossPanel(scene, width, height) {
   const end = Math.min(facts.stops, facts.diverges);
   const word = end === facts.stops ? "stops" : "diverged";
   const stop = end <= last ? endMark(x(end), y(loss(end)), `${word} after ${formatCount(end)}`, box) : "";
-  const names = { xName: "updates", yName: above ? "above the minimum" : data.lossName };
+  const names = { xName: "updates", yName: above ? "above the minimum" : data.loss };
   const ticks = { xTicks: linearTicks(0, last), yTicks: logTicks(range.low, range.high) };
   const area = `${id}-loss`;
   const frame = axes(box, x, y, { ...ticks, ...names }) + clip(box, area) + marks;
@@ -113,7 +113,7 @@ function swatch(className) {
 
 function lossCaption({ state, data }, now, begin, above) {
   const unit = shorten(data.targets[state.target], 30);
-  const what = above ? "The loss is above its minimum by" : `The ${data.lossName} is`;
+  const what = above ? "The loss is above its minimum by" : `The ${data.loss} is`;
   return `${what} ${now} (${unit} squared) after ${updates(state.k)}; it began at ${begin}.`;
 }
 
