@@ -90,6 +90,30 @@ def exact_least_squares(X, y, intercept=True, weights=None):
     return w, means[-1] - dot(means[:-1], w)
 
 
+def exact_penalised(X, y, l1, l2, signs):
+    """The least |y - X w - b|^2 / n + 2 l1 |w|_1 + l2 |w|^2 if w had these signs, in Fractions.
+
+    Returns F as a function of w (with the best b), w, and the slopes v of |y - X w - b|^2 / -2n.
+    """
+    n, l1, l2 = len(X), Fraction(float(l1)), Fraction(float(l2))
+    columns = [[Fraction(float(v)) for v in column] for column in [*np.asarray(X).T, y]]
+    *columns, target = [[v - sum(c) / n for v in c] for c in columns]
+    gram = [[dot(a, b) / n for b in columns] for a in columns]
+    slope, square = [dot(a, target) / n for a in columns], dot(target, target) / n
+
+    def value(w):
+        products = [dot(row, w) for row in gram]
+        loss = square + dot(w, products) - 2 * dot(slope, w)
+        return loss + sum((2 * l1 * abs(x) + l2 * x * x for x in w), Fraction(0))
+
+    w, on = [Fraction(0)] * len(columns), [j for j, sign in enumerate(signs) if sign]
+    matrix = [[gram[i][j] + l2 * (i == j) for j in on] for i in on]
+    found = solved(matrix, [slope[j] - int(signs[j]) * l1 for j in on])[0] if on else []
+    for j, x in zip(on, found, strict=True):
+        w[j] = x
+    return value, w, [q - dot(row, w) for q, row in zip(slope, gram, strict=True)]
+
+
 def exact_predictions(X, w, b):
     """X w + b in exact arithmetic, rounded once."""
     return np.array([float(dot([Fraction(float(v)) for v in row], w) + b) for row in X])

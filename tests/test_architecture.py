@@ -64,6 +64,7 @@ LAYERS = [
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
     *("auto.ridge_plan", "auto.newton", "auto.plan"),
     *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy"),
+    "lasso.on_root",
     *("lasso.along_alpha", "lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
     *("textbook.landscape", "textbook.forecast", "textbook.held_out"),
     *("textbook.follow", "textbook.penalised"),

@@ -4,7 +4,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from reference import dot, solved, sparse_normal
+from reference import (
+    dot,
+    exact_least_squares,
+    exact_penalised,
+    exact_predictions,
+    solved,
+    sparse_normal,
+)
 from scipy.sparse import csr_array
 from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Ridge
@@ -75,6 +82,66 @@ def test_a_ridge_has_the_digits_of_least_squares(columns, alpha, intercept):
     model = GDLinearRegressor(alpha=alpha, l1_ratio=0, fit_intercept=intercept).fit(X, y)
     assert model.status_ is Status.CONVERGED
     assert np.abs(model.coef_ - exact).max() <= 4e-16 * np.abs(exact).max()
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.5, 1e-6])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("left, right", [(-1, 1), (0, 1), (0, 10)])
+def test_polynomials_of_degree_14_reach_the_exact_minimum(left, right, positive, ratio):
+    """The conditions of the support that it finds hold in rational numbers, down to faint alphas.
+
+    The products of these columns have few digits left or none: they square the condition number.
+    """
+    random = np.random.default_rng(10)
+    t = random.uniform(left, right, 30)
+    X = np.stack([t**k for k in range(1, 15)], axis=1)
+    y = np.sin(5 * t / right) + random.standard_normal(30) / 3 + 3
+    largest = np.abs((y - y.mean()) @ (X - X.mean(axis=0))).max() / len(y) / ratio
+    for share in (1e-4, 1e-9):
+        alpha = share * largest
+        model = GDLinearRegressor(alpha=alpha, l1_ratio=ratio, positive=positive).fit(X, y)
+        l1, l2 = ratio * alpha, (1 - ratio) * alpha
+        signs = np.sign(model.coef_)
+        value, w, v = exact_penalised(X, y, l1, l2, signs)
+        assert all(x * int(sign) > 0 for x, sign in zip(w, signs, strict=True) if sign)
+        outside = [x if positive else abs(x) for x, sign in zip(v, signs, strict=True) if not sign]
+        assert all(x <= l1 for x in outside)
+        excess = value([Fraction(x) for x in model.coef_.tolist()]) - value(w)
+        assert 0 <= excess <= 1e-16 * y.var()
+        assert model.status_ is Status.CONVERGED
+        assert 2 * model.dual_gap_ <= 1e-12 * y.var()
+
+
+def test_weights_are_repeated_rows_where_products_have_no_digits():
+    """And each target has its own minimum."""
+    random = np.random.default_rng(11)
+    t, times = random.uniform(0, 1, 40), random.integers(0, 4, 40)
+    X = np.stack([t**k for k in range(1, 15)], axis=1)
+    Y = np.stack([np.sin(5 * t), np.exp(t)], axis=1) + random.standard_normal((40, 2)) / 9
+    model = GDLinearRegressor(alpha=[1e-10, 1e-9], l1_ratio=1)
+    weighted = model.fit(X, Y, sample_weight=times).predict(X)
+    assert (2 * model.dual_gap_ <= 1e-12 * Y.var(axis=0)).all()
+    repeated = model.fit(np.repeat(X, times, axis=0), np.repeat(Y, times, axis=0)).predict(X)
+    assert np.abs(weighted - repeated).max() <= 1e-8
+    for j, alpha in enumerate(model.alpha):
+        alone = GDLinearRegressor(alpha=alpha, l1_ratio=1).fit(X, Y[:, j], sample_weight=times)
+        assert np.abs(alone.predict(X) - weighted[:, j]).max() <= 1e-8
+
+
+def test_the_gap_of_long_coefficients_has_no_rounding_of_products():
+    """Columns that nearly agree, and free ones among them: F itself is rounding on moments."""
+    random = np.random.default_rng(20)
+    u = random.uniform(size=200)
+    X = np.outer(u, np.ones(6)) + 1e-7 * random.standard_normal((200, 6))
+    y, free = np.cos(3 * X[:, 0]) + X[:, -1], np.array([0, 5])
+    penalised = [0, 1, 1, 1, 1, 0]
+    model = GDLinearRegressor(alpha=100, l1_ratio=1, penalty_weights=penalised).fit(X, y)
+    w, b = exact_least_squares(X[:, free], y)
+    residuals = y - exact_predictions(X[:, free], w, b)
+    excess = np.mean((y - X @ model.coef_ - model.intercept_) ** 2) - residuals @ residuals / 200
+    assert np.flatnonzero(model.coef_).tolist() == free.tolist()
+    assert np.abs(model.coef_).max() > 1e4
+    assert excess <= 1e-13 * y.var() and 2 * model.dual_gap_ <= 1e-12 * y.var()
 
 
 def test_alpha_counts_per_row():

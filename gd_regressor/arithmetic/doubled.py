@@ -54,6 +54,8 @@ class Doubled:
     high: np.ndarray
     low: np.ndarray
 
+    __array_ufunc__ = None  # so an array minus one of these asks `__rsub__`
+
     @classmethod
     def of(cls, a: np.ndarray, b: np.ndarray | float = 0.0) -> Doubled:
         """The exact sum of two arrays of doubles."""
@@ -76,6 +78,9 @@ class Doubled:
 
     def __sub__(self, other: Doubled | np.ndarray) -> Doubled:
         return self + -other
+
+    def __rsub__(self, other: np.ndarray) -> Doubled:
+        return -self + other
 
     def __mul__(self, other: Doubled | np.ndarray | float) -> Doubled:
         high, low = parts(other)

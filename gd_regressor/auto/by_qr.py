@@ -17,10 +17,7 @@ from gd_regressor.metric.dependence import Dependence, vanishing
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import AtZero, scales_of, shift_of_full
 from gd_regressor.objective.on_rows import DataLoss
-from gd_regressor.objective.on_rows_doubled import DoubledLoss
-
-# Slices of leading bits: beyond what moments can tell, what is below two of them shows
-SLICES = 3
+from gd_regressor.objective.on_rows_doubled import FINE_SLICES, DoubledLoss
 
 
 def by_qr(
@@ -34,7 +31,7 @@ def by_qr(
     rest = replace(factor, dropped=np.setdiff1d(factor.dropped, dependent))
     working = DataLoss(rows, frame, shift_of_full(rows, frame) if rows.is_sparse else None)
     doubled = rows.is_small or rows.precision == np.float64
-    loss = DoubledLoss(rows, frame, SLICES) if doubled else working
+    loss = DoubledLoss(rows, frame, FINE_SLICES) if doubled else working
     judge = judge_of(rows, rest, loss, working)
     more, condition = vanishing(rest, judge, frame)
     noise = known.noise if judge.doubled else max(known.noise, factor.rounding)

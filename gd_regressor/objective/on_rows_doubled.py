@@ -20,6 +20,8 @@ from gd_regressor.objective.frame import Frame
 
 # Entries of a block: doubled arithmetic makes some ten arrays of its size
 DOUBLED_ENTRIES = 1 << 16
+# Slices of leading bits beyond what moments can tell: what is below two of them shows there
+FINE_SLICES = 3
 
 
 @frozen
