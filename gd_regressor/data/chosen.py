@@ -178,7 +178,11 @@ def _gathered(reading: Reading, where: np.ndarray) -> np.ndarray:
 
 
 def _pick(part: Rows, where: np.ndarray, to: np.ndarray) -> None:
-    to[part.first : part.first + part.n_rows] = np.take(part.X, where, axis=1)
+    rows = to[part.first : part.first + part.n_rows]
+    if part.X.dtype == to.dtype:  # "clip" lets numpy write where it should without a buffer
+        np.take(part.X, where, axis=1, out=rows, mode="clip")
+    else:
+        rows[:] = np.take(part.X, where, axis=1)
 
 
 def _dense(reading: Reading, x: np.ndarray, where, before) -> tuple[Chosen, np.ndarray]:

@@ -25,6 +25,9 @@ JOINING = 100
 # would join than are needed. Where few are there to join, it falls as far as all of them may, to
 # the second share at most. A level within NEARLY_LAST times the last one is left out
 FALL, LONGEST_FALL, NEARLY_LAST = 0.5, 0.1, 1.25
+# At the last level columns join if their condition is nearly broken, by this share: as the others
+# join, some of them would break it, and ask for a round of their own
+NEARLY_BROKEN = 0.95
 # With no l1 at the end, an artificial one falls to this share of its start before it is dropped
 LAST_ARTIFICIAL = 1e-3
 
@@ -54,16 +57,27 @@ class WorkingSet:
             self.outside[columns] = False
             self.means[columns] = piece.means
 
-    def slopes(self, residuals: np.ndarray) -> np.ndarray:
-        """(d, k): the slopes of all columns. Those of members have no rounding of large means."""
+    def slopes(self, residuals: np.ndarray, *, rough: bool = False) -> np.ndarray:
+        """(d, k): the slopes of all columns.
+
+        Those of members have no rounding of large means, unless they may be `rough`.
+        """
         v = self._reading.slopes(residuals)
-        v[self.members] = self.members_slopes(residuals)
+        if not rough:
+            v[self.members] = self.members_slopes(residuals)
         return v
 
-    def members_slopes(self, residuals: np.ndarray) -> np.ndarray:
-        """(m, ...): the slopes of the members, without a pass."""
-        none = np.zeros((0, *residuals.shape[1:]))
-        return np.concatenate([none, *(p.slopes(residuals) for p in self._pieces)])
+    def members_slopes(self, residuals: np.ndarray, known: int = 0) -> np.ndarray:
+        """(m - known, ...): the slopes of the members, without a pass.
+
+        Those of the first members, which joined before others did, may be `known`.
+        """
+        parts, first = [np.zeros((0, *residuals.shape[1:]))], 0
+        for piece in self._pieces:
+            if first >= known:
+                parts.append(piece.slopes(residuals))
+            first += len(piece.means)
+        return np.concatenate(parts)
 
     def fitted(self, w: np.ndarray) -> np.ndarray:
         """(n,): the weighted predictions of the members with coefficients w (m,)."""
@@ -145,6 +159,7 @@ class Descent:
         self._is_real = bool(net.l1.any())
         self._unit = net.l1[:, 0] if self._is_real else np.ones(len(net.l1))
         self._end = 1.0 if self._is_real else 0.0
+        self._slope = np.zeros(0)  # (m,): the products of the members and y, as far as known
         self.solves = 0  # of systems with as many unknowns as there are coefficients in use
 
     def start(self, coef: np.ndarray, v: np.ndarray | None = None) -> There:
@@ -165,7 +180,8 @@ class Descent:
         most = min(max(JOINING, np.count_nonzero(here.w)), len(sizes))
         largest = np.argpartition(-sizes, most - 1)[:most]
         to = self._next_level(at, float(sizes[largest].min()))
-        joined = np.sort(largest[sizes[largest] > to])
+        near = NEARLY_BROKEN if to == self._end and sizes.max(initial=0.0) > to else 1.0
+        joined = np.sort(largest[sizes[largest] > near * to])
         self._set.join(joined)
         there = self._look(self._moved(here, above, at, to), to)
         if to > self._end:
@@ -188,6 +204,12 @@ class Descent:
         square = np.array([here.residuals @ here.residuals])
         return float(self._gaps.dual_gap(self.coef(here.w)[:, None], here.v[:, None], square)[0])
 
+    def _slopes_at_zero(self) -> np.ndarray:
+        """(m,): the products of the members and y."""
+        more = self._set.members_slopes(self._y, known=len(self._slope))
+        self._slope = np.concatenate([self._slope, more])
+        return self._slope
+
     def _padded(self, w: np.ndarray) -> np.ndarray:
         """(m,): the same coefficients, with zeros for new members."""
         return np.concatenate([w, np.zeros(len(self._set.members) - len(w))])
@@ -199,7 +221,8 @@ class Descent:
             # Without a penalty, slopes that rounding left would spoil the dual point
             w = w + self._step(np.where(loose, 1.0, 0.0), self._set.members_slopes(residuals))
             residuals = self._y - self._set.fitted(w)
-        return There(w, residuals, self._set.slopes(residuals[:, None])[:, 0], strength)
+        v = self._set.slopes(residuals[:, None], rough=self._end < strength < np.inf)
+        return There(w, residuals, v[:, 0], strength)
 
     def _step(self, signs: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """(m,): the move to where `slope` vanishes in the coordinates with signs."""
@@ -217,7 +240,7 @@ class Descent:
         to = min(FALL * at, max(all_join, LONGEST_FALL * at))
         if self._is_real:
             return to if to > NEARLY_LAST * self._end else self._end
-        largest = np.abs(self._set.members_slopes(self._y)).max(initial=0.0)
+        largest = np.abs(self._slopes_at_zero()).max(initial=0.0)
         return to if to > LAST_ARTIFICIAL * largest else 0.0
 
     def _moved(self, here: There, above: float, at: float, to: float) -> np.ndarray:
@@ -227,7 +250,7 @@ class Descent:
         """
         members, start = self._set.members, self._padded(here.w)
         unit, l2 = self._unit[members], self._l2[members]
-        slope = self._set.members_slopes(self._y)
+        slope = self._slopes_at_zero()
         problem = Falling(self._set.gram, slope, unit, l2, self._positive)
         w, reached, solves = followed(problem, start, at, to)
         if reached > to and above > at:
@@ -249,7 +272,7 @@ class Descent:
         self._set.join(np.flatnonzero(outside & (size >= l1 - rounding) & (size > 0)))
         members, w = self._set.members, self._padded(here.w)
         found = Minimum(w, v[members], 0, True)
-        slope, net = self._set.members_slopes(self._y), (l1[members], self._l2[members])
+        slope, net = self._slopes_at_zero(), (l1[members], self._l2[members])
         ones = np.ones(len(members))
         least_norm = shortest(self._set.gram, slope, *net, self._positive, found, ones).w
         if np.array_equal(least_norm, w):
