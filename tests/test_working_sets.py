@@ -291,6 +291,20 @@ def test_few_passes_are_made(share, passes, monkeypatch):
     assert len(count) <= passes
 
 
+def test_columns_nearly_in_use_spare_a_round():
+    """A column of 500 that joins moves the slopes of the others, so some follow it."""
+    rounds = 0
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        X = random.standard_normal((600, 500))
+        y = X[:, :60] @ random.standard_normal(60) + 2 * random.standard_normal(600)
+        descent, _ = descent_of(X, y, largest(X, y) / 100)
+        at = descent.start(np.zeros(500))
+        while descent.gap(at) > 1e-12 * y.var():
+            at, rounds = descent.round(at), rounds + 1
+    assert rounds <= 8 * 5.5
+
+
 def test_the_minimum_does_not_depend_on_the_start():
     X, y = problem(10)
     alpha = largest(X, y) / 20
