@@ -24,7 +24,7 @@ BATCH, SMALLEST_BATCH = 0.15, 5
 # Before the last batch, this share of the signs of a batch may stay wrong: the next one corrects
 # them
 LEFT_WRONG = 0.5
-# A batch that so many solves do not correct is cut to a QUARTER
+# A batch that so many solves do not correct is cut to a QUARTER. Those after it grow again
 CORRECTIONS, QUARTER = 12, 4
 # Coefficients that one solve may add, as a share of those in use: with more of them at once, their
 # signs are often wrong
@@ -146,7 +146,7 @@ def followed(
         solves += more
         if following is not None:
             line, c = following, ahead
-            batch = _batch(line)
+            batch = min(QUARTER * batch, _batch(line))
         elif batch > 1:
             batch = max(batch // QUARTER, 1)
         else:
