@@ -23,6 +23,7 @@ from gd_regressor.descent.records import End, Iterate, Request, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
 from gd_regressor.lasso.active_set import least
 from gd_regressor.lasso.along_alpha import loss_on
+from gd_regressor.lasso.certificate import Certified
 from gd_regressor.lasso.on_root import OnRoot
 from gd_regressor.lasso.shortest import shortest
 from gd_regressor.objective.frame import Frame, scales_of
@@ -128,7 +129,7 @@ class OnMoments(Plan):
         slope, scale = self.loss.at_zero.slope / -2, self.frame.scale
         enough = max(self.request.tol or 0.0, CERTAIN_GAP) * self.scales.variance
         step = ToMinimum(gram, slope, self.penalty, scale, enough, self.finer)
-        problem = Composite(self.loss, self.penalty, zero, gram)
+        problem = Composite(self.loss, Certified(self.penalty), zero, gram)
         theta = self.frame.from_raw(*start)
         return Walk(problem, theta, step)
 

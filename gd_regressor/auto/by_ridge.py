@@ -27,7 +27,7 @@ from gd_regressor.objective.ridge import RidgeLoss, with_ridge
 
 def ridge_on_moments(moments: Moments, request: Request) -> Plan:
     """The plan for a loss on these moments alone."""
-    moments = with_ridge(moments, cast(Terms, request.terms).l2[:, 0])
+    moments = with_ridge(moments, cast(Terms, request.terms).ridge_of(moments.scale))
     factor = Factor.of(moments, about_mean=request.fit_intercept, suspect=0.0)
     frame = Frame.of(moments, factor.scale, request.fit_intercept)
     loss, condition = MomentLoss(moments, frame), factor.condition_number
@@ -44,7 +44,8 @@ def by_ridge(
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. It serves any table whose moments fit into memory."""
     moments, rows = given.seen_by(first_moments)
-    l2, fit_intercept = cast(Terms, request.terms).l2[:, 0], request.fit_intercept
+    terms, fit_intercept = cast(Terms, request.terms), request.fit_intercept
+    l2 = terms.ridge_of(moments.scale)
     penalised = with_ridge(moments, l2)
     factor = Factor.of(penalised, about_mean=fit_intercept)
     frame = Frame.of(moments, factor.scale, fit_intercept)

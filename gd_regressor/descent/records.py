@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products
+from gd_regressor.arithmetic.ranges import LARGEST_FACTOR
 
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
@@ -133,6 +134,16 @@ class Terms(NamedTuple):
     l1: np.ndarray  # (d, t), >= 0
     l2: np.ndarray  # (d, t), >= 0
     positive: bool = False
+
+    def in_units(self, unit: np.ndarray) -> Terms:
+        """Those of columns divided by `unit` (d,). The strongest are as strong as floats allow."""
+        unit = unit[:, None]
+        l1, l2 = (np.minimum(a, LARGEST_FACTOR) for a in (self.l1 / unit, self.l2 / unit / unit))
+        return Terms(l1, l2, self.positive)
+
+    def ridge_of(self, unit: np.ndarray) -> np.ndarray:
+        """(d,): l2 of the first target, in raw units, as far as columns over `unit` can have it."""
+        return np.minimum(self.l2[:, 0], LARGEST_FACTOR * unit * unit)
 
     @property
     def are_smooth(self) -> bool:

@@ -48,7 +48,9 @@ class Penalties(NamedTuple):
                 f"penalty_weights must have shape ({n_columns},), one weight per column, got "
                 f"{weights.shape}."
             )
-        each = np.multiply.outer(weights, np.broadcast_to(alpha, (n_targets,)))
+        with np.errstate(over="ignore"):  # nothing is left of a coefficient long before that
+            each = np.multiply.outer(weights, np.broadcast_to(alpha, (n_targets,)))
+        each = np.minimum(each, LARGEST_FACTOR)
         return Terms(self.l1_ratio * each, (1 - self.l1_ratio) * each, self.positive)
 
 

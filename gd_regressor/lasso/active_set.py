@@ -40,6 +40,7 @@ def least(
     are at least zero. A good `start` (d,) saves solves. The minimum depends on it only where there
     are several minimisers.
     """
+    start = np.where(Q.diagonal() > 0, start, 0.0)  # a column that is constant has no coefficient
     units = power_of_two_near_root(Q.diagonal())
     if (units != 1).any():  # a copy of a large Q takes as long as some solves
         Q = Q / units / units[:, None]
@@ -81,6 +82,8 @@ def _by_active_sets(net: Penalised, start: np.ndarray) -> tuple[np.ndarray, np.n
     """
     w = np.maximum(start, 0.0) if net.positive else start
     v = net.slope - net.gram @ w if w.any() else net.slope
+    if net.change(0 * w, net.slope, w, v) > 0:  # further from the minimum than zero
+        w, v = 0 * w, net.slope
     for solves in range(1, SOLVES + 1):
         signs = net.signs(w, v)
         to, v_to = net.on_face(signs, w)

@@ -11,6 +11,7 @@ from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Terms
 from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.certificate import Certified
 from gd_regressor.lasso.shortest import shortest
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_moments import MomentLoss
@@ -49,7 +50,7 @@ def along_alphas(loss: MomentLoss, terms: Terms, alphas: np.ndarray) -> AlphaPat
             w[:, j] = shortest(*problem, least(*problem, w[:, j]), frame.scale).w
         theta = np.concatenate((w, np.zeros((int(frame.fit_intercept), t))))
         square, gradient = loss.value_and_gradient(theta)
-        gaps[i] = net.dual_gap(w, gradient[:d] / -2, square, gram)
+        gaps[i] = Certified(net).dual_gap(w, gradient[:d] / -2, square, gram)
         thetas[i, :d], thetas[i, d] = frame.to_raw(theta)
     return AlphaPath(thetas, gaps)
 

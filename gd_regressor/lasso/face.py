@@ -79,7 +79,8 @@ class Penalised:
             return w, self.slope.copy()
         rows = self.gram[on]
         columns = rows[:, on]
-        l2, near = self.l2[on], near[on]
+        # Free columns that depend on each other need no sign, and would keep rounding of long moves
+        l2, near = self.l2[on], np.where(self.free, 0.0, near)[on]
         right = self.slope[on] - signs[on] * self.l1[on]
         root, lift = self._root(columns, l2)
         point = lapack.dpotrs(root, right + lift * near, lower=1)[0]

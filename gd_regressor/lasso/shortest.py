@@ -36,22 +36,25 @@ def shortest(
     tied = tied[gram.diagonal()[tied] > 0]
     if not _depend(gram, tied):
         return found
-    signs = np.sign(found.v[tied]) if not positive else np.ones(len(tied))
-    if (l1[tied] == 0).any() and not positive:  # columns without a penalty have no sign
-        return found
-    units = np.sqrt(gram.diagonal()[tied])
-    turned = gram[tied[:, None], tied] * signs * signs[:, None]
-    start = found.w[tied] * signs
-    faint = FAINT_NORM * (units.min() * scale[tied].min() / scale[tied]) ** 2
-    none = np.zeros(len(tied))
+    # Columns without a penalty have no sign: each counts as two columns, one for either sign
+    loose = tied[l1[tied] == 0] if not positive else tied[:0]
+    columns = np.concatenate([tied, loose])
+    signs = np.where(positive | (l1 == 0), 1.0, np.sign(found.v))[columns]
+    signs[len(tied) :] = -1.0
+    units = np.sqrt(gram.diagonal()[columns])
+    turned = gram[columns[:, None], columns] * signs * signs[:, None]
+    start = np.maximum(found.w[columns] * signs, 0.0)
+    faint = FAINT_NORM * (units.min() * scale[columns].min() / scale[columns]) ** 2
+    none = np.zeros(len(columns))
     near = least(turned, turned @ start, none, faint, True, start)
     on = np.flatnonzero(near.w)
     w = found.w.copy()
     w[tied] = 0.0
-    w[tied[on]] = signs[on] * _least_norm(turned, start, near.w, on, scale[tied])
+    moved = signs[on] * _least_norm(turned, start, near.w, on, scale[columns])
+    np.add.at(w, columns[on], moved)
     v = slope - gram @ w
-    rounding = TIED * (np.abs(slope) + np.sqrt(gram.diagonal()) * (units @ np.abs(w[tied])))
-    same = (np.abs(v - found.v) <= rounding).all() and (w[tied] * signs >= 0).all()
+    rounding = TIED * (np.abs(slope) + np.sqrt(gram.diagonal()) * (units @ np.abs(w[columns])))
+    same = (np.abs(v - found.v) <= rounding).all() and (moved * signs[on] >= 0).all()
     return found._replace(w=w, v=v) if near.converged and same else found
 
 

@@ -33,8 +33,7 @@ class ElasticNet(Penalty):
     @classmethod
     def of(cls, terms: Terms, scale: np.ndarray) -> ElasticNet:
         """That of coefficients of columns divided by `scale` (d,)."""
-        unit = scale[:, None]
-        return cls(terms.l1 / unit, terms.l2 / unit / unit, terms.positive)
+        return cls(*terms.in_units(scale))
 
     @property
     def n_columns(self) -> int:
@@ -124,7 +123,7 @@ class ElasticNet(Penalty):
             half = max(float(v[on, j] @ move), 0.0)
             if self.positive:
                 whole = square[j] + w[:, j] @ (2 * v[:, j] + gram @ w[:, j])
-                more[j] = np.sqrt(half * max(whole, 0.0))
+                more[j] = np.sqrt(half) * np.sqrt(max(whole, 0.0))
             else:
                 more[j], square[j] = half / 2, max(square[j] - half, 0.0)
                 v[:, j] -= gram[:, on] @ move
