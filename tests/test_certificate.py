@@ -118,3 +118,17 @@ def test_the_start_decides_nothing(positive, size):
         if not positive:
             shortest = np.linalg.pinv(free) @ (free @ coef[:4])
             np.testing.assert_allclose(coef[:4], shortest, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_a_free_column_raises_no_alarm(positive):
+    """Its slope is rounding, and it is held by no penalty."""
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        X = random.standard_normal((12, 4))
+        X[:, 0] += 1e9 + 1e5 * np.arange(12)
+        y = X[:, 1] + random.standard_normal(12)
+        net = GDLinearRegressor(
+            alpha=1e-5, l1_ratio=1, penalty_weights=[1, 0, 100, 0.01], positive=positive
+        )
+        assert net.fit(X, y).status_ is Status.CONVERGED

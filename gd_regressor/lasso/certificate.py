@@ -56,8 +56,7 @@ class Certified(Penalty):
             return gaps
         for j in np.flatnonzero((gaps > EPS * square) & w.any(axis=0)):
             point = _Point.of(w[:, j], v[:, j], net.l1[:, j], net.l2[:, j], net.positive, gram)
-            projected, hidden = point.gap(float(square[j]))
-            gaps[j] = min(gaps[j], projected) + hidden
+            gaps[j] = min(gaps[j], point.gap(float(square[j])))
         return np.minimum(gaps, (square + self.value(w)) / 2)  # F is at least zero
 
 
@@ -82,8 +81,8 @@ class _Point(NamedTuple):
         share = l2 / unit / unit
         return cls(w * unit, v / unit - share * (w * unit), l1 / unit, share, gram, unit, positive)
 
-    def gap(self, square: float) -> tuple[float, float]:
-        """The bound from projected residuals, and what rounding of the slopes may hide from it.
+    def gap(self, square: float) -> float:
+        """The bound from projected residuals, with what rounding of the slopes may hide from it.
 
         From residuals r to r - X m we take the slopes of the columns A in use to l1 sign(w):
         (Q + l2) m = s - l1 sign(w) on A. The gap of the point c (r - X m) is
@@ -100,15 +99,15 @@ class _Point(NamedTuple):
             use = use | broken
             found = self._projected(use, signs)
         if found is None:
-            return np.inf, np.inf
+            return np.inf
         size = np.maximum(found.size, SMALLEST_DIVISOR)
-        c = float(np.where(size > self.l1, self.l1 / size, 1.0).min(initial=1.0))
+        c = float(np.where(found.size > self.l1, self.l1 / size, 1.0).min(initial=1.0))
         on = found.on
         square += float(self.share @ self.w**2)
         far = (1 - c) ** 2 * square + 2 * c * (1 - c) * float(self.slope[on] @ found.move)
         near = c**2 * float(found.move @ found.left)
-        kinks = (1 - c) * float(self.l1 @ np.abs(self.w))
-        return max(far + near, 0.0) / 2 + kinks, self._hidden(found.root, rounding)
+        rest = (1 - c) * float(self.l1 @ np.abs(self.w)) + self._hidden(found.root, rounding)
+        return max(far + near, 0.0) / 2 + rest
 
     def _size(self, slope: np.ndarray) -> np.ndarray:
         return slope if self.positive else np.abs(slope)
