@@ -22,7 +22,13 @@ from gd_regressor.estimator.parameters import (
     check_share,
     checked_weights,
 )
-from gd_regressor.lasso.along_alpha import AlphaPath, along_alphas, largest_alpha, loss_on
+from gd_regressor.lasso.along_alpha import (
+    AlphaPath,
+    along_alphas,
+    falling,
+    largest_alpha,
+    loss_on,
+)
 from gd_regressor.lasso.along_working_sets import along_working_sets, largest_held
 from gd_regressor.paths import shaped
 
@@ -127,9 +133,7 @@ def _followed(
     """The strengths and their minima."""
     loss = loss_on(moments, fit_intercept)
     if isinstance(alphas, int):
-        largest = largest_alpha(loss, terms)
-        # If no strength is needed to hold the coefficients at zero, any will do
-        alphas = (largest or 1.0) * np.geomspace(1.0, eps, alphas)
+        alphas = falling(largest_alpha(loss, terms), alphas, eps)
     return alphas, along_alphas(loss, terms, alphas)
 
 
@@ -138,8 +142,7 @@ def _followed_in_use(
 ) -> tuple[np.ndarray, AlphaPath]:
     """The same on many columns, for the few in use."""
     if isinstance(alphas, int):
-        largest = largest_held(rows, fit_intercept, terms)
-        alphas = (largest or 1.0) * np.geomspace(1.0, eps, alphas)
+        alphas = falling(largest_held(rows, fit_intercept, terms), alphas, eps)
     return alphas, along_working_sets(rows, fit_intercept, terms, alphas)
 
 

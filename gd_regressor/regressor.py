@@ -26,6 +26,7 @@ from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
+from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
 from gd_regressor.streams.stream import Stream
 
@@ -397,7 +398,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         asked, held, watch = asked_of(self), None, None
         if has_callbacks(self):
             watch = Watch(self, X, y, sample_weight)
-        with columns_named(X), _unchanged_on_error(self):
+        with columns_named(X), unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
             table, y_ndim = table_of(self, X, y, sample_weight)
             given.check(asked.patience is not None)
@@ -496,7 +497,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         0.6000 2.2000 2
         """
         asked = asked_of(self, "partial_fit")
-        with columns_named(X), _unchanged_on_error(self):
+        with columns_named(X), unchanged_on_error(self):
             ended = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
         return self._end(*ended, asked)
 
@@ -548,7 +549,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         asked = asked_of(self, "fit_batches")
         failure, start = None, ("coef_", "intercept_") if self.warm_start else ()
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             for name in [n for n in vars(self) if n.endswith("_") and n not in start]:
                 delattr(self, name)
             try:
@@ -599,7 +600,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         asked = asked_of(self, "fit_moments")
         stream = stream_of_moments(moments)
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = stream.n_columns
             ended = self._learn(stream, asked)
@@ -648,7 +649,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 "the same columns."
             )
         self.stream_.check_like(other.stream_, "other")
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             ended = self._learn(self.stream_ + other.stream_, asked)
         return self._end(*ended, asked)
 
@@ -693,7 +694,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             raise ValueError(
                 "This estimator holds no stream to forget from; call partial_fit first."
             )
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             rows, y_ndim = chunk_of(self, Batch(X, y, sample_weight))
             self.stream_.check_like(rows, "y", y_ndim)
             ended = self._learn(self.stream_.without(rows), asked)
@@ -831,19 +832,3 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
                 setattr(self, name, value)
             else:  # a fit before with another learning_rate may have left it
                 self.__dict__.pop(name, None)
-
-
-class _unchanged_on_error:
-    """Restore all attributes if the fit fails: validation has changed some by then."""
-
-    def __init__(self, estimator: GDLinearRegressor) -> None:
-        self._known = estimator.__dict__
-        self._before = self._known.copy()
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        if error is not None:
-            self._known.clear()
-            self._known.update(self._before)

@@ -16,12 +16,13 @@ from gd_regressor.data.checks import columns_named
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.descent.records import Result, Status
-from gd_regressor.estimator.advice import advice_of
+from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import table_of
 from gd_regressor.estimator.fitting import fit_table
-from gd_regressor.estimator.parameters import Asked, asked_of
+from gd_regressor.estimator.parameters import asked_of
 from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.searching import (
+    Routed,
     check_search,
     grid_of,
     hat_serves,
@@ -33,6 +34,7 @@ from gd_regressor.estimator.searching import (
     splits_of,
 )
 from gd_regressor.estimator.start import zeros_for_missing
+from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.validation.alone import Candidate
@@ -89,6 +91,9 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         Ends a descent as in `GDLinearRegressor`.
     positive : bool, default=False
         Whether to hold all coefficients at or above zero. The intercept is free.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors >= 0 of alpha, one per column; None gives each column 1. With 0 the penalty leaves a
+        column free.
 
     Attributes
     ----------
@@ -228,6 +233,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         momentum: float = 0.0,
         tol: float | None = 1e-12,
         positive: bool = False,
+        penalty_weights: ArrayLike | None = None,
     ) -> None:
         self.learning_rates = learning_rates
         self.n_iters = n_iters
@@ -242,6 +248,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         self.momentum = momentum
         self.tol = tol
         self.positive = positive
+        self.penalty_weights = penalty_weights
 
     def fit(
         self,
@@ -287,8 +294,16 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         """
         check_search(self)
         routed = routed_of(self, sample_weight, params)
-        with columns_named(X):
-            table, y_ndim = table_of(self, X, y, sample_weight)
+        with columns_named(X), unchanged_on_error(self):
+            result, advice = self._fit(X, y, sample_weight, routed)
+        # Few updates were the choice of the folds, where these could choose
+        if self.n_iters is None or result.status is not Status.MAX_ITER:
+            show(advice)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, routed: Routed) -> tuple[Result, Advice]:
+        """Write the attributes of a fit. Returns how its descent on all rows ended."""
+        table, y_ndim = table_of(self, X, y, sample_weight)
         splits, n_rows = splits_of(self, X, y, table, routed.split)
 
         def judge(scorer: Any, fitted: Model, rows: Rows, **more: Any) -> float:
@@ -301,7 +316,11 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         surface = self._surface(table, splits, n_rows, search)
         best = self._write(surface)
         asked, start = asked_of(self._one(best)), zeros_for_missing((None, None), surface.table)
-        return self._end(fit_table(surface.table, start, asked), asked, y_ndim, surface)
+        result = fit_table(surface.table, start, asked)
+        model = self._model((result.coef.T, result.intercept), y_ndim, surface.table.precision)
+        self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
+        columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
+        return result, advice_of(result, asked, columns, surface.table.n_rows)
 
     def _surface(self, table: Given, splits: Any, n_rows: int, search: Search) -> Surface:
         """The scores of all candidates."""
@@ -318,6 +337,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         result = fit_table(
             rows, zeros_for_missing((None, None), rows), asked_of(self._one(candidate))
         )
+        if result.status is Status.INTERRUPTED:  # half of a search has no best candidate
+            raise KeyboardInterrupt
         return result.coef.T, result.intercept
 
     def _one(self, candidate: Candidate) -> GDLinearRegressor:
@@ -331,6 +352,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
             alpha=candidate.alpha,
             l1_ratio=candidate.l1_ratio,
             positive=self.positive,
+            penalty_weights=self.penalty_weights,
         )
 
     def _model(self, fitted: Model, y_ndim: int, precision: np.dtype) -> GDLinearRegressor:
@@ -360,16 +382,6 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
             "alpha": best.alpha,
         }
         return best
-
-    def _end(self, result: Result, asked: Asked, y_ndim: int, surface: Surface) -> Self:
-        """Write the best candidate on all rows, and warn as `GDLinearRegressor` would."""
-        model = self._model((result.coef.T, result.intercept), y_ndim, surface.table.precision)
-        self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
-        # Few updates were the choice of the folds, where these could choose
-        if self.n_iters is None or result.status is not Status.MAX_ITER:
-            columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
-            show(advice_of(result, asked, columns, surface.table.n_rows))
-        return self
 
     @property
     def cv_results_(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, LassoCV, Ridge
-from sklearn.metrics import get_scorer, mean_squared_error
+from sklearn.metrics import get_scorer, make_scorer, mean_squared_error
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gd_regressor import GDLinearRegressor, GDLinearRegressorCV
+from gd_regressor.descent.steps import ProximalStep
 from gd_regressor.validation import surface
 from tests.reference import naive_descent
 
@@ -451,14 +452,11 @@ def test_errors_say_what_to_write(params, message):
         GDLinearRegressorCV(**params).fit(X, y)
 
 
-@pytest.mark.parametrize(
-    "params",
-    [{"scoring": "neg_median_absolute_error"}, {"learning_rates": [0.01], "alphas": [0.1]}],
-)
-def test_a_cluster_does_not_send_the_rows_of_a_fold(params):
+def test_a_cluster_does_not_send_the_rows_of_a_fold():
     da = pytest.importorskip("dask.array")
+    model = GDLinearRegressorCV(scoring="neg_median_absolute_error")
     with pytest.raises(ValueError, match="The rows of a fold cannot be brought here"):
-        GDLinearRegressorCV(**params).fit(da.from_array(X, (37, D)), da.from_array(y, 37))
+        model.fit(da.from_array(X, (37, D)), da.from_array(y, 37))
 
 
 def test_a_fold_without_weight_is_refused():
@@ -535,3 +533,105 @@ def test_the_best_lasso_is_fitted_to_all_rows():
     reference = LassoCV(alphas=model.alphas_[0], cv=5, tol=1e-12, max_iter=10**6).fit(X, y)
     assert model.alpha_ == pytest.approx(reference.alpha_)
     np.testing.assert_allclose(model.mse_path_[0, 0, 0], reference.mse_path_, rtol=1e-8)
+
+
+# --- A fit that fails ---
+
+
+def failing(monkeypatch, error, after):
+    """Let the fits of single candidates raise after some of them."""
+    fit, made = GDLinearRegressorCV._fit_alone, []
+
+    def fit_or_fail(*args):
+        made.append(args)
+        if len(made) > after:
+            raise error
+        return fit(*args)
+
+    monkeypatch.setattr(GDLinearRegressorCV, "_fit_alone", fit_or_fail)
+    monkeypatch.setattr(surface, "FEW_COLUMNS", 2)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt()])
+def test_a_fit_that_fails_leaves_the_one_before(monkeypatch, error):
+    pd = pytest.importorskip("pandas")
+    model = GDLinearRegressorCV(cv=3).fit(pd.DataFrame(X, columns=list("abcd")), y)
+    before = dict(vars(model))
+    failing(monkeypatch, error, after=2)
+    with pytest.raises(type(error)):
+        model.fit(X[:, :3], y)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"X": np.where(np.arange(N)[:, None] == 77, np.nan, X)},
+        {"y": np.where(np.arange(N) == 3, np.inf, y)},
+        {"y": y[:-1]},
+        {"sample_weight": np.zeros(N)},
+        {"X": X[:, :0]},
+    ],
+)
+def test_data_that_cannot_be_used_leave_the_fit_before(bad):
+    model = GDLinearRegressorCV(cv=3).fit(X, y)
+    before = dict(vars(model))
+    with pytest.raises(ValueError):
+        model.fit(**{"X": X, "y": y} | bad)
+    assert vars(model) == before
+
+
+@pytest.mark.parametrize("cv", [KFold(5), KFold(5, shuffle=True, random_state=0), LeaveOneOut()])
+def test_an_error_names_the_row_of_the_table_not_of_a_fold(cv):
+    broken = X.copy()
+    broken[77, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN in row 77, column 1"):
+        GDLinearRegressorCV(cv=cv).fit(broken, y)
+
+
+def test_an_interrupt_of_a_descent_ends_the_search(monkeypatch):
+    """A descent keeps its last update. But half of a search has no best candidate."""
+    monkeypatch.setattr(surface, "FEW_COLUMNS", 3)
+    update, made = ProximalStep.next, []
+
+    def interrupted(*args):
+        made.append(args)
+        if len(made) == 30:
+            raise KeyboardInterrupt
+        return update(*args)
+
+    monkeypatch.setattr(ProximalStep, "next", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        GDLinearRegressorCV([0.01], [20], [0.1], cv=3).fit(X, y)
+    assert len(made) == 30
+
+
+# --- What scorers get ---
+
+
+def test_a_scorer_gets_its_own_entry_for_each_held_out_row():
+    """As in GridSearchCV: here the error of each row counts by its price."""
+    price = RANDOM.uniform(1, 5, N)
+    scorer = make_scorer(priced, greater_is_better=False)
+    candidates, cv = [0.01, 1.0], KFold(4, shuffle=True, random_state=0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer.set_score_request(price=True)
+        model = GDLinearRegressorCV(alphas=candidates, l1_ratios=[0.0], cv=cv, scoring=scorer)
+        model.fit(X, y, price=price)
+        one = GDLinearRegressor(l1_ratio=0.0)
+        expected = GridSearchCV(one, {"alpha": candidates}, cv=cv, scoring=scorer)
+        expected.fit(X, y, price=price)
+    for fold in range(4):
+        found = model.cv_results_[f"split{fold}_test_score"]
+        np.testing.assert_allclose(found, expected.cv_results_[f"split{fold}_test_score"])
+
+
+def priced(y, predicted, price):
+    return np.average((y - predicted) ** 2, weights=price)
+
+
+def test_a_score_without_weights_is_refused_where_rows_have_weights():
+    model = GDLinearRegressorCV(scoring="neg_max_error", cv=3)
+    with pytest.raises(ValueError, match=r"'neg_max_error' takes no sample_weight.*write"):
+        model.fit(X, y, WEIGHTS)
+    assert np.isfinite(model.fit(X, y).best_score_)

@@ -173,7 +173,10 @@ class Table(Given, Generic[Known]):
 
     @abstractmethod
     def chosen(self, where: np.ndarray) -> Rows:
-        """The rows `where` (m,), in this order, in memory. A row named twice counts twice."""
+        """The rows `where` (m,), in this order, in memory. A row named twice counts twice.
+
+        They are a table of their own: their numbers begin at zero.
+        """
 
     @property
     @abstractmethod
@@ -320,9 +323,9 @@ class Rows(Table[Known]):
     def chosen(self, where: np.ndarray) -> Rows:
         first, last = int(where[0]), int(where[-1]) + 1
         if last - first == len(where) and (np.diff(where) == 1).all():
-            return self.part(first, last)  # without a copy
+            return replace(self.part(first, last), first=0)  # without a copy
         weights = None if self.weights is None else self.weights[where]
-        return self._changed(X=self.X[where], y=self.y[where], weights=weights)
+        return self._changed(X=self.X[where], y=self.y[where], weights=weights, first=0)
 
     @property
     def have_weight(self) -> np.ndarray:

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy.stats import rankdata
 from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
+from gd_regressor.auto.by_working_sets import many_columns
 from gd_regressor.data.checks import finite_floats
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows, Table
+from gd_regressor.descent.records import Terms
 from gd_regressor.estimator.parameters import (
+    Penalties,
     check_bool,
     check_integer,
     check_learning_rate,
     check_momentum,
     check_share,
     check_tol,
+    checked_weights,
 )
+from gd_regressor.lasso.along_alpha import falling, largest_alpha, loss_on
+from gd_regressor.lasso.along_working_sets import largest_held
 from gd_regressor.validation.grid import Grid
 from gd_regressor.validation.scores import (
     CLOSED,
@@ -29,6 +35,7 @@ from gd_regressor.validation.scores import (
     Model,
     Predicted,
     Scoring,
+    Tested,
     one_row_error,
 )
 
@@ -74,6 +81,7 @@ def check_search(model: Any) -> None:
             "all coefficients zero; with 0 among l1_ratios there is no such alpha. Write numbers "
             "as alphas, such as np.logspace(-6, 2, 20)."
         )
+    checked_weights(model.penalty_weights)
     check_share("eps", model.eps)
     check_bool("fit_intercept", model.fit_intercept)
     check_bool("positive", model.positive)
@@ -94,8 +102,12 @@ def _counts(model: Any) -> Any:
 def grid_of(model: Any, table: Table) -> Grid:
     """All combinations, with checked parameters."""
     ratios = np.array(model.l1_ratios, dtype=np.float64)
+    weights = checked_weights(model.penalty_weights)
+    ones = Penalties(np.ones(1), 1.0, bool(model.positive), weights)
+    terms = ones.terms(table.n_columns, table.n_targets)
     if isinstance(model.alphas, numbers.Number):
-        alphas = _automatic_alphas(model, table, ratios)
+        largest, count = _largest_alpha(model, table, terms), int(cast(int, model.alphas))
+        alphas = np.stack([falling(largest / r, count, float(model.eps)) for r in ratios])
     else:
         alphas = np.tile(np.array(model.alphas, dtype=np.float64), (len(ratios), 1))
     return Grid(
@@ -107,17 +119,19 @@ def grid_of(model: Any, table: Table) -> Grid:
         None if model.tol is None else float(model.tol),
         bool(model.fit_intercept),
         bool(model.positive),
+        terms.l1[:, 0],
     )
 
 
-def _automatic_alphas(model: Any, table: Table, ratios: np.ndarray) -> np.ndarray:
-    """(l, a): from the least alpha at which no column has a coefficient, down to eps times it."""
-    moments = Moments.of_rows(table)
-    slope = moments.xy * (moments.scale / moments.weight)[:, None]
-    if not model.fit_intercept:
-        slope = slope + np.multiply.outer(moments.column_means, moments.target_means)
-    largest = float(np.abs(slope).max()) or 1.0  # 1 for a constant y, as good as any
-    return largest / ratios[:, None] * np.geomspace(1, float(model.eps), int(model.alphas))
+def _largest_alpha(model: Any, table: Table, terms: Terms) -> float:
+    """The smallest alpha at which no column with a penalty has a coefficient, at l1_ratio 1.
+
+    It follows from the moments that the folds have in common. Of so many columns that folds are
+    fitted one by one, it takes a pass.
+    """
+    if table.known is None and many_columns(table) and terms.l1.all():
+        return largest_held(cast(Rows, table), bool(model.fit_intercept), terms)
+    return largest_alpha(loss_on(Moments.of_rows(table), bool(model.fit_intercept)), terms)
 
 
 def routing_of(model: Any) -> MetadataRouter:
@@ -186,14 +200,15 @@ def hat_serves(model: Any, scoring: Scoring) -> bool:
     """Whether leaving one row out needs no fit: "auto" with a penalty of squares, or none."""
     squares = not np.any(model.alphas) or not np.any(model.l1_ratios)
     automatic = all(isinstance(rate, str) for rate in model.learning_rates)
-    squares = squares and not model.positive
+    squares = squares and not model.positive and model.penalty_weights is None
     return squares and automatic and all(_counts(model)) and not scoring.needs_rows
 
 
 def scoring_of(model: Any, kwargs: dict[str, Any], judge: Callable[..., float]) -> Scoring:
     """How models are scored: in closed form under four of scikit-learn's names.
 
-    `judge(scorer, fitted, rows, **kwargs)` scores by predicting.
+    `judge(scorer, fitted, rows, **kwargs)` scores by predicting. `kwargs` have an entry for each
+    row of the table.
     """
     alone, name = leaves_one_out(model), model.scoring
     if name is None:
@@ -209,10 +224,28 @@ def scoring_of(model: Any, kwargs: dict[str, Any], judge: Callable[..., float]) 
     if weighted and isinstance(name, str) and get_config()["enable_metadata_routing"]:
         scorer = scorer.set_score_request(sample_weight=True)
 
-    def score(fitted: Model, rows: Rows) -> float:
-        return judge(scorer, fitted, rows, **({"sample_weight": rows.weights} if weighted else {}))
+    def score(fitted: Model, tested: Tested) -> float:
+        mine = {key: _at(value, tested.where) for key, value in kwargs.items()}
+        try:
+            return judge(scorer, fitted, tested.rows, **mine)
+        except TypeError as error:
+            if "sample_weight" in mine and "sample_weight" in str(error):
+                raise ValueError(_unweighted(model.scoring)) from error
+            raise
 
     return Predicted(score)
+
+
+def _unweighted(scoring: Any) -> str:
+    return (
+        f"scoring={scoring!r} takes no sample_weight, so weighted rows have no such score; write "
+        '"neg_mean_squared_error" or another scoring that does, or fit without sample_weight.'
+    )
+
+
+def _at(value: Any, where: np.ndarray) -> Any:
+    """The entries of a list of one for each row; any other value as it is."""
+    return np.asarray(value)[where] if hasattr(value, "__len__") else value
 
 
 def results_of(model: Any) -> dict[str, Any]:

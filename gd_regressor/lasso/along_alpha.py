@@ -21,6 +21,14 @@ from gd_regressor.objective.penalties import ElasticNet
 ROUNDED_UP = 1 + 256 * EPS
 
 
+def falling(largest: float, count: int, eps: float) -> np.ndarray:
+    """(count,): strengths from the `largest` down to `eps` times it, by equal factors.
+
+    If no strength is needed to hold the coefficients at zero, any will do as the largest.
+    """
+    return (largest or 1.0) * np.geomspace(1.0, eps, count)
+
+
 class AlphaPath(NamedTuple):
     """The minimisers for m strengths, in raw coordinates, and how near they are."""
 

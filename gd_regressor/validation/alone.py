@@ -9,10 +9,11 @@ import numpy as np
 
 from gd_regressor.data.folds import Folds
 from gd_regressor.data.heldout import Errors
+from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.objective.on_rows import residual_rows
 from gd_regressor.validation.grid import Grid
-from gd_regressor.validation.scores import Model, Scoring, mean_square
+from gd_regressor.validation.scores import Model, Scoring, Tested, mean_square
 
 
 class Candidate(NamedTuple):
@@ -52,24 +53,27 @@ def fit_the_rest(
     places = np.argwhere(np.isnan(found[1]))
     if not len(places):
         return
-    train, test = (table.chosen(folds.rows(a[fold])) for a in (folds.train, folds.test))
+    train, test = (folds.rows(counts[fold]) for counts in (folds.train, folds.test))
+    train, tested = table.chosen(train), Tested(table.chosen(test), test)
+    if table.known is not None:  # all fits share those of the fold
+        train = train.knowing(Moments.of_rows(train))
     known: dict[tuple, np.ndarray] = {}
     for place in map(tuple, places):
         candidate = Candidate.of(grid, place)
         if candidate.same not in known:
             model = fit(train, candidate)
-            known[candidate.same] = _judged(model, test, scoring)
+            known[candidate.same] = _judged(model, tested, scoring)
         found[:, *place] = known[candidate.same]
 
 
-def _judged(model: Model, test: Rows, scoring: Scoring) -> np.ndarray:
+def _judged(model: Model, tested: Tested, scoring: Scoring) -> np.ndarray:
     """(2,): score and mean squared error of a model on held-out rows."""
     errors = [
         Errors(mean[None], variance[None])
-        for mean, variance in zip(*_spread(residual_rows(test, *model)), strict=True)
+        for mean, variance in zip(*_spread(residual_rows(tested.rows, *model)), strict=True)
     ]
-    _, variances = _spread(test)
-    scores = scoring.scores(errors, variances, [model], test)
+    _, variances = _spread(tested.rows)
+    scores = scoring.scores(errors, variances, [model], tested)
     return np.array([scores[0], mean_square(errors)[0]])
 
 

@@ -21,7 +21,7 @@ SHORT_POWERS = 32
 
 
 class Descents(NamedTuple):
-    """Descents from zero on the rows that train a fold, with one penalty l2 |w|^2."""
+    """Descents from zero on the rows that train a fold, with one penalty sum l2_j w_j^2."""
 
     modes: Modes  # those that move
     scales: Scales
@@ -29,7 +29,7 @@ class Descents(NamedTuple):
     precision: np.dtype
 
     @classmethod
-    def of(cls, training: Training, l2: float) -> Descents:
+    def of(cls, training: Training, l2: np.ndarray) -> Descents:
         modes = training.penalised(l2).moving
         return cls(modes, training.scales, training.fit_intercept, training.precision)
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gd_regressor.descent.records import Terms
+
 
 class Grid(NamedTuple):
     """Learning rates, numbers of updates and penalties, and what all candidates share."""
@@ -17,7 +19,8 @@ class Grid(NamedTuple):
     momentum: float
     tol: float | None
     fit_intercept: bool
-    positive: bool = False  # whether all coefficients are held at or above zero
+    positive: bool  # whether all coefficients are held at or above zero
+    weights: np.ndarray  # (d,): factors of alpha for the columns
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -26,13 +29,13 @@ class Grid(NamedTuple):
 
     @property
     def l1(self) -> np.ndarray:
-        """(l, a): the factor of 2 |w|_1 in the loss."""
-        return self.alphas * self.l1_ratios[:, None]
+        """(l, a): the factor of 2 |w|_1 in the loss, for columns of weight 1."""
+        return self.alphas * self.l1_ratios[:, None] * self.weights.any()
 
     @property
     def l2(self) -> np.ndarray:
-        """(l, a): the factor of |w|_2^2 in the loss."""
-        return self.alphas * (1 - self.l1_ratios[:, None])
+        """(l, a): the factor of |w|_2^2 in the loss, for columns of weight 1."""
+        return self.alphas * (1 - self.l1_ratios[:, None]) * self.weights.any()
 
     @property
     def smooth(self) -> np.ndarray:
@@ -48,3 +51,18 @@ class Grid(NamedTuple):
     def automatic(self) -> np.ndarray:
         """The places of "auto" among the rates."""
         return np.array([i for i, rate in enumerate(self.rates) if rate is None], dtype=int)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all columns have the same penalty."""
+        return bool((self.weights == 1).all())
+
+    @property
+    def leaves_free(self) -> bool:
+        """Whether a column has no penalty, whatever the alpha."""
+        return bool((self.weights == 0).any())
+
+    def terms(self, place: tuple[int, int], n_targets: int) -> Terms:
+        """The penalties of all coefficients at a place (l, a)."""
+        weights = np.repeat(self.weights[:, None], n_targets, axis=1)
+        return Terms(self.l1[place] * weights, self.l2[place] * weights, self.positive)

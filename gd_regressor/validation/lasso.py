@@ -19,12 +19,13 @@ def lasso_view(training: Training) -> Columns:
 
 
 def lasso_points(
-    training: Training, l1: np.ndarray, l2: np.ndarray, positive: bool
+    training: Training, l1: np.ndarray, l2: np.ndarray, weights: np.ndarray, positive: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(t, d, k): the minimisers of penalties 2 l1 |w|_1 + l2 |w|^2, and (k,) whether we found them.
+    """(t, d, k): the minimisers of penalties 2 l1 |w|_1 + l2 |w|^2, and (k,) which are certain.
 
-    `l1` and `l2` (k,) are in raw units. We begin with the strongest penalty: its minimiser has few
-    coefficients, and each is a good start for the next.
+    `l1` and `l2` (k,) are in raw units, and count `weights` (d,) times for the columns. We begin
+    with the strongest penalty: its minimiser has few coefficients, and each is a good start for the
+    next.
     """
     gram, slope, scale = products(training.moments, training.fit_intercept)
     points = np.zeros((slope.shape[1], len(slope), len(l1)))
@@ -32,13 +33,16 @@ def lasso_points(
     for target, q in enumerate(slope.T):
         w = np.zeros(len(q))
         for k in np.lexsort((-l2, -l1)):
-            problem = gram, q, l1[k] / scale, l2[k] / scale / scale, positive
+            thresholds = l1[k] * weights / scale, l2[k] * weights / scale / scale
+            problem = gram, q, *thresholds, positive
             minimum = least(*problem, w)
+            certain = minimum.converged
             if training.condition_number > MOMENTS_SCORE:  # there may be other minimisers
                 minimum = shortest(*problem, minimum, scale)
+                certain &= training.has_digits(np.flatnonzero(minimum.w), l2[k] * weights)
             w = minimum.w
             points[target, :, k] = w / scale
-            found[k] &= minimum.converged
+            found[k] &= certain
     return points, found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
@@ -13,6 +13,13 @@ from gd_regressor.data.heldout import Errors
 from gd_regressor.data.table import Rows
 
 Model = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
+
+
+class Tested(NamedTuple):
+    """The rows that test a fold."""
+
+    rows: Rows
+    where: np.ndarray  # (n,): their places in the table
 
 
 class Scoring(ABC):
@@ -32,9 +39,9 @@ class Scoring(ABC):
         errors: Sequence[Errors],
         variances: np.ndarray,
         models: Iterable[Model],
-        rows: Rows | None,
+        tested: Tested | None,
     ) -> np.ndarray:
-        """(k,): from the errors for each target, or from the models and the held-out `rows`.
+        """(k,): from the errors for each target, or from the models and the rows that are `tested`.
 
         `variances` (t,) are those of the held-out targets.
         """
@@ -49,7 +56,7 @@ class Closed(Scoring):
 
     needs_rows = False
 
-    def scores(self, errors, variances, models, rows) -> np.ndarray:
+    def scores(self, errors, variances, models, tested) -> np.ndarray:
         return np.mean(
             [CLOSED[self.name](e, v) for e, v in zip(errors, variances, strict=True)], axis=0
         )
@@ -60,14 +67,14 @@ class Closed(Scoring):
 class Predicted(Scoring):
     """Any other score: each model predicts the held-out rows."""
 
-    score: Callable[[Model, Rows], float]
+    score: Callable[[Model, Tested], float]
 
     name = "predictions"
     needs_rows = True
 
-    def scores(self, errors, variances, models, rows) -> np.ndarray:
-        assert rows is not None
-        scores = (self.score(m, rows) if np.isfinite(m[0]).all() else np.nan for m in models)
+    def scores(self, errors, variances, models, tested) -> np.ndarray:
+        assert tested is not None
+        scores = (self.score(m, tested) if np.isfinite(m[0]).all() else np.nan for m in models)
         return np.array(list(scores), dtype=np.float64)
 
 

@@ -20,7 +20,7 @@ from gd_regressor.metric.factor import Factor
 from gd_regressor.validation.alone import Fit, fit_the_rest
 from gd_regressor.validation.fold import Judge, scores_of_fold
 from gd_regressor.validation.grid import Grid
-from gd_regressor.validation.scores import Scoring, one_row_error
+from gd_regressor.validation.scores import Scoring, Tested, one_row_error
 from gd_regressor.validation.training import Training
 
 # Of more columns, moments take longer than fits one by one, and much more memory
@@ -67,7 +67,7 @@ def _by_sums(given: Given, splits: Iterable[Split], n_rows: int, search: Search)
     table, grid = None, None
     for folds in batches(splits, n_rows, most_groups(given.n_columns)):
         if table is None or grid is None:
-            groups, table = given.seen_by(partial(_first_pass, labels=folds.labels))
+            groups, table = _seen(given, folds)
             moments: Any = _sum(groups)
             check_squares_in(moments, table)
             table = table.knowing(moments)
@@ -90,6 +90,15 @@ def _one_by_one(given: Given, splits: Iterable[Split], n_rows: int, search: Sear
         found = np.full((2, *grid.shape), np.nan)
         fit_the_rest(found, table, folds, 0, grid, search.scoring, search.fit)
         yield table, grid, found
+
+
+def _seen(given: Given, folds: Folds) -> tuple[list[Any], Table]:
+    """The moments of each group, and the table."""
+    try:
+        return given.seen_by(partial(_first_pass, labels=folds.labels))
+    except ValueError:
+        given.check()  # a group would name the row by its number in the group
+        raise
 
 
 def _first_pass(rows: Table, labels: np.ndarray) -> tuple[list[Any], list[float]]:
@@ -161,12 +170,13 @@ class Batch(NamedTuple):
         return found
 
     def _scored(self, fold: int, training: Training, held: HeldOut) -> np.ndarray:
-        scoring, rows = self.search.scoring, None
+        scoring, tested = self.search.scoring, None
         if scoring.needs_two_rows and held.n_rows < 2:
             raise one_row_error(scoring.name)
         if scoring.needs_rows:
-            rows = self.table.chosen(self.folds.rows(self.folds.test[fold]))
-        test, elsewhere = Judge(held, scoring, rows), self.table.is_elsewhere
+            where = self.folds.rows(self.folds.test[fold])
+            tested = Tested(self.table.chosen(where), where)
+        test, elsewhere = Judge(held, scoring, tested), self.table.is_elsewhere
         return scores_of_fold(training, test, self.grid, rough=elsewhere)
 
     def _factoring(self) -> Callable[[Rows], Root | None]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
+from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.data.heldout import HeldOut
@@ -32,6 +33,8 @@ MOMENTS_SCORE = condition_for(9, power=2)
 # Triangular factors leave as many up to this one, as measured. Above it a model without a penalty
 # is fitted to the rows themselves
 ROOTS_SCORE = condition_for(8, power=1)
+# A singular value of columns of norm 1 below this, for each column, is rounding
+ROUNDED_AWAY = 16 * EPS
 
 
 class Fan(NamedTuple):
@@ -129,24 +132,36 @@ class Training:
     def n_columns(self) -> int:
         return len(self.means)
 
+    def has_digits(self, columns: np.ndarray, l2: np.ndarray) -> bool:
+        """Whether moments have the digits of a model on these columns, with sum l2_j w_j^2 added.
+
+        Columns that depend on each other up to rounding do no harm: they predict the same.
+        """
+        matrix = self.triangle[0][int(self.fit_intercept) :, columns]
+        matrix = np.vstack([matrix, np.diag(np.sqrt(l2[columns]))])
+        norms = np.linalg.norm(matrix, axis=0)
+        values = np.linalg.svd(matrix / np.where(norms > 0, norms, 1.0), compute_uv=False)
+        values = values[values > ROUNDED_AWAY * len(columns)]
+        return not values.size or bool(values[0] <= MOMENTS_SCORE * values[-1])
+
     @cached_property
     def centred(self) -> Modes:
         """The directions of "auto": about the means where there is an intercept."""
+        return self.centred_with(np.zeros(self.n_columns))
+
+    def centred_with(self, l2: np.ndarray) -> Modes:
+        """The same with sum l2_j w_j^2 added to the loss, of `l2` (d,)."""
         matrix, responses, rest = self.triangle
         if self.fit_intercept:  # the first row is the share in the ones
             matrix, responses = matrix[1:, :-1], responses[1:]
-        return _modes(matrix, responses, rest, False)
+        return _modes((matrix, responses, rest), l2, False)
 
-    def penalised(self, l2: float) -> Modes:
-        """The directions of the textbooks' descent, with l2 |w|^2 added to the loss.
+    def penalised(self, l2: np.ndarray) -> Modes:
+        """The directions of the textbooks' descent, with sum l2_j w_j^2 added to the loss.
 
         The intercept has no share in it, so each penalty has directions of its own.
         """
-        matrix, responses, _ = self.triangle
-        start = np.zeros((matrix.shape[1], responses.shape[1]))
-        return _modes(
-            *ridged(self.triangle, np.full(self.n_columns, l2), start), self.fit_intercept
-        )
+        return _modes(self.triangle, l2, self.fit_intercept)
 
 
 def _cleaned(root: Root, moments: Moments) -> Root:
@@ -170,8 +185,9 @@ def _condition(matrix: np.ndarray, noise: float) -> float:
     return float(values[0] / values[-1]) if full else np.inf
 
 
-def _modes(matrix, responses, rest, fit_intercept: bool) -> Modes:
-    start = np.zeros((matrix.shape[1], responses.shape[1]))
+def _modes(triangle: Triangle, l2: np.ndarray, fit_intercept: bool) -> Modes:
+    start = np.zeros((triangle[0].shape[1], triangle[1].shape[1]))
+    matrix, responses, rest = ridged(triangle, l2, start)
     if not len(matrix):  # all columns are constant
         matrix, responses = np.zeros((1, matrix.shape[1])), np.zeros((1, responses.shape[1]))
     return Modes.of((matrix, responses, rest), start, fit_intercept)
