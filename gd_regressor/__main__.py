@@ -34,6 +34,7 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gd_regressor.command.choosing import Choice, check_cv, choose_alpha, given_alphas
 from gd_regressor.command.files import destination, model_writer, read_model, write
 from gd_regressor.command.parquet import is_large, read_table, stream_problem
 from gd_regressor.command.pictures import (
@@ -95,10 +96,12 @@ def _run_fit(options) -> int:
     """Fit, write the files, and print the report."""
     if options.output is not None:
         raise UserError("--output goes with --predict; --save keeps the model")
+    options.alpha, options.table = given_alphas(options.alpha, options.table)
     if options.table is None:
         for name in filter(os.path.isfile, options.features or []):
             raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
+    check_cv(options, streamed=options.table is not None and is_large(options.table))
     check_page(options.explore)
     pictures = with_figures(options.plot)
     keep = None if options.save is None else model_writer(options.save)
@@ -110,7 +113,7 @@ def _run_fit(options) -> int:
         )
     scene = Scene(problem, options)
     scene.check(pictures, options.explore)
-    model = _fitted(options, problem)
+    model, choice = _fitted(options, problem)
     # Files first, because a reader may close the pipe of the report before it ends. A full disk
     # must not lose the report, so we print it in any case
     try:
@@ -121,11 +124,11 @@ def _run_fit(options) -> int:
         if options.explore is not None:
             explore(options.explore, scene, model)
     finally:
-        _say(fit_report(problem, model))
+        _say(fit_report(problem, model, choice.words if choice else ""))
     if descent_of(model).status_ is Status.INTERRUPTED:
         return 130
     if options.compare and not problem.table.streamed:
-        _say("\n" + comparison(problem, model))
+        _say("\n" + comparison(problem, model, chosen=choice is not None))
     return 0
 
 
@@ -184,7 +187,7 @@ def _predicted(path: str, model: RegressorMixin, X: np.ndarray) -> np.ndarray:
     return predictions
 
 
-def _fitted(options, problem: Problem):
+def _fitted(options, problem: Problem) -> tuple[Any, Choice | None]:
     """Fit the model. Errors and warnings of the estimator become lines of the command."""
     descent = GDLinearRegressor(
         options.learning_rate,
@@ -193,13 +196,13 @@ def _fitted(options, problem: Problem):
         fit_intercept=options.fit_intercept,
         momentum=options.momentum,
         verbose=options.verbose,
-        alpha=options.alpha,
+        alpha=options.alpha[0] if options.alpha else 0.0,
         l1_ratio=options.l1_ratio,
         positive=options.positive,
         early_stopping=options.early_stopping,
         random_state=0,  # the same command holds the same rows out
     )
-    model = descent
+    model, choice = descent, None
     if options.standardize:
         model = TransformedTargetRegressor(
             regressor=make_pipeline(StandardScaler(), descent),
@@ -209,6 +212,11 @@ def _fitted(options, problem: Problem):
         )
     with _warnings_in_a_line_each(problem.names):
         try:
+            if options.cv is not None:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of fits that are only compared
+                    choice = choose_alpha(descent, problem, options)
+                descent.alpha = choice.alpha
             model.fit(problem.X, problem.y)
         except ValueError as error:
             raise UserError(in_shell_words(error, problem.names)) from None
@@ -220,7 +228,7 @@ def _fitted(options, problem: Problem):
     model.feature_names_in_ = np.array(problem.names, dtype=object)
     if options.standardize:
         model.regressor_[0].feature_names_in_ = model.feature_names_in_
-    return model
+    return model, choice
 
 
 def _check_outputs(options):
@@ -312,10 +320,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--tol", **number, default=1e-12, metavar="NUMBER|none", help="when to stop (1e-12)")
     momentum = "Polyak momentum, at least 0 and below 1 (0)"
     add("--momentum", type=float, default=0.0, metavar="NUMBER", help=momentum)
-    strength = "strength of the penalty, per row and for the columns as they are fitted (0)"
-    add("--alpha", type=float, default=0.0, metavar="NUMBER", help=strength)
+    strength = "strength of the penalty, per row and for the columns as they are fitted (0); with "
+    strength += "--cv the candidates"
+    add("--alpha", nargs="+", action="extend", metavar="NUMBER", help=strength)
     ratio = "share of L1 in the penalty, from 0 (ridge) to 1 (lasso) (0.5)"
     add("--l1-ratio", type=float, default=0.5, metavar="NUMBER", help=ratio)
+    folds = "choose --alpha by its predictions for N held-out parts of the rows"
+    add("--cv", type=int, metavar="N", help=folds)
     add("--positive", action="store_true", help="hold coefficients at or above zero")
     early = "hold a tenth of the rows out, and stop where they are predicted best"
     add("--early-stopping", action="store_true", help=early)

@@ -145,17 +145,20 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
     Notes
     -----
     Rows are grouped by the folds that they train and test. One pass makes the moments of each
-    group, and a fold adds up those of its groups. One decomposition per fold gives all penalties
-    with "auto"; one per fold and alpha gives all iterates of all learning rates. Splitters whose
-    folds overlap at random make many groups, so they take one pass for each few folds.
+    group, and a fold adds up those of its groups. One decomposition per fold gives all ridge
+    penalties with "auto"; one per fold and alpha gives all iterates of all learning rates. With
+    ``|w|_1`` or `positive` one descent per fold, alpha and learning rate gives its iterates.
+    Splitters whose folds overlap at random make many groups, so they take one pass for each few
+    folds.
 
     Where columns nearly depend on each other (a condition number above 2,000), the folds keep
-    triangular factors of their rows, which takes a second pass. Above a condition number of about
-    5e7, a model without a penalty is fitted to each fold. So is every candidate above 2,000
-    columns, with the rows of one fold in memory.
+    triangular factors of their rows, which takes a second pass. A model with ``|w|_1`` whose
+    columns in use are such is fitted to each fold. Above a condition number of about 5e7, so is a
+    model without a penalty. So is every candidate above 2,000 columns, with the rows of one fold
+    in memory.
 
     With ``cv=LeaveOneOut()``, "auto" and ridge penalties, the hat matrix gives all scores in two
-    passes. Other candidates take a pass for each 63 rows.
+    passes, unless there are `penalty_weights`. Other candidates take a pass for each 63 rows.
 
     Beside X, `fit` holds the products of the columns for each group of rows (at most 256 MiB), some
     vectors of length n_samples, and `scores_` and `mse_path_`.
@@ -269,7 +272,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
             Weights >= 0. A row of weight k counts as k equal rows.
         **params : dict
             `groups` (n_samples,) for the splitter. With scikit-learn's metadata routing enabled,
-            whatever the splitter and the scorer ask for.
+            whatever the splitter and the scorer ask for; of lists of n_samples entries a scorer
+            gets those of the held-out rows.
 
         Returns
         -------

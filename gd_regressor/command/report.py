@@ -38,21 +38,29 @@ def descent_of(model: RegressorMixin) -> RegressorMixin:
     return unwrapped(model).model
 
 
-def fit_report(problem: Problem, model: RegressorMixin) -> str:
-    """The report of one fit, with or without scalers around the descent."""
+def fit_report(problem: Problem, model: RegressorMixin, chosen: str = "") -> str:
+    """The report of one fit, with or without scalers around the descent.
+
+    `chosen` says how its alpha was chosen, if it was.
+    """
     title = "gd_regressor: linear regression by gradient descent"
-    parts = title, _data(problem), _descent(problem, model), _coefficients(problem, model)
+    parts = title, _data(problem), _descent(problem, model, chosen), _coefficients(problem, model)
     return "\n\n".join(parts)
 
 
-def comparison(problem: Problem, model: RegressorMixin) -> str:
-    """The model beside other estimators, on the same rows and folds."""
+def comparison(problem: Problem, model: RegressorMixin, *, chosen: bool = False) -> str:
+    """The model beside other estimators, on the same rows and folds.
+
+    `chosen` says whether its alpha was chosen on these rows.
+    """
     n_folds = FOLDS if len(problem.y) >= ROWS_PER_FOLD * FOLDS else 0
     found = compare_estimators(
         problem.X, problem.y, estimators=_contestants(problem, model), cv=n_folds
     )
     lines = [cells(one, _number) for one in found]
     notes = _notes(model, n_folds)
+    if chosen:
+        notes += " The first row's alpha was chosen on all rows, which flatters its R² a little."
     if any("!" in iterations for *_, iterations, _ in lines):
         notes += " (!) stopped before it converged."
     head = ("Beside other estimators", "R² (sd)", "training loss", "iterations", "fit time")
@@ -112,7 +120,7 @@ def _left_out(reasons: dict[str, str]) -> str:
     return "; ".join(filter(None, groups))
 
 
-def _descent(problem: Problem, model: RegressorMixin) -> str:
+def _descent(problem: Problem, model: RegressorMixin, chosen: str) -> str:
     descent = descent_of(model)
     how = f"learning rate {descent.learning_rate}"
     how += f", momentum {descent.momentum:g}" if descent.momentum else ""
@@ -124,8 +132,9 @@ def _descent(problem: Problem, model: RegressorMixin) -> str:
     said = in_shell_words(descent.message_, problem.names)
     return _entries(
         ("Descent", f"{how}; {units}"),
-        ("Penalty", _penalty(descent)),
         ("", limit and f"(stable below a learning rate of {limit:.4g})"),
+        ("Penalty", _penalty(descent)),
+        ("Chosen", chosen),
         ("Iterations", f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
         ("Status", f"{descent.status_.name.lower()}: {said[0].lower()}{said[1:]}"),
     )
