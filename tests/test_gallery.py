@@ -10,6 +10,7 @@ import re
 import runpy
 import warnings
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import matplotlib
@@ -384,6 +385,47 @@ def test_a_rate_that_is_too_large():
     losses = names["losses"]
     assert after("", printed.splitlines()[-1])[:2] == [len(losses), 1001]
     assert len(losses) < 20 and np.isfinite(losses).all()
+
+
+def test_early_stopping_beside_ridge_and_lasso():
+    printed, names = run("13_stop_or_shrink")
+    Z, price, rate = names["Z"], PRICE - PRICE.mean(), names["rate"]
+    exponents = [e for e in product(range(4), repeat=5) if 1 <= sum(e) <= 3]
+    powers = [np.prod(standardised(FEATURES) ** e, axis=1) for e in exponents]
+    columns = standardised(np.column_stack(powers))
+    assert {*np.round(columns[:, :].sum(axis=1), 6)} == {*np.round(Z.sum(axis=1), 6)}
+    folds = list(names["options"]["cv"].split(Z))
+
+    def error(fitted):
+        """The mean over the folds of the held-out error of `fitted(X, y)`, of centred rows."""
+        roots = []
+        for train, test in folds:
+            means, mean = Z[train].mean(axis=0), price[train].mean()
+            w = fitted(Z[train] - means, price[train] - mean)
+            roots.append(np.sqrt(np.mean((price[test] - mean - (Z[test] - means) @ w) ** 2)))
+        return np.mean(roots)
+
+    plain = error(lambda X, y: np.linalg.lstsq(X, y, rcond=None)[0])
+    assert after("least squares:", printed) == [round(plain)]
+    errors = [
+        error(lambda X, y, a=a: np.linalg.solve(X.T @ X + len(X) * a * np.eye(55), X.T @ y))
+        for a in names["alphas"]
+    ]
+    alpha = names["alphas"][np.argmin(errors)]
+    assert after("ridge:", printed) == [round(min(errors)), round(alpha, 3), 55]
+    roots, count = [], names["early"].max_iter_
+    for train, test in folds:
+        w, b, _ = descend(Z[train], price[train], rate, count)
+        roots.append(np.sqrt(np.mean((price[test] - Z[test] @ w - b) ** 2)))
+    assert after("early:", printed) == [round(np.mean(roots)), count, 55]
+    used = np.flatnonzero(names["lasso"].coef_)
+    slopes = (Z - Z.mean(axis=0)).T @ (price - Z @ names["lasso"].coef_) / len(Z)
+    np.testing.assert_allclose(np.abs(slopes[used]), names["lasso"].alpha_, rtol=1e-6)
+    assert after("lasso:", printed)[2] == len(used) < 20
+    # "far better", "about as much", "either way leads to a good model"
+    bests = [after(f"{name}:", printed)[0] for name in ("ridge", "lasso", "early", "both")]
+    assert max(bests) < 0.4 * plain and max(bests) < 1.05 * min(bests)
+    assert 1 / (2 * rate * count) == pytest.approx(alpha, rel=0.6)
 
 
 def squared_columns(rows, *others):

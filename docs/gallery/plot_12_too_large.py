@@ -118,4 +118,4 @@ with warnings.catch_warnings():
 print(f"{len(losses)} losses instead of 1,001")
 
 # %%
-# Next: :ref:`sphx_glr_auto_gallery_plot_14_early_stopping.py`
+# Next: :ref:`sphx_glr_auto_gallery_plot_13_stop_or_shrink.py`
