@@ -12,7 +12,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor import GDLinearRegressor, elastic_net_path
-from gd_regressor.command import parquet
+from gd_regressor.command import choosing, parquet
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RANDOM = np.random.default_rng(0)
 N, NAMES = 60, [f"x{j}" for j in range(8)]
@@ -86,15 +88,18 @@ def test_named_candidates_are_searched_as_by_grid_search(run, table, standardize
 
 
 @pytest.mark.parametrize("standardize", [False, True])
-def test_without_alpha_the_candidates_begin_where_no_column_counts(run, table, standardize):
+def test_without_alpha_the_candidates_begin_where_no_column_counts(
+    run, table, standardize, monkeypatch
+):
+    monkeypatch.setattr(choosing, "CANDIDATES", 15)
     Z, z = X, y
     if standardize:
         Z, z = (StandardScaler().fit_transform(a.reshape(N, -1)) for a in (X, y))
-    alphas = elastic_net_path(Z, z.ravel(), l1_ratio=1.0, alphas=100)[0]
+    alphas = elastic_net_path(Z, z.ravel(), l1_ratio=1.0, alphas=15)[0]
     search, name = searched(alphas, standardize, l1_ratio=1.0)
     words = ["--standardize"] * standardize
     report = fit(run, table, "--target", "y", "--l1-ratio", "1", "--cv", "4", *words)
-    assert "the best of 100 by --cv 4" in " ".join(report.split())
+    assert "the best of 15 by --cv 4" in " ".join(report.split())
     assert chosen(report)[:2] == pytest.approx(
         (search.best_params_[name], search.best_score_), rel=2e-4
     )

@@ -154,7 +154,7 @@ def test_a_cluster_serves_penalties_with_kinks(rates, positive):
 
 
 def test_a_cluster_of_near_columns_gives_the_digits_of_its_sums():
-    """Rows cannot be brought here: a triangular factor serves ridges and models without a penalty."""
+    """Rows cannot be brought here. A triangular factor serves ridges, and models without one."""
     da = pytest.importorskip("dask.array")
     columns, target = directions(1e9)
     model = GDLinearRegressorCV(alphas=[0.0, 1e-3], l1_ratios=[0.0], cv=CV, scoring=ERROR)
