@@ -140,6 +140,7 @@ def test_alphas_before_the_table_leave_it_alone(run, table, order):
         ("--alpha 0.1 much", "--alpha: invalid float value: 'much'"),
         ("--alpha", "--alpha: expected at least one argument"),
         ("--cv 1", "--cv must be an integer >= 2, got 1"),
+        ("--cv 5 --early-stopping --learning-rate 0.1", "leave one of the two out"),
         ("--cv 31", "--cv 31 needs 2 rows in each fold, and the table has 60"),
         ("--cv many", "--cv: invalid int value: 'many'"),
         ("--cv 5 --alpha -1", "--alpha must be finite and >= 0, got -1"),

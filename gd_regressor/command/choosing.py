@@ -71,6 +71,11 @@ def check_cv(options: Any, *, streamed: bool) -> None:
         return
     if options.cv < 2:
         raise UserError(f"--cv must be an integer >= 2, got {options.cv}")
+    if options.early_stopping:
+        raise UserError(
+            "--cv compares fits to all rows of the other folds, and --early-stopping would hold out "
+            "some of them; leave one of the two out"
+        )
     if streamed:
         raise UserError(
             f"--cv needs the rows again, and the command does not hold those of {options.table}; "
