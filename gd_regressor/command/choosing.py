@@ -73,8 +73,8 @@ def check_cv(options: Any, *, streamed: bool) -> None:
         raise UserError(f"--cv must be an integer >= 2, got {options.cv}")
     if options.early_stopping:
         raise UserError(
-            "--cv compares fits to all rows of the other folds, and --early-stopping would hold out "
-            "some of them; leave one of the two out"
+            "--cv compares fits to all other folds, and --early-stopping would hold out "
+            "some of their rows; leave one of the two out"
         )
     if streamed:
         raise UserError(
