@@ -111,9 +111,11 @@ def _run_fit(options) -> int:
             f"--early-stopping needs rows that are held, and {options.table} is read once, because "
             "it is large: leave --early-stopping out, or take a part of the rows"
         )
-    scene = Scene(problem, options)
+    descent = _descent(options)
+    choice = _chosen(options, problem, descent)
+    scene = Scene(problem, descent, options.standardize)
     scene.check(pictures, options.explore)
-    model, choice = _fitted(options, problem)
+    model = _fitted(options, problem, descent)
     # Files first, because a reader may close the pipe of the report before it ends. A full disk
     # must not lose the report, so we print it in any case
     try:
@@ -187,9 +189,9 @@ def _predicted(path: str, model: RegressorMixin, X: np.ndarray) -> np.ndarray:
     return predictions
 
 
-def _fitted(options, problem: Problem) -> tuple[Any, Choice | None]:
-    """Fit the model. Errors and warnings of the estimator become lines of the command."""
-    descent = GDLinearRegressor(
+def _descent(options) -> GDLinearRegressor:
+    """The estimator, not yet fitted."""
+    return GDLinearRegressor(
         options.learning_rate,
         options.max_iter,
         options.tol,
@@ -202,7 +204,22 @@ def _fitted(options, problem: Problem) -> tuple[Any, Choice | None]:
         early_stopping=options.early_stopping,
         random_state=0,  # the same command holds the same rows out
     )
-    model, choice = descent, None
+
+
+def _chosen(options, problem: Problem, descent: GDLinearRegressor) -> Choice | None:
+    """Give the descent the best of several alphas, where --cv asks for it."""
+    if options.cv is None:
+        return None
+    with _in_a_line_each(problem.names), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of fits that are only compared
+        choice = choose_alpha(descent, problem, options)
+    descent.alpha = choice.alpha
+    return choice
+
+
+def _fitted(options, problem: Problem, descent: GDLinearRegressor) -> Any:
+    """Fit the descent, and scalers around it where they are asked for."""
+    model = descent
     if options.standardize:
         model = TransformedTargetRegressor(
             regressor=make_pipeline(StandardScaler(), descent),
@@ -210,16 +227,9 @@ def _fitted(options, problem: Problem) -> tuple[Any, Choice | None]:
             # The check would warn of mere rounding where the target's mean dwarfs its deviation
             check_inverse=False,
         )
-    with _warnings_in_a_line_each(problem.names):
+    with _in_a_line_each(problem.names):
         try:
-            if options.cv is not None:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of fits that are only compared
-                    choice = choose_alpha(descent, problem, options)
-                descent.alpha = choice.alpha
             model.fit(problem.X, problem.y)
-        except ValueError as error:
-            raise UserError(in_shell_words(error, problem.names)) from None
         except KeyboardInterrupt:
             # The descent keeps its last complete update, and the user waited for it: report it
             if not hasattr(descent_of(model), "status_"):
@@ -228,7 +238,17 @@ def _fitted(options, problem: Problem) -> tuple[Any, Choice | None]:
     model.feature_names_in_ = np.array(problem.names, dtype=object)
     if options.standardize:
         model.regressor_[0].feature_names_in_ = model.feature_names_in_
-    return model, choice
+    return model
+
+
+@contextmanager
+def _in_a_line_each(names: Sequence[str]) -> Iterator[None]:
+    """Errors and warnings of the estimator become lines of the command."""
+    with _warnings_in_a_line_each(names):
+        try:
+            yield
+        except ValueError as error:
+            raise UserError(in_shell_words(error, names)) from None
 
 
 def _check_outputs(options):

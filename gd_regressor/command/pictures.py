@@ -111,13 +111,12 @@ def with_figures(pictures: Sequence[Picture]) -> list[Picture]:
 class Scene:
     """What is shown: the problem, and the descent that was asked for."""
 
-    def __init__(self, problem: Problem, options: Any) -> None:
-        self.problem = problem
-        self.standardize, self.fit_intercept = options.standardize, options.fit_intercept
-        self.learning_rate, self.momentum = options.learning_rate, options.momentum
-        self.tol = options.tol
-        self.alpha, self.positive = options.alpha, options.positive
-        self.l1_ratio = options.l1_ratio
+    def __init__(self, problem: Problem, descent: Any, standardize: bool) -> None:
+        self.problem, self.standardize = problem, standardize
+        self.fit_intercept, self.tol = descent.fit_intercept, descent.tol
+        self.learning_rate, self.momentum = descent.learning_rate, descent.momentum
+        self.alpha, self.positive = descent.alpha, descent.positive
+        self.l1_ratio = descent.l1_ratio
 
     @property
     def is_auto(self) -> bool:
