@@ -103,7 +103,7 @@ def test_without_alpha_the_candidates_begin_where_no_column_counts(
     assert chosen(report)[:2] == pytest.approx(
         (search.best_params_[name], search.best_score_), rel=2e-4
     )
-    assert f"Penalty     alpha {search.best_params_[name]:g}" in report
+    assert f"Penalty     alpha {search.best_params_[name]:.4g}" in report
     assert "chosen on all rows, which flatters" in " ".join(report.split())
 
 
