@@ -119,4 +119,5 @@ print(f"both: {-both.best_score_:,.0f} dollars")
 # learnt the noise. Go up to a larger alpha, or go left to fewer updates: either way leads to a good
 # model. You need only one of the two.
 #
-# Next, rows are held out once, without a search: :ref:`sphx_glr_auto_gallery_plot_14_early_stopping.py`
+# Next, rows are held out once, without a search:
+# :ref:`sphx_glr_auto_gallery_plot_14_early_stopping.py`
