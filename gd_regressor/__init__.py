@@ -11,6 +11,13 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Status
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
+from gd_regressor.losses import (
+    EpsilonInsensitive,
+    Huber,
+    PseudoHuber,
+    Quantile,
+    SquaredEpsilonInsensitive,
+)
 from gd_regressor.paths import LearningRateReport, gd_path, learning_rate_report
 from gd_regressor.penalised_paths import elastic_net_path
 from gd_regressor.plots.convergence_map import ConvergenceMapDisplay
@@ -32,9 +39,11 @@ __all__ = [
     "ConvergenceMapDisplay",
     "DescentExplorer",
     "DivergenceWarning",
+    "EpsilonInsensitive",
     "FitDisplay",
     "GDLinearRegressor",
     "GDLinearRegressorCV",
+    "Huber",
     "InverseScaling",
     "LearningRateDisplay",
     "LearningRateReport",
@@ -42,7 +51,10 @@ __all__ = [
     "LossSurfaceDisplay",
     "Moments",
     "PenaltyPathDisplay",
+    "PseudoHuber",
+    "Quantile",
     "SpectrumDisplay",
+    "SquaredEpsilonInsensitive",
     "Status",
     "check_gradient",
     "compare_estimators",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.checks import columns_named
@@ -16,6 +17,7 @@ from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Result, Start, Status
+from gd_regressor.descent.rho import LossChoice
 from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
@@ -28,10 +30,27 @@ from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
 from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
+from gd_regressor.losses import SQUARED
 from gd_regressor.streams.stream import Stream
 
+Method = TypeVar("Method", bound=Callable[..., Any])
 # Of a number as learning_rate, or of "auto"
 MODE_ONLY = ("max_learning_rate", "minimum_loss", "condition_number", "rank", "metric")
+
+
+def _has_a_stream(model: GDLinearRegressor) -> bool:
+    """Whether what a stream keeps is enough for the loss."""
+    if isinstance(model.loss, str) and model.loss == SQUARED:
+        return True
+    raise AttributeError(
+        f"partial_fit keeps sums for the squared loss alone, and loss={model.loss!r} needs all "
+        'rows at once; call fit, or write loss="squared_error".'
+    )
+
+
+def _if_streaming(method: Method) -> Method:
+    """Hide a method from models of a loss that has no stream, as scikit-learn's tools expect."""
+    return cast(Method, available_if(_has_a_stream)(method))
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -111,6 +130,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         lowered the mean squared error of the held-out rows by more than `tol` times the variance of
         y below its least value before. Several targets count by the mean of their errors, each in
         units of its variance. ``tol=None`` makes all `max_iter` updates, and returns the best.
+    loss : str or loss object, default="squared_error"
+        What a row with residual r adds to the loss: "squared_error" (r^2), "huber",
+        "pseudo_huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an
+        object with parameters: `Huber`, `PseudoHuber`, `Quantile`, `EpsilonInsensitive`,
+        `SquaredEpsilonInsensitive`. Each tells its formula and its gradient. "auto" serves the
+        squared loss and Huber's. A stream keeps sums for the squared loss alone.
 
     Attributes
     ----------
@@ -141,6 +166,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
         variance of y. It exists only with a penalty or with ``positive=True``.
+    scale_ : float or ndarray of shape (n_targets,)
+        Scale sigma of the residuals, in units of y. It exists only with "auto" and
+        ``Huber(delta="auto")``.
+    outliers_ : ndarray of bool of shape (n_samples,) or (n_samples, n_targets)
+        Which rows have residuals beyond delta. It exists only with "auto" and `Huber`, for rows in
+        memory or mapped into it.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
         Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto";
@@ -254,6 +285,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     message_: str
     validation_curve_: NDArray[np.float64]
     dual_gap_: float | NDArray[np.float64]
+    scale_: float | NDArray[np.float64]
+    outliers_: NDArray[np.bool_]
     max_learning_rate_: float
     minimum_loss_: float
     coef_init_: NDArray[np.float64]
@@ -302,6 +335,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
+        loss: str | LossChoice = "squared_error",
     ) -> None:
         self.learning_rate = learning_rate
         self.max_iter = max_iter
@@ -320,6 +354,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.loss = loss
 
     def fit(
         self,
@@ -450,6 +485,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         set_callbacks(self, callbacks)
         return self
 
+    @_if_streaming
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -816,6 +852,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.status_ = result.status
         self.message_ = advice.message
         found, stable, gaps = result.of_data, result.of_step, result.dual_gaps
+        scale, outliers = result.residuals or (None, None)
         w, b = start
         for name, value in (
             ("max_learning_rate_", stable and stable.max_learning_rate),
@@ -826,9 +863,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             ("rank_", found.rank),
             ("metric_", found.metric),
             ("validation_curve_", result.validation_curve),
-            ("dual_gap_", None if gaps is None else (gaps if y_ndim == 2 else float(gaps[0]))),
+            ("dual_gap_", _of_targets(gaps, y_ndim)),
+            ("scale_", _of_targets(scale, y_ndim)),
+            ("outliers_", outliers if outliers is None or y_ndim == 2 else outliers[:, 0]),
         ):
             if value is not None:
                 setattr(self, name, value)
             else:  # a fit before with another learning_rate may have left it
                 self.__dict__.pop(name, None)
+
+
+def _of_targets(values: np.ndarray | None, y_ndim: int) -> Any:
+    """A value of each target; one float where y has one dimension."""
+    return float(values[0]) if values is not None and y_ndim == 1 else values

@@ -40,6 +40,7 @@ LAYERS = [
     *("estimator.shown", "estimator.directions", "estimator.wrapped", "estimator.unchanged"),
     *("estimator.parameters", "estimator.compatibility", "estimator.callbacks"),
     *("estimator.verbose", "estimator.tables", "estimator.progress"),
+    "losses",
     *("validation.choice", "validation.leave_one_out", "validation.surface"),
     *("validation.alone", "validation.fold", "validation.scores", "validation.descents"),
     *("validation.proximal", "validation.lasso", "validation.ridge", "validation.training"),
@@ -56,6 +57,7 @@ LAYERS = [
         "auto.by_few_columns",
         "auto.columns_in_use",
         "auto.by_active_set",
+        "auto.by_huber",
         "auto.by_ridge",
         "auto.by_ridge_dual",
         "auto.by_ridge_scaling",
@@ -68,18 +70,20 @@ LAYERS = [
     "lasso.on_root",
     *("lasso.along_alpha", "lasso.certificate"),
     *("lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
+    *("robust.start", "robust.newton", "robust.pieces"),
     *("textbook.landscape", "textbook.forecast", "textbook.held_out"),
-    *("textbook.follow", "textbook.penalised"),
+    *("textbook.follow", "textbook.penalised", "textbook.robust"),
     "textbook.modal",
     *("textbook.spectrum", "textbook.needed", "textbook.polynomials"),
     *("textbook.modes", "textbook.triangle"),
     *("metric.dependence", "metric.factor", "metric.diagonal"),
     *("metric.combinations", "metric.row_space"),
     *("objective.on_rows_sliced", "objective.on_rows_doubled", "objective.on_moments"),
+    *("objective.on_rows_clipped", "objective.on_rows_robust", "objective.robust"),
     *("objective.ridge", "objective.on_rows", "objective.frame", "objective.penalties"),
     *("descent.run", "descent.walk", "descent.stopping", "descent.held_out", "descent.steps"),
     *("descent.schedules", "descent.nouns"),
-    "descent.records",
+    *("descent.records", "descent.rho"),
     *("data.heldout", "data.folds"),
     *("data.distributed", "data.inputs", "data.root", "data.column_moments", "data.moments"),
     *("data.chosen", "data.few_columns"),
@@ -91,7 +95,13 @@ LAYERS = [
     *("arithmetic.cached", "arithmetic.frozen"),
 ]
 # Wings side by side: neither may import the other
-NEIGHBOURS = [{"auto", "textbook"}, {"lasso", "textbook"}, {"descent", "data"}]
+NEIGHBOURS = [
+    {"auto", "textbook"},
+    {"lasso", "textbook"},
+    {"robust", "textbook"},
+    {"lasso", "robust"},
+    {"descent", "data"},
+]
 EXTRAS = {"matplotlib", "pandas", "pyarrow", "polars", "joblib", "dask", "skops", "rich"}
 SCREEN = 50  # lines
 

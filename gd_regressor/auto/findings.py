@@ -46,7 +46,7 @@ class Findings(NamedTuple):
         factor = Factor.of(moments, about_mean=fit_intercept)
         frame = Frame.of(moments, factor.scale, fit_intercept)
         lossy = factor.condition_number > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED)
-        working = DataLoss(rows, frame, _shift(rows, frame))
+        working = DataLoss(rows, frame, shift_in(rows, frame))
         doubled = lossy and (rows.is_small or rows.precision == np.float64)
         loss = DoubledLoss(rows, frame) if doubled else working
         judge = judge_of(rows, factor, loss, working)
@@ -61,7 +61,8 @@ class Findings(NamedTuple):
         return cls(rows, moments, factor, frame, dependence, loss, lossy)
 
 
-def _shift(rows: Table, frame: Frame) -> np.ndarray | None:
+def shift_in(rows: Table, frame: Frame) -> np.ndarray | None:
+    """What is subtracted from the columns of a block, see `DataLoss`."""
     if rows.is_sparse:
         return shift_of_full(rows, frame)
     return None if rows.is_small else shift_of(frame)

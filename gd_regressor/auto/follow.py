@@ -56,6 +56,8 @@ def follow_plan(
         variance,
         status=there.status,
         reason=there.reason,
+        unit=plan.scales.unit,
+        residuals=there.residuals,
         of_data=Conditioning(plan.condition_number, plan.rank, plan.source, there.coef_error),
     )
 

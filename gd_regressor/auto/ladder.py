@@ -46,8 +46,8 @@ def plan_for(rows: Given, request: Request, rung: str | None = None) -> Plan:
 
 def rungs_for(rows: Given, request: Request, rung: str | None = None) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table."""
-    if request.terms is not None:
-        return penalised_rungs(rows, request.terms)
+    if request.terms is not None or request.rho is not None:
+        return penalised_rungs(rows, request)
     if rung in LAST:
         return (rung,)
     sizes = rows.n_rows, rows.n_columns, rows.n_targets

@@ -1,15 +1,18 @@
-"""The rungs for losses with a penalty: which of them a table and its penalty are for."""
+"""The rungs for losses with a penalty or beside the square: which of them a request is for."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from gd_regressor.auto.by_active_set import by_active_set
 from gd_regressor.auto.by_few_columns import by_few_columns, few_may_be_in_use
+from gd_regressor.auto.by_huber import by_huber, by_scaled_huber
 from gd_regressor.auto.by_ridge import by_ridge
 from gd_regressor.auto.by_ridge_dual import by_ridge_dual
 from gd_regressor.auto.by_ridge_scaling import by_ridge_scaling
 from gd_regressor.auto.by_working_sets import by_working_sets, many_columns
 from gd_regressor.data.table import Given
-from gd_regressor.descent.records import Terms
+from gd_regressor.descent.records import Request, Terms
 
 # Of more sparse columns products take more memory than a fit may
 MOST_PRODUCTS = 2000
@@ -20,11 +23,16 @@ PENALISED = {
     "active": by_active_set,
     "few": by_few_columns,
     "working": by_working_sets,
+    "huber": by_huber,
+    "scaled huber": by_scaled_huber,
 }
 
 
-def penalised_rungs(rows: Given, terms: Terms) -> tuple[str, ...]:
+def penalised_rungs(rows: Given, request: Request) -> tuple[str, ...]:
     """The rungs to try, in this order. The last one has a plan for any table of this kind."""
+    if request.rho is not None:
+        return (request.rho.rung,)
+    terms = cast(Terms, request.terms)
     if not terms.are_ridge:
         if many_columns(rows):
             return ("working", "active")

@@ -10,7 +10,15 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.descent.nouns import Rule, Step
-from gd_regressor.descent.records import End, Reason, Request, Scales, Start, Status
+from gd_regressor.descent.records import (
+    End,
+    Reason,
+    Request,
+    Residuals,
+    Scales,
+    Start,
+    Status,
+)
 from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.objective.frame import AtZero, Frame
@@ -33,6 +41,7 @@ class Arrival(NamedTuple):
     status: Status
     coef_error: float  # estimated relative error of the coefficients
     reason: Reason | None = None
+    residuals: Residuals | None = None
 
 
 @frozen(kw_only=True)

@@ -107,16 +107,20 @@ class Problem(ABC):
         """The direction (p, t) for a gradient (p, t); a step subtracts a multiple of it."""
 
     @abstractmethod
-    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """The Hessian of F's smooth part times each column of `direction` (p, m)."""
-
-    @abstractmethod
     def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
         """(t,): F before less F here, free of the rounding of F."""
 
     @abstractmethod
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): how far F is above its minimum, in the sense of `gap_is`."""
+
+
+class QuadraticProblem(Problem):
+    """A problem whose Hessian is constant. Conjugate steps need one."""
+
+    @abstractmethod
+    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
+        """The Hessian of F times each column of `direction` (p, m)."""
 
 
 class Step(ABC):

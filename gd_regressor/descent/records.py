@@ -10,6 +10,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products
 from gd_regressor.arithmetic.ranges import LARGEST_FACTOR
+from gd_regressor.descent.rho import Rho
 
 Start = tuple[np.ndarray, np.ndarray]  # coefficients (d, t), intercepts (t,)
 
@@ -78,6 +79,7 @@ class Iterate(NamedTuple):
     loss: np.ndarray  # (t,): F at theta
     gradient: np.ndarray  # (p, t): of F at theta
     direction: np.ndarray  # (p, t): P times the gradient
+    state: Any = None  # of the step, at this point
 
     @property
     def slope(self) -> np.ndarray:
@@ -145,6 +147,10 @@ class Terms(NamedTuple):
         """(d,): l2 of the first target, in raw units, as far as columns over `unit` can have it."""
         return np.minimum(self.l2[:, 0], LARGEST_FACTOR * unit * unit)
 
+    def times(self, factor: float) -> Terms:
+        """The same penalties, so many times as strong."""
+        return self._replace(l1=factor * self.l1, l2=factor * self.l2)
+
     @property
     def are_smooth(self) -> bool:
         """Whether F stays quadratic."""
@@ -171,6 +177,7 @@ class Request(NamedTuple):
     tol: float | None  # in units of V; None asks for max_iter updates exactly
     terms: Terms | None = None  # the penalties; None for none
     held: HeldRows | None = None  # None to learn from all rows
+    rho: Rho | None = None  # the loss of a row; None for its square
 
 
 class Scales(NamedTuple):
@@ -178,13 +185,21 @@ class Scales(NamedTuple):
 
     variance: np.ndarray  # (t,): V, the unit of the loss; 1 for a constant y
     square: np.ndarray  # (t,): the mean square of y, the unit of rounding in the loss
+    unit: str = "variance"  # of y: what V is
+
+    def of_power(self, power: int) -> Scales:
+        """Those of a loss in units of y to this power, 1 or 2."""
+        if power == 2:
+            return self
+        return Scales(np.sqrt(self.variance), np.sqrt(self.square), "deviation")
 
 
 class Stability(NamedTuple):
     """How large a constant step may be."""
 
     curvature: Curvature  # of the raw loss
-    max_learning_rate: float  # from which some direction no longer shrinks
+    # From which some direction no longer shrinks; None where no rate is safe
+    max_learning_rate: float | None
     minimum_loss: float  # the mean over targets; nan where it is not known
     # Updates that bring each loss within tol of its minimum. Infinite for never; nan where that is
     # not known, or the loss is near enough
@@ -198,6 +213,15 @@ class Conditioning(NamedTuple):
     rank: int | None = None  # of the centred columns
     metric: str | None = None  # where the metric came from
     coef_error: float = 0.0  # estimated relative error of the coefficients; 0 for no estimate
+
+
+class Residuals(NamedTuple):
+    """What a robust loss says of the residuals."""
+
+    scale: np.ndarray | None  # (t,): their scale; None where none was asked for
+    outliers: (
+        np.ndarray | None
+    )  # (n, t): which rows are outliers; None where the rows are elsewhere
 
 
 class Result(NamedTuple):
@@ -216,6 +240,8 @@ class Result(NamedTuple):
     of_data: Conditioning = Conditioning()
     dual_gaps: np.ndarray | None = None  # (t,): on ElasticNet's scale; None without a penalty
     validation_curve: np.ndarray | None = None  # of held-out rows, after each update of the run
+    unit: str = "variance"  # of y: what V is
+    residuals: Residuals | None = None  # of a loss that knows outliers
 
     @property
     def gap(self) -> float:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products
-from gd_regressor.descent.nouns import Next, Penalty, Problem, Schedule, Step
+from gd_regressor.descent.nouns import (
+    Next,
+    Penalty,
+    Problem,
+    QuadraticProblem,
+    Schedule,
+    Step,
+)
 from gd_regressor.descent.records import Iterate
 
 # A gradient is worn when its slope is below this share of the slope of the last gradient from the
@@ -177,7 +185,7 @@ class ConjugateStep(Step):
             state = _begun(state, here)
         moving = here.slope > (4 * EPS) ** 2 * len(here.theta) * state.loss
         if moving.any():
-            return _stepped(state, here, moving, problem)
+            return _stepped(state, here, moving, cast(QuadraticProblem, problem))
         if not (state.worn > 0).any():
             return here.theta, here.loss, here.gradient, state
         # We end only after a last gradient from the rows
@@ -233,7 +241,9 @@ def _begun(state: Conjugate, here: Iterate) -> Conjugate:
     return Conjugate(state.direction, slope, worn, here.loss)
 
 
-def _stepped(state: Conjugate, here: Iterate, moving: np.ndarray, problem: Problem) -> Next:
+def _stepped(
+    state: Conjugate, here: Iterate, moving: np.ndarray, problem: QuadraticProblem
+) -> Next:
     """The exact step along the next conjugate direction, for targets that are `moving`."""
     slope = here.slope
     direction = here.direction + quotient(slope, state.slope) * state.direction

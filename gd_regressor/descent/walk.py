@@ -8,7 +8,16 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.descent.nouns import Metric, Path, Penalty, Problem, Quadratic, Step
+from gd_regressor.descent.nouns import (
+    Loss,
+    Metric,
+    Path,
+    Penalty,
+    Problem,
+    Quadratic,
+    QuadraticProblem,
+    Step,
+)
 from gd_regressor.descent.records import Bound, Iterate, Records
 
 
@@ -22,7 +31,7 @@ def trapezium(before: Iterate, here: Iterate) -> np.ndarray:
 
 
 @frozen
-class Smooth(Problem):
+class Smooth(QuadraticProblem):
     """A quadratic loss in a metric: the direction is P times the gradient."""
 
     loss: Quadratic
@@ -73,9 +82,6 @@ class Composite(Problem):
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
 
-    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        return self.loss.hessian_product(direction)
-
     def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
         old, new = (self._coefficients(i.theta) for i in (before, here))
         return trapezium(before, here) + self.penalty.decrease(old, new)
@@ -94,12 +100,42 @@ class Composite(Problem):
         return plain(theta)[: self.penalty.n_columns]
 
 
+@frozen
+class Convex(Problem):
+    """Any convex loss, and a penalty: F is their sum, and the gradient that of the loss alone.
+
+    A decrease is the difference of two losses, so it has their rounding, some eps of F.
+    """
+
+    loss: Loss
+    penalty: Penalty  # of zero for none
+    steepness: float  # the Lipschitz constant of F's gradient; infinite for none
+
+    @property
+    def gap_is(self) -> Bound:
+        return Bound.AT_LEAST
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        value, gradient = self.loss.value_and_gradient(theta)
+        return value + self.penalty.value(plain(theta)[: self.penalty.n_columns]), gradient
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): what one step of 1 / steepness lowers F by at least (the descent lemma)."""
+        return here.slope / (2 * self.steepness)
+
+
 def iterates(problem: Problem, start: Point, step: Step) -> Iterator[Iterate]:
     """Descend from `start` without end: w <- w - eta P grad F(w), with the momentum of `step`."""
     k, theta, state = 0, start, step.start(start)
     value, gradient = problem.value_and_gradient(theta)
     while True:
-        here = Iterate(k, theta, value, gradient, problem.direction(gradient))
+        here = Iterate(k, theta, value, gradient, problem.direction(gradient), state)
         yield here
         theta, value, gradient, state = step.next(state, here, problem)
         k += 1

@@ -57,11 +57,13 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     if not request.max_iter:
         return Advice("No update was made, as max_iter=0 asks: the model is the start.")
     # With a penalty the limit is a bound, and larger rates may converge
-    fine = result.gap_is is Bound.AT_MOST and result.status is Status.CONVERGED
-    if step and stable and step.final_rate >= stable.max_learning_rate and not fine:
-        rate, limit = step.final_rate, stable.max_learning_rate
-        kinks = asked.penalties is not None and asked.penalties.have_kinks
-        text = divergence_advice(rate, limit, stable.curvature, columns, is_bound=kinks)
+    bounded = result.gap_is is Bound.AT_MOST or request.rho is not None
+    fine = bounded and result.status is Status.CONVERGED
+    limit = stable.max_learning_rate if stable else None
+    if step and stable and limit is not None and step.final_rate >= limit and not fine:
+        rate, is_bound = step.final_rate, request.rho is not None
+        is_bound |= asked.penalties is not None and asked.penalties.have_kinks
+        text = divergence_advice(rate, limit, stable.curvature, columns, is_bound=is_bound)
         first, last = result.loss_curve[[0, -1]]
         if (curve := result.validation_curve) is None:
             text += f" {made} the loss is {number(last)}; it was {number(first)} at first."
@@ -166,6 +168,11 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
         if result.of_step is None:
             return f"{text}."
         limit = result.of_step.max_learning_rate
+        if limit is None:
+            return (
+                f"{text}, or let the rates fall (learning_rate=InverseScaling(...)): with a "
+                "constant rate the steps along subgradients do not shrink."
+            )
         return f"{text} or learning_rate (stable below {limit:.3g}), {_cure(result.of_step)}"
     if asked.step and result.of_step and tol and result.is_far(tol):
         return (
@@ -229,7 +236,7 @@ def _distance(result: Result, lead: str, least: float) -> str:
     gap, stable = result.relative_gap, result.of_step
     if not gap > least:
         return ""
-    text = f"{lead}{result.gap_is.value}{of_variance(gap)} above the minimum"
+    text = f"{lead}{result.gap_is.value}{of_variance(gap, unit=result.unit)} above the minimum"
     if stable is None or not stable.needed > result.n_iter:  # nan where it is not known
         return text
     if stable.needed == np.inf:

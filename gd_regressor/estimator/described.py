@@ -19,6 +19,7 @@ from gd_regressor.estimator.parameters import (
 )
 from gd_regressor.estimator.start import start_before
 from gd_regressor.estimator.wrapped import names_through, unwrapped
+from gd_regressor.losses import SQUARED
 from gd_regressor.textbook.landscape import Landscape
 
 # Learning rate, momentum and tol of an estimator
@@ -50,6 +51,11 @@ def described(
         raise ValueError(
             f"fitted must be a fitted GDLinearRegressor, or a pipeline that ends in one, got "
             f"{type(model).__name__}; call fit first, or use learning_rate_report(X, y)."
+        )
+    if (loss := getattr(model, "loss", SQUARED)) != SQUARED:
+        raise ValueError(
+            f"fitted has loss={loss!r}, and {who} describes the squared loss; fit it with "
+            'loss="squared_error", or use learning_rate_report(X, y).'
         )
     fit_intercept, setting, names = bool(model.fit_intercept), None, None
     penalties = penalties_of(model) if hasattr(model, "dual_gap_") else None

@@ -20,6 +20,7 @@ from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
 from gd_regressor.textbook.follow import follow_textbook
 from gd_regressor.textbook.landscape import Landscape
+from gd_regressor.textbook.robust import follow_robust
 
 # BLAS shares no product of "auto" among its threads if a table has at most UNSHARED entries, and
 # more rows than columns or at most UNSHARED_COLUMNS
@@ -38,6 +39,8 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
             request = request._replace(held=HeldRows(losses_of(held, request), asked.patience))
         if step is None:
             return follow_auto(table, start, request, observers)
+        if request.rho is not None:
+            return follow_robust(table, step, start, request, observers)
         if table.is_elsewhere:
             kept = Stream.of_table(table.check(), 2)
             return kept.follow_textbook(step, start, request, observers)
@@ -49,6 +52,11 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
+    if asked.request.rho is not None:
+        raise ValueError(
+            f'loss="{asked.request.rho.name}" needs all rows at once, while a stream keeps sums '
+            'for the squared loss alone; call fit, or write loss="squared_error".'
+        )
     request = asked.request_for(stream)
     step, observers = _step_of(asked), asked.observers_for(request)
 
@@ -62,7 +70,8 @@ def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
 
 def _step_of(asked: Asked) -> TextbookStep | None:
     """That of the descent. For no updates any will do: the start is known without a metric."""
-    return asked.step if asked.step or asked.request.max_iter else ConstantStep(1.0)
+    unmoved = not asked.request.max_iter and asked.request.rho is None
+    return ConstantStep(1.0) if asked.step is None and unmoved else asked.step
 
 
 def landscape_of(
@@ -119,7 +128,10 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     # The bounds of divergence, and the check of the coefficients, see what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         result = limited(lambda _: follow()) if shared else follow()
-    if asked.penalties is not None:
+    rho = asked.request.rho
+    if rho is not None and asked.step is None:
+        result = result._replace(dual_gaps=result.gaps / rho.factor)
+    elif asked.penalties is not None and rho is None:
         result = result._replace(dual_gaps=result.gaps / 2)
     if asked.step is None:  # what belongs to a number as learning_rate
         return result._replace(of_step=None)

@@ -13,9 +13,11 @@ from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
 from gd_regressor.data.checks import finite_floats
 from gd_regressor.descent.nouns import Observer, Schedule
 from gd_regressor.descent.records import Request, Terms
+from gd_regressor.descent.rho import Rho
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.compatibility import check_together
 from gd_regressor.estimator.verbose import Verbose
+from gd_regressor.losses import rho_of
 
 # Times the largest variance of y it is finite, and sums of such numbers are
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
@@ -90,9 +92,38 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
         step = ConstantStep(float(model.learning_rate), float(model.momentum))
     every, may_stop = int(model.verbose), model.tol is not None
     verbose = Verbose(every, int(model.max_iter), may_stop=may_stop) if every else None
-    request = Request(bool(model.fit_intercept), int(model.max_iter), tol)
+    rho, penalties = rho_of(model.loss), penalties_of(model)
+    request = Request(bool(model.fit_intercept), int(model.max_iter), tol, rho=rho)
     patience = int(model.n_iter_no_change) if model.early_stopping else None
-    return Asked(request, step, verbose, penalties_of(model), patience)
+    asked = Asked(request, step, verbose, penalties, patience)
+    if rho is not None:
+        _check_loss(rho, asked)
+    return asked
+
+
+def _check_loss(rho: Rho, asked: Asked) -> None:
+    """Refuse a loss that the descent does not know with these options."""
+    if asked.patience is not None:
+        raise ValueError(
+            f'loss="{rho.name}" cannot be combined with early_stopping=True yet, which judges by '
+            'squared errors; write early_stopping=False, or loss="squared_error".'
+        )
+    if asked.step is not None and rho.scaled:
+        raise ValueError(
+            f'loss="{rho.name}" estimates a scale beside the coefficients, which a number or a '
+            'schedule as learning_rate cannot do; write learning_rate="auto", or a delta of your '
+            "own: loss=Huber(1.35)."
+        )
+    if asked.step is None and not rho.rung:
+        raise ValueError(
+            f'loss="{rho.name}" cannot be combined with learning_rate="auto" yet; write a number '
+            "or a schedule such as InverseScaling() as learning_rate."
+        )
+    if asked.step is None and asked.penalties is not None and asked.penalties.have_kinks:
+        raise ValueError(
+            f'loss="{rho.name}" with learning_rate="auto" takes a penalty of squares alone; write '
+            "l1_ratio=0 and positive=False, or a number as learning_rate."
+        )
 
 
 def penalties_of(model: Any) -> Penalties | None:

@@ -58,8 +58,8 @@ def share(value: float) -> str:
     return f"{value:.{digits}f}" if value else "0"
 
 
-def of_variance(share: float, digits: int = 2) -> str:
-    """A share of the variance of y, or a multiple of it."""
+def of_variance(share: float, digits: int = 2, unit: str = "variance") -> str:
+    """A share of the variance of y, or of another `unit`, or a multiple of it."""
     if LEAST_PERCENT <= share < 1:
-        return f"{100 * share:.{digits}g} % of the variance"
-    return f"{share:.{digits}g} times the variance"
+        return f"{100 * share:.{digits}g} % of the {unit}"
+    return f"{share:.{digits}g} times the {unit}"

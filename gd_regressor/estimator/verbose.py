@@ -83,7 +83,7 @@ def _distance(result: Result) -> str:
         return "the loss is at its minimum, to rounding"
     return (
         f"the loss is {result.gap_is.value}{result.gap:.4g} above its minimum "
-        f"({of_variance(result.relative_gap, 3)} of y)"
+        f"({of_variance(result.relative_gap, 3, result.unit)} of y)"
     )
 
 

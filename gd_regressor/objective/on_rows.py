@@ -74,8 +74,8 @@ class DataLoss(Quadratic):
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
-        w, b = self._unscaled(theta)
-        blocks, target_centre = self._reader(), self.frame.target_centre
+        w, b = self.unscaled(theta)
+        blocks, target_centre = self.reader(), self.frame.target_centre
 
         def of_part(part):
             value, gradient = np.zeros(len(b)), np.zeros((len(w) + 1, len(b)))
@@ -89,13 +89,13 @@ class DataLoss(Quadratic):
                 gradient[-1] += weighted.sum(axis=0)
             return value, gradient
 
-        value, gradient = self._mean(of_part)
+        value, gradient = self.mean(of_part)
         return value, -2 * gradient
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m)."""
-        w, b = self._unscaled(direction)
-        blocks, b = self._reader(), b.astype(w.dtype)
+        w, b = self.unscaled(direction)
+        blocks, b = self.reader(), b.astype(w.dtype)
 
         def of_part(part):
             total = np.zeros((len(w) + 1, len(b)))
@@ -108,7 +108,7 @@ class DataLoss(Quadratic):
                 total[-1] += slope.sum(axis=0, dtype=np.float64)
             return 0.0, total
 
-        return 2 * self._mean(of_part)[1]
+        return 2 * self.mean(of_part)[1]
 
     def lipschitz(self) -> Curvature:
         """The largest eigenvalue of the Hessian, by Lanczos iteration for many parameters."""
@@ -116,7 +116,7 @@ class DataLoss(Quadratic):
 
     def units(self) -> Units:
         """How near the columns are to standardised ones. Digits do not matter here."""
-        d, blocks = self.rows.n_columns, self._reader()
+        d, blocks = self.rows.n_columns, self.reader()
 
         def of_part(part):
             sums, squares = np.zeros(d), np.zeros(d)
@@ -135,14 +135,15 @@ class DataLoss(Quadratic):
         variances = squares / self.rows.total_weight - means**2
         return Units.of(means, np.sqrt(np.maximum(variances, 0.0)))
 
-    def _unscaled(self, theta):
+    def unscaled(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients and intercepts for the columns as `reader` gives them."""
         w, b = self.frame.split(theta)
         w = w / self.frame.scale[:, None]
         if self.shift is not None:
             b = b - (self.frame.centre - self.shift) @ w
         return w.astype(self.rows.dtype, copy=False), b
 
-    def _reader(self):
+    def reader(self):
         """A function that yields the blocks of a part of the rows. It holds no rows itself."""
         shift = self.frame.centre if self.shift is None else self.shift
         shift = shift.astype(self.rows.dtype)
@@ -161,13 +162,17 @@ class DataLoss(Quadratic):
 
         return blocks
 
-    def _mean(self, work):
+    def mean(self, work):
         """Sum `work` over the rows. Divide by the weight, and each column by its scale."""
         value, total = self.rows.total(work, add_each)
         weight = self.rows.total_weight
+        total /= weight
+        return value / weight, self.in_frame(total)
+
+    def in_frame(self, total: np.ndarray) -> np.ndarray:
+        """(p, m): products of the columns and ones of `reader` (d + 1, m), in the frame."""
         if self.shift is not None:
             rest = self.frame.centre - self.shift
             total[:-1] -= np.multiply.outer(rest, total[-1])
-        total /= weight
         total[:-1] /= self.frame.scale[:, None]
-        return value / weight, total if self.frame.fit_intercept else total[:-1]
+        return total if self.frame.fit_intercept else total[:-1]

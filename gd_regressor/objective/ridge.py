@@ -34,18 +34,24 @@ class RidgeLoss(Quadratic):
 
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t)."""
-        value, gradient = self.loss.value_and_gradient(theta)
-        d = len(self.l2)
-        w = plain(theta)[:d]
-        slope = self.l2 * w
-        gradient[:d] += 2 * slope
-        return value + column_products(slope, w), gradient
+        return add_ridge(self.l2, plain(theta), *self.loss.value_and_gradient(theta))
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m): of the stiffest target."""
         product, d = self.loss.hessian_product(direction), len(self.l2)
         product[:d] += 2 * self.l2.max(axis=1, keepdims=True) * direction[:d]
         return product
+
+
+def add_ridge(
+    l2: np.ndarray, theta: np.ndarray, value: np.ndarray, gradient: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """F (t,) and its gradient (p, t) with the sum of l2 w^2. It changes `gradient` in place."""
+    d = len(l2)
+    w = theta[:d]
+    slope = l2 * w
+    gradient[:d] += 2 * slope
+    return value + column_products(slope, w), gradient
 
 
 def with_ridge(moments: Moments, l2: np.ndarray) -> Moments:

@@ -70,9 +70,6 @@ class Ridged(Problem):
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         return self.smooth.direction(gradient)
 
-    def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        return self.smooth.hessian_product(direction)
-
     def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
         return self.smooth.decrease(before, here)
 

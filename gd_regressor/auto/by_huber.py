@@ -1,0 +1,252 @@
+"""by_huber, for Huber's loss: Newton's steps from piece to piece, begun on a sample of the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS, plain
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.findings import Findings, shift_in
+from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Given, Rows, Table
+from gd_regressor.descent.nouns import Next, Problem, Rule, Step
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Residuals, Start, Status
+from gd_regressor.descent.walk import Walk
+from gd_regressor.objective.frame import Frame, scales_of
+from gd_regressor.objective.on_moments import MomentLoss
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_clipped import Clipped, Spot
+from gd_regressor.objective.robust import EPSILON, Huber, ScaledHuber
+from gd_regressor.robust.newton import Newton, There
+from gd_regressor.robust.pieces import FixedDelta, JointScale, Sizing
+from gd_regressor.robust.start import down_to, with_scale
+
+# More sparse columns than this have no products
+MOST_SPARSE = 2000
+# Rows of a sample: for each parameter, at least, and one of so many; all rows, where these are not
+# many more. A pass over the sample then costs little beside one over all rows
+PER_PARAMETER, LEAST_ROWS, ONE_OF, MANY_MORE = 20, 4096, 32, 4
+
+
+@frozen
+class OnPieces(Problem):
+    """F of a point. Only a start asks for it, because the steps know F where they arrive."""
+
+    newton: Newton
+    spot: Callable[[np.ndarray], Spot]  # a point with the delta to begin with
+
+    @property
+    def gap_is(self) -> Bound:
+        return Bound.AT_MOST
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.newton.value_and_gradient(self.spot(theta))
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): that of the steps. F is not below zero, so a start is at most F above."""
+        return here.loss if here.state is None else np.array([at.gap for at in here.state])
+
+
+@dataclass(frozen=True)
+class PieceStep(Step):
+    """The first update goes to the minimum of a sample, the others from piece to piece."""
+
+    newton: Newton
+    first: Callable[[Spot], Spot]
+    spot: Callable[[np.ndarray], Spot]
+
+    def start(self, theta: np.ndarray) -> None:
+        return None
+
+    def next(self, state: list[There] | None, here: Iterate, problem: Problem) -> Next:
+        there = self._begun(here) if state is None else self.newton.step(state)
+        theta, gradient = (
+            np.stack(each, axis=1)
+            for each in zip(*((at.theta, at.gradient) for at in there), strict=True)
+        )
+        return theta, np.array([at.loss for at in there]), gradient, there
+
+    def _begun(self, here: Iterate) -> list[There]:
+        """At the minimum of a sample, or at the start where that is better."""
+        start = self.spot(plain(here.theta))
+        first = self.first(start)
+        there = self.newton.begin(first)
+        worse = np.array([at.loss for at in there]) > here.loss
+        if not worse.any():
+            return there
+        theta = np.where(worse, start.theta, first.theta)
+        return self.newton.begin(Spot(theta, np.where(worse, start.delta, first.delta)))
+
+
+@frozen(kw_only=True)
+class HuberPlan(Plan):
+    """Huber's loss, with a delta of the user's own or with a scale."""
+
+    newton: Newton
+    found: Findings
+    first: Callable[[Spot], Spot]  # the start of the steps on all rows
+    epsilon: float | None  # delta is so many scales; None where no scale is asked for
+
+    @property
+    def source(self) -> str:
+        return "moments"
+
+    def set_out(self, start: Start) -> Walk:
+        theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
+        theta[self.newton.free] = self.frame.from_raw(*start)[self.newton.free]
+        step = PieceStep(self.newton, self.first, self._spot)
+        return Walk(OnPieces(self.newton, self._spot), theta, step)
+
+    def _spot(self, theta: np.ndarray) -> Spot:
+        square, _ = MomentLoss(self.found.moments, self.frame).value_and_gradient(theta)
+        sizes = zip(self.newton.sizings, np.sqrt(square).tolist(), strict=True)
+        return Spot(theta, np.array([sizing.first(size) for sizing, size in sizes]))
+
+    def rules(self) -> tuple[Rule, ...]:
+        return gap_rules(self)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
+        theta, there = plain(arrival.theta), walk.here.state
+        delta, error = self._spot(theta).delta, arrival.coef_error
+        if there is not None:
+            delta = np.array([at.delta for at in there])
+            error = max(error, self.newton.error_left(there))
+        if end.status is not Status.INTERRUPTED and not self.newton.ridge.any():
+            error = np.inf if dependence.condition_number == np.inf else error
+            if dependence.vectors.size:
+                theta = plain(dependence.least_norm(theta))
+        outliers = _outliers(self.found.rows, *self.frame.to_raw(theta), delta)
+        scale = None if self.epsilon is None else delta / self.epsilon
+        return arrival._replace(
+            theta=theta,
+            status=judged(arrival.status, error),
+            coef_error=error,
+            residuals=Residuals(scale, outliers),
+        )
+
+
+def by_huber(
+    given: Given, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan for a delta of the user's own. It serves any table whose moments fit into memory."""
+    found = _findings(given, request)
+    delta, t = cast(Huber, request.rho).delta, found.rows.n_targets
+    sizings = tuple(FixedDelta(delta) for _ in range(t))
+    first = partial(down_to, joint=_joint(found, EPSILON), target=np.full(t, delta))
+    return _plan(found, request, sizings, first, None), found
+
+
+def by_scaled_huber(
+    given: Given, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan for a scale that is found with the coefficients. It serves the same tables."""
+    found = _findings(given, request)
+    epsilon = cast(ScaledHuber, request.rho).epsilon
+    joint = _joint(found, epsilon)
+    return _plan(found, request, joint, partial(with_scale, joint=joint), epsilon), found
+
+
+def _findings(given: Given, request: Request) -> Findings:
+    if given.is_sparse and given.n_columns > MOST_SPARSE:
+        raise ValueError(
+            f'loss="huber" with learning_rate="auto" needs products of all columns, and X has '
+            f"{given.n_columns} sparse columns, more than {MOST_SPARSE}; choose columns, or write "
+            "Huber(delta) with a number as learning_rate."
+        )
+    return Findings.of(given, request.fit_intercept)
+
+
+def _joint(found: Findings, epsilon: float) -> tuple[Sizing, ...]:
+    squares = scales_of(found.moments, found.frame.fit_intercept).square
+    least = 4 * EPS * np.sqrt(np.where(squares > 0, squares, 1.0))
+    return tuple(JointScale(epsilon, float(value)) for value in least)
+
+
+def _plan(
+    found: Findings,
+    request: Request,
+    sizings: tuple[Sizing, ...],
+    first: Callable[..., Spot],
+    epsilon: float | None,
+) -> HuberPlan:
+    rows, frame, terms = found.rows, found.frame, request.terms
+    ridge = np.zeros((frame.n_parameters, rows.n_targets))
+    moving = np.concatenate([~found.factor.constant_columns, np.ones(1, dtype=bool)])
+    if terms is None:
+        moving[:-1] = np.isin(np.arange(rows.n_columns), found.factor.pivots)
+    else:
+        ridge[: rows.n_columns] = terms.l2 / frame.scale[:, None] ** 2
+    free, shift = np.flatnonzero(moving[: len(ridge)]), shift_in(rows, frame)
+
+    def on(table: Table, moments: Moments, sizings: tuple[Sizing, ...]) -> Newton:
+        clipped = Clipped(DataLoss(table, frame, shift))
+        return Newton(clipped, sizings, _gram(moments, frame), free, ridge)
+
+    def on_sample(sizings: tuple[Sizing, ...]) -> Newton:
+        return on(sample, moments, sizings)
+
+    sample = _sample(rows, frame.n_parameters)
+    moments = found.moments if sample is rows else Moments.of_rows(sample)
+    in_place = epsilon is not None and sample is rows
+    power = 2 if epsilon is None else 1
+    return HuberPlan(
+        frame=frame,
+        scales=scales_of(found.moments, request.fit_intercept).of_power(power),
+        request=request,
+        condition_number=found.dependence.condition_number,
+        rank=found.dependence.rank,
+        newton=on(rows, found.moments, sizings),
+        found=found,
+        first=_where_it_is if in_place else partial(first, on_sample),
+        epsilon=epsilon,
+    )
+
+
+def _where_it_is(spot: Spot) -> Spot:
+    """The start of a descent that needs no other."""
+    return spot
+
+
+def _sample(rows: Table, n_parameters: int) -> Table:
+    """Some rows, in their order; all of them where they are few."""
+    n = rows.n_rows
+    m = max(PER_PARAMETER * n_parameters, LEAST_ROWS, n // ONE_OF)
+    if n < MANY_MORE * m:
+        return rows
+    where = np.unique(np.random.default_rng(0).integers(0, n, m))
+    sample = rows.chosen(where)
+    return sample if sample.total_weight > 0 else rows
+
+
+def _gram(moments: Moments, frame: Frame) -> np.ndarray:
+    """(p, p): mean products of columns and ones, in the frame."""
+    unit = moments.scale / frame.scale
+    means = (moments.column_means - frame.centre) / frame.scale
+    gram = moments.xx / moments.weight * unit * unit[:, None] + np.multiply.outer(means, means)
+    if not frame.fit_intercept:
+        return gram
+    return np.block([[gram, means[:, None]], [means, np.ones((1, 1))]])
+
+
+def _outliers(rows: Table, w: np.ndarray, b: np.ndarray, delta: np.ndarray) -> np.ndarray | None:
+    """(n, t): whether each row is further than `delta` from the model."""
+    if rows.is_elsewhere:
+        return None
+    return np.concatenate(rows.total(partial(_outside, w=w, b=b, delta=delta)))
+
+
+def _outside(part: Rows, w: np.ndarray, b: np.ndarray, delta: np.ndarray) -> list[np.ndarray]:
+    return [np.abs(part.y[span] - part.columns(span) @ w - b) > delta for span in part.spans()]

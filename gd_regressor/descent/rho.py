@@ -1,0 +1,39 @@
+"""Rho, the loss of one row as a function of its residual, and the choice that names one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+
+class Rho(ABC):
+    """A convex function of a residual r, for each entry of an array.
+
+    The letters are those of robust statistics: rho, and its slope psi (Huber 1981).
+    """
+
+    name: str  # the word for it, in messages
+    # F is c times the objective of scikit-learn's loss of this name: penalties count c times, too
+    factor: float
+    power: int  # rho has the units of y to this power: 2 for a loss that is quadratic near zero
+    smooth: bool  # whether psi has the Lipschitz constant 2 at most, that of r^2
+    scaled: bool  # whether a scale is found together with the coefficients
+    rung: str  # the rung of "auto" that knows it; "" for none
+
+    @abstractmethod
+    def value(self, r: np.ndarray) -> np.ndarray:
+        """Rho at each residual."""
+
+    @abstractmethod
+    def slope(self, r: np.ndarray) -> np.ndarray:
+        """Psi, the derivative of rho. At a kink it is some subgradient."""
+
+
+class LossChoice(ABC):
+    """A loss as the user names it: parameters only, which no fit changes."""
+
+    @property
+    @abstractmethod
+    def rho(self) -> Rho:
+        """The loss of a row. Raises if a parameter cannot be used."""

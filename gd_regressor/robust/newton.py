@@ -1,0 +1,217 @@
+"""Newton: from piece to piece of Huber's loss, to the least F, with a bound for the distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
+from gd_regressor.objective.on_rows_clipped import Clipped, Spot, Sums
+from gd_regressor.robust.pieces import Move, Piece, Sizing
+
+# A step is long enough if F falls by this share of what the piece promised (Armijo 1966)
+FAR_ENOUGH = 1e-4
+# The proximal term, in the metric of all rows: where it begins, and how it changes
+FIRST_TERM, SMALLEST_TERM, TERM_CHANGES = 1e-2, 1e-6, 10.0
+# Shares of a step that a line search tries, all in one pass
+STEP_SHARES = 3.0 ** -np.arange(1.0, 13.0)
+# F is rounded to so many eps
+ROUNDED_BY = 16
+# So many steps in a row that find no smaller F: with terms from FIRST_TERM on they cover all sizes
+MOST_FAILURES = 12
+
+
+@dataclass(frozen=True)
+class There:
+    """Where one target is."""
+
+    theta: np.ndarray  # (p,)
+    delta: float
+    loss: float
+    gradient: np.ndarray  # (p,): of F
+    sums: Sums
+    gone: np.ndarray  # (p, p): mean x x' of the rows outside
+    gap: float  # F is at most so far above its minimum
+    term: float = 0.0  # of the proximal term
+    at_rest: bool = False  # whether rounding is all that is left
+    failures: int = 0  # steps in a row that found no smaller F
+
+
+@frozen
+class Newton:
+    """The descent of all targets on one table."""
+
+    rows: Clipped
+    sizings: tuple[Sizing, ...]  # one for each target
+    gram: np.ndarray  # (p, p): mean x x' of all rows
+    free: np.ndarray  # (q,): the coordinates that move
+    ridge: np.ndarray  # (p, t)
+
+    def begin(self, spot: Spot) -> list[There]:
+        """At a point, from which steps can go on."""
+        return self._first(spot, Spot(spot.theta, np.full_like(spot.delta, np.inf)))
+
+    def _first(self, spot: Spot, before: Spot) -> list[There]:
+        nobody = np.zeros_like(self.gram)
+        return [
+            self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, nobody)
+            for j, sums in enumerate(self.rows.sums(spot, before))
+        ]
+
+    def value_and_gradient(self, spot: Spot) -> tuple[np.ndarray, np.ndarray]:
+        """F (t,) and its gradient (p, t)."""
+        there = self._first(spot, spot)  # no row changes its side, so no products are made
+        gradients = [at.gradient for at in there]
+        return np.array([at.loss for at in there]), np.stack(gradients, axis=1)
+
+    def error_left(self, there: list[There]) -> float:
+        """Estimated relative error of the coefficients: the next step, which is rounding."""
+        errors = [0.0]
+        for j, at in enumerate(there):
+            size = float(np.linalg.norm(at.theta[self.free]))
+            errors.append(float(np.linalg.norm(self._move(j, at).step)) / max(size, at.delta))
+        return max(errors)
+
+    def step(self, there: list[There]) -> list[There]:
+        """A step of each target that is not at rest. At least one of them moves, or all rest."""
+        after = there
+        while not all(at.at_rest for at in after):
+            there, after = after, self._tried(after)  # at first with the terms of earlier failures
+            if any(a.sums is not b.sums for a, b in zip(there, after, strict=True)):
+                break
+        return after
+
+    def _tried(self, there: list[There]) -> list[There]:
+        """The targets after a step, or where they are, with another proximal term."""
+        moves = [self._move(j, at) for j, at in enumerate(there)]
+        trial = self._moved(there, moves)
+        found = self.rows.sums(trial, spot_of(there))
+        after, long = [], []
+        for j, (at, move, sums) in enumerate(zip(there, moves, found, strict=True)):
+            new = self._there(j, trial.theta[:, j], float(trial.delta[j]), sums, at.gone, at)
+            if move.term == 0:
+                new = self._bounded(j, new, sums)
+            falls, rounding = at.loss - new.loss, ROUNDED_BY * EPS * at.loss
+            # Where a step is too long, the bound that it gave is worth as much
+            stays = replace(at, gap=min(at.gap, max(new.gap + falls, 0.0)))
+            if at.at_rest:
+                new = at
+            elif move.drop <= rounding:
+                # A proximal term makes a step short, and F may still fall without one
+                rests = replace(new if falls >= -rounding else stays, at_rest=True)
+                new = replace(stays, term=0.0) if at.term else rests
+            elif falls <= FAR_ENOUGH * move.drop:
+                long.append(j)
+                new = stays
+            after.append(new)
+        return self._shortened(there, after, moves, trial, long) if long else after
+
+    def _shortened(
+        self,
+        there: list[There],
+        after: list[There],
+        moves: list[Move],
+        trial: Spot,
+        long: list[int],
+    ) -> list[There]:
+        """The same for targets whose step was too `long`: a part of it, and a larger term."""
+        here = spot_of(there)
+        means = self.rows.between(here, trial, STEP_SHARES)
+        theta, delta = spot_of(after)
+        for j in long:
+            move = trial.theta[:, j] - here.theta[:, j]
+            wide = here.delta[j] + STEP_SHARES * (trial.delta[j] - here.delta[j])
+            points = here.theta[:, [j]] + STEP_SHARES * move[:, None]
+            outside, square, beyond = means[:, :, j].T
+            losses = self.sizings[j].value(outside, square, beyond, wide)
+            losses = losses + self.ridge[:, j] @ points**2
+            best = int(losses.argmin())
+            if losses[best] < there[j].loss:
+                theta[:, j], delta[j] = points[:, best], wide[best]
+        found = self.rows.sums(Spot(theta, delta), spot_of(after))
+        for j in long:
+            at, term = after[j], max(TERM_CHANGES * moves[j].term, FIRST_TERM)
+            new = self._there(j, theta[:, j], float(delta[j]), found[j], at.gone, at)
+            failures = at.failures + 1
+            stays = replace(at, failures=failures, at_rest=failures >= MOST_FAILURES)
+            after[j] = replace(new if new.loss < at.loss else stays, term=term)
+        return after
+
+    def _there(
+        self,
+        j: int,
+        theta: np.ndarray,
+        delta: float,
+        sums: Sums,
+        gone: np.ndarray,
+        before: There | None = None,
+    ) -> There:
+        ridge, size = self.ridge[:, j], self.sizings[j]
+        loss = size.value(sums.outside, sums.square, sums.beyond, delta) + ridge @ theta**2
+        gradient = size.slope(sums, delta) + 2 * ridge * theta
+        gap = loss  # F is not below zero
+        term = 0.0
+        if before is not None:
+            gap = min(gap, max(before.gap - (before.loss - loss), ROUNDED_BY * EPS * loss))
+            term = before.term / TERM_CHANGES if before.term > SMALLEST_TERM else 0.0
+        return There(theta, delta, float(loss), gradient, sums, gone + sums.change, gap, term)
+
+    def _bounded(self, j: int, at: There, sums: Sums) -> There:
+        """The same after a whole step, which gives a dual point."""
+        ridge = float(self.ridge[:, j] @ at.theta**2)
+        gap = max(self.sizings[j].gap(sums, at.delta, ridge), 0.0)
+        return replace(at, gap=min(at.gap, gap))
+
+    def _move(self, j: int, at: There) -> Move:
+        free, ridge = self.free, self.ridge[self.free, j]
+        inside, metric = self.gram - at.gone, self.gram
+        if len(free) < len(metric):
+            inside, metric = (matrix[np.ix_(free, free)] for matrix in (inside, metric))
+        sums = at.sums._replace(inner=at.sums.inner[free], outer=at.sums.outer[free])
+        factor = _Solver(inside, metric, ridge, at.term)
+        piece = Piece(at.theta[free], at.delta, sums, ridge, factor)
+        move = self.sizings[j].move(piece)
+        return move._replace(term=factor.term)
+
+    def _moved(self, there: list[There], moves: list[Move]) -> Spot:
+        theta, delta = spot_of(there)
+        for j, (at, move) in enumerate(zip(there, moves, strict=True)):
+            if not at.at_rest:
+                theta[self.free, j] += move.step
+                delta[j] = move.delta
+        return Spot(theta, delta)
+
+
+class _Solver:
+    """Solves (H + sigma Lambda + term M) s = right. The term grows until the matrix is definite."""
+
+    def __init__(
+        self, inside: np.ndarray, metric: np.ndarray, ridge: np.ndarray, term: float
+    ) -> None:
+        self._inside, self._metric, self._ridge = inside, metric, ridge
+        self.term = term
+
+    def __call__(self, sigma: float, right: np.ndarray) -> np.ndarray:
+        if not len(right):
+            return right
+        diagonal = np.maximum(self._metric.diagonal(), SMALLEST_DIVISOR)
+        while True:
+            matrix = self._inside + self.term * self._metric
+            matrix.ravel()[:: len(matrix) + 1] += sigma * self._ridge
+            if self.term > 1:  # the metric itself is not definite
+                matrix.ravel()[:: len(matrix) + 1] += self.term * EPS * len(matrix) * diagonal
+            # A pivot that is rounding of the difference of two sums is no pivot
+            root, failed = lapack.dpotrf(matrix, lower=1)
+            least = len(matrix) * EPS * diagonal
+            if not failed and (root.diagonal() ** 2 > least).all():
+                return lapack.dpotrs(root, right, lower=1)[0]
+            self.term = max(TERM_CHANGES * self.term, SMALLEST_TERM)
+
+
+def spot_of(there: list[There]) -> Spot:
+    """The point of all targets."""
+    return Spot(np.stack([at.theta for at in there], axis=1), np.array([at.delta for at in there]))

@@ -1,0 +1,182 @@
+"""Pieces of Huber's loss: on each, rows keep their sides, and F has its minimum in closed form.
+
+The letters: sigma is the scale, delta = epsilon sigma the residual from which a row is an outlier,
+H the mean x x' of the rows inside, Lambda the ridge. F of a piece bounds nothing beyond it, but has
+the value and the gradient of F where we stand. So a step to its minimum goes downhill.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import brentq
+
+from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.objective.on_rows_clipped import Sums
+
+# A step changes the scale by this factor at most: further away the sides say little
+SCALE_CHANGES = 8.0
+
+
+class Piece(NamedTuple):
+    """Where we stand, for one target, in the coordinates that are free to move."""
+
+    theta: np.ndarray  # (q,)
+    delta: float
+    sums: Sums  # `inner` and `outer` in these coordinates
+    ridge: np.ndarray  # (q,): F has the sum of ridge theta^2
+    # Solves (H + sigma Lambda) s = right for a scale sigma, and for right (q, m)
+    solve: Callable[[float, np.ndarray], np.ndarray]
+
+    def square(self, step: np.ndarray, product: np.ndarray) -> float:
+        """The mean r^2 of the rows inside, after a step s whose product with H is known."""
+        sums = self.sums
+        return max(sums.square - 2 * float(sums.inner @ step) + float(step @ product), 0.0)
+
+
+class Move(NamedTuple):
+    """The way to the minimum of a piece."""
+
+    step: np.ndarray  # (q,)
+    delta: float  # after it
+    drop: float  # by how much F of the piece falls
+    term: float = 0.0  # of a proximal term. Without one the step arrives, and gives a dual point
+
+
+class Sizing(ABC):
+    """How delta is found: given, or with a scale beside the coefficients."""
+
+    @abstractmethod
+    def first(self, root_mean_square: float) -> float:
+        """Delta to begin with, where residuals are of this size."""
+
+    @abstractmethod
+    def value(self, outside: Any, square: Any, beyond: Any, delta: Any) -> Any:
+        """F without its ridge, from what `Sums` says of the rows; for numbers or arrays."""
+
+    @abstractmethod
+    def slope(self, sums: Sums, delta: float) -> np.ndarray:
+        """(p,): the gradient of F without its ridge."""
+
+    @abstractmethod
+    def move(self, piece: Piece) -> Move:
+        """The step to the minimum of a piece."""
+
+    @abstractmethod
+    def gap(self, sums: Sums, delta: float, ridge: float) -> float:
+        """How far F is above its minimum at most, after a move to the minimum of a piece.
+
+        There the dual point of `Sums` is orthogonal to the columns. A multiple c of it keeps all
+        bounds, and the terms of Fenchel and Young add up to the gap. `ridge` is that of F.
+        """
+
+
+@frozen
+class FixedDelta(Sizing):
+    """Delta as given."""
+
+    delta: float
+
+    def first(self, root_mean_square: float) -> float:
+        return self.delta
+
+    def value(self, outside: Any, square: Any, beyond: Any, delta: Any) -> Any:
+        return square + delta * (2 * beyond - delta * outside)
+
+    def slope(self, sums: Sums, delta: float) -> np.ndarray:
+        return -2 * (sums.inner + delta * sums.outer)
+
+    def move(self, piece: Piece) -> Move:
+        sums, delta = piece.sums, piece.delta
+        right = sums.inner + delta * sums.outer - piece.ridge * piece.theta
+        step = piece.solve(1.0, right[:, None])[:, 0]
+        return Move(step, delta, float(right @ step))
+
+    def gap(self, sums: Sums, delta: float, ridge: float) -> float:
+        c = min(1.0, delta / sums.widest) if sums.widest > 0 else 1.0
+        rest = (1 - c) * (2 * sums.across - (1 + c) * sums.dual)
+        return sums.young + rest + (1 - c) ** 2 * ridge
+
+
+@frozen
+class JointScale(Sizing):
+    """delta = epsilon sigma, where sigma minimises F together with the coefficients.
+
+    F is the mean of sigma + H(r / sigma) sigma (Huber 1981, 7.7; Owen 2007), which is convex.
+    """
+
+    epsilon: float
+    least: float  # sigma is no smaller: residuals of this size are rounding
+
+    def first(self, root_mean_square: float) -> float:
+        return self.epsilon * max(root_mean_square, self.least)
+
+    def value(self, outside: Any, square: Any, beyond: Any, delta: Any) -> Any:
+        sigma = delta / self.epsilon
+        return sigma + (square + delta * (2 * beyond - delta * outside)) / sigma
+
+    def slope(self, sums: Sums, delta: float) -> np.ndarray:
+        return -2 * (sums.inner + delta * sums.outer) * (self.epsilon / delta)
+
+    def move(self, piece: Piece) -> Move:
+        sums, before = piece.sums, piece.delta / self.epsilon
+        share = 1 - self.epsilon**2 * sums.outside
+        find = self._with_ridge if piece.ridge.any() else self._without_ridge
+        sigma, step, square = find(piece, share, before)
+        way = 2 * self.epsilon * float(sums.outer @ step)
+        bent = piece.ridge @ (piece.theta**2 - (piece.theta + step) ** 2)
+        now = before * share + sums.square / before
+        drop = now - sigma * share - square / sigma + way + float(bent)
+        # Where sigma had to stop, the step still gives a dual point, because any sigma does
+        return Move(step, self.epsilon * sigma, drop)
+
+    def _without_ridge(self, piece: Piece, share: float, before: float):
+        """Sigma, the step and the mean square after it. The step is a + sigma c."""
+        sums = piece.sums
+        right = np.column_stack([sums.inner, self.epsilon * sums.outer])
+        a, c = piece.solve(0.0, right).T
+        least = max(sums.square - float(sums.inner @ a), 0.0)
+        bend = self.epsilon * float(sums.outer @ c)
+        rest = share - bend
+        sigma = math.sqrt(least / rest) if rest > least / (SCALE_CHANGES * before) ** 2 else np.inf
+        sigma = self._clipped(sigma, before)
+        return sigma, a + sigma * c, least + sigma**2 * bend
+
+    def _with_ridge(self, piece: Piece, share: float, before: float):
+        """The same where the step depends on sigma in no simple way."""
+        sums = piece.sums
+
+        def at(sigma: float) -> tuple[np.ndarray, float]:
+            held = self.epsilon * sums.outer - piece.ridge * piece.theta
+            right = sums.inner + sigma * held
+            step = piece.solve(sigma, right[:, None])[:, 0]
+            product = right - sigma * piece.ridge * step
+            return step, piece.square(step, product)
+
+        def slope(sigma: float) -> float:
+            """That of F along sigma, with the best step for each: it does not fall."""
+            return share - at(sigma)[1] / sigma**2
+
+        low, high = self._clipped(0.0, before), self._clipped(np.inf, before)
+        if slope(low) >= 0:
+            sigma = low
+        elif slope(high) <= 0:
+            sigma = high
+        else:
+            sigma = float(brentq(slope, low, high, rtol=4 * EPS, xtol=EPS * low))
+        return sigma, *at(sigma)
+
+    def _clipped(self, sigma: float, before: float) -> float:
+        return max(min(sigma, SCALE_CHANGES * before), before / SCALE_CHANGES, self.least)
+
+    def gap(self, sums: Sums, delta: float, ridge: float) -> float:
+        sigma = delta / self.epsilon
+        c = min(1.0, delta / sums.widest) if sums.widest > 0 else 1.0
+        c = min(c, sigma / math.sqrt(sums.dual)) if sums.dual > 0 else c
+        rest = sums.young - sums.dual + 2 * (1 - c) * sums.across
+        return sigma + rest / sigma + (1 - c) ** 2 * ridge

@@ -1,0 +1,354 @@
+"""Huber's loss in "auto": exact minima, the optimality conditions, bounds, equal routes, peers."""
+
+import warnings
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from reference import dot, solved
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.linear_model import HuberRegressor, LinearRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gd_regressor import GDLinearRegressor, Huber, Status
+from gd_regressor.auto import by_huber
+from gd_regressor.data.moments import Moments
+from gd_regressor.data.table import Rows
+from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_clipped import Clipped, Spot
+from gd_regressor.robust.newton import Newton
+from gd_regressor.robust.pieces import FixedDelta, JointScale
+
+EPSILON = 1.35
+DELTAS = ["auto", 3.0, 0.5, 0.05]
+each_delta = pytest.mark.parametrize("delta", DELTAS)
+
+
+def table(seed=0, n=200, d=4, t=None, outliers=0.1):
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((n, d)) * np.geomspace(0.1, 10, d) + 3
+    y = X @ random.standard_normal((d, t or 1)) + random.standard_normal((n, t or 1))
+    y[: int(outliers * n)] += 30 * random.standard_normal((int(outliers * n), t or 1))
+    return X, (y if t else y[:, 0])
+
+
+def parts(model, X, y, weights=None):
+    """Residuals, shares of the rows, and which of the rows are outliers."""
+    share = np.ones(len(X)) if weights is None else weights
+    left = y - X @ model.coef_ - model.intercept_
+    delta = EPSILON * model.scale_ if model.loss.delta == "auto" else model.loss.delta
+    return left, share / share.sum(), np.abs(left) > delta, delta
+
+
+def objective(model, X, y, weights=None):
+    """F from the data and the formulas of the papers."""
+    left, share, outside, delta = parts(model, X, y, weights)
+    size = np.abs(left)
+    loss = share @ np.where(outside, 2 * delta * size - delta**2, size**2)
+    if model.loss.delta == "auto":
+        loss = model.scale_ + loss / model.scale_
+    return loss + model.alpha * (1 - model.l1_ratio) * model.coef_ @ model.coef_
+
+
+# --- Minima ---
+
+
+@each_delta
+@pytest.mark.parametrize("alpha", [0.0, 0.3])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_optimality_conditions(delta, alpha, intercept):
+    X, y = table(1)
+    weights = np.random.default_rng(1).uniform(0.2, 2, len(X))
+    model = GDLinearRegressor(
+        loss=Huber(delta), alpha=alpha, l1_ratio=0, fit_intercept=intercept
+    ).fit(X, y, weights)
+    assert model.status_ is Status.CONVERGED
+    left, share, outside, size = parts(model, X, y, weights)
+    assert outside.mean() > 0.05
+    np.testing.assert_array_equal(model.outliers_, outside)
+    unit = model.scale_ if delta == "auto" else 1.0
+    psi = 2 * np.clip(left, -size, size) / unit
+    slope = -X.T @ (share * psi) + 2 * alpha * model.coef_
+    assert (np.abs(slope) <= 1e-12 * (np.abs(X.T) @ share)).all()
+    assert not intercept or abs(share @ psi) < 1e-13
+    if delta == "auto":  # the derivative by sigma
+        inside = share[~outside] @ left[~outside] ** 2 / unit**2
+        assert abs(1 - inside - EPSILON**2 * share[outside].sum()) < 1e-12
+    assert model.loss_curve_[-1] == pytest.approx(objective(model, X, y, weights), rel=1e-14)
+    assert 0 <= 2 * model.dual_gap_ <= 1e-12 * y.var() ** (1 if delta != "auto" else 0.5)
+
+
+@pytest.mark.parametrize("delta", [2.0, 0.5, 0.125])
+def test_coefficients_are_those_of_exact_arithmetic(delta):
+    """On the sides that the rows have at the end, the minimum is a rational system's solution."""
+    X, y = table(2, n=60, d=3)
+    model = GDLinearRegressor(loss=Huber(delta)).fit(X, y)
+    A = [[*map(Fraction, row), Fraction(1)] for row in X]
+    target = [Fraction(v) for v in y]
+    left, _, outside, _ = parts(model, X, y)
+    signs = [Fraction(int(np.sign(r))) * int(o) for r, o in zip(left, outside, strict=True)]
+    inside = [i for i, o in enumerate(outside) if not o]
+    columns = list(zip(*A, strict=True))
+    gram = [[sum(A[i][a] * A[i][b] for i in inside) for b in range(4)] for a in range(4)]
+    pull = [
+        sum(c[i] * target[i] for i in inside) + Fraction(delta) * dot(signs, c) for c in columns
+    ]
+    exact, null = solved(gram, pull)
+    assert not null
+    # The sides belong to this solution, so it is the minimum of F
+    for row, v, sign in zip(A, target, signs, strict=True):
+        r = v - dot(row, exact)
+        assert (r > delta if sign > 0 else r < -delta) if sign else abs(r) <= delta
+    exact = np.array([float(v) for v in exact])
+    np.testing.assert_allclose([*model.coef_, model.intercept_], exact, rtol=1e-12, atol=1e-13)
+
+
+def test_a_delta_beyond_all_residuals_is_least_squares():
+    X, y = table(3)
+    model, least = GDLinearRegressor(loss=Huber(1e6)).fit(X, y), GDLinearRegressor().fit(X, y)
+    np.testing.assert_allclose(model.coef_, least.coef_, rtol=1e-12)
+    assert not model.outliers_.any()
+    assert model.loss_curve_[-1] == pytest.approx(least.loss_curve_[-1], rel=1e-13)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_hard_tables_end_at_a_certified_minimum(seed):
+    """Few rows, correlated columns, many outliers, deltas down to a hundredth of the noise."""
+    random = np.random.default_rng(seed)
+    n, d = int(random.integers(12, 80)), int(random.integers(1, 8))
+    X = random.standard_normal((n, d)) @ (np.eye(d) + 3 * random.standard_normal((d, d)))
+    X = X * 10.0 ** random.integers(-5, 6, d) + 10.0 ** random.integers(-3, 4)
+    y = random.standard_normal(n) + np.where(random.random(n) < 0.3, 1e4, 0)
+    for delta in ("auto", 1.0, 0.1, 0.01):
+        model = GDLinearRegressor(loss=Huber(delta), max_iter=200).fit(X, y)
+        assert model.status_ is Status.CONVERGED, (delta, model.message_)
+
+
+# --- The bound ---
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.2])
+@pytest.mark.parametrize("joint", [False, True])
+def test_the_gap_is_at_least_the_distance_and_falls_to_rounding(joint, l2):
+    """At every step from far away, and the rows' sides turn on the way."""
+    X, y = table(4, outliers=0.3)
+    rows = Rows(X, y[:, None])
+    moments = Moments.of_rows(rows)
+    frame = Frame.of(moments, np.ones(X.shape[1]), True)
+    gram = np.zeros((5, 5))
+    gram[:4, :4], gram[4, 4] = moments.xx / moments.weight, 1.0
+    sizing = JointScale(EPSILON, 1e-12) if joint else FixedDelta(0.7)
+    ridge = np.array([l2] * 4 + [0.0])[:, None]
+    newton = Newton(Clipped(DataLoss(rows, frame)), (sizing,), gram, np.arange(5), ridge)
+    there, seen = newton.begin(Spot(np.full((5, 1), 7.0), np.array([0.7]))), []
+    for _ in range(60):
+        seen.append(there[0])
+        there = newton.step(there)
+    best = there[0].loss
+    assert there[0].at_rest and there[0].gap <= 1e-13 * best
+    distances = np.array([at.loss - best for at in seen])
+    gaps = np.array([at.gap for at in seen])
+    assert (gaps >= distances - 1e-13 * best).all()
+    assert (np.diff(distances) <= 1e-14 * best).all()
+    assert (distances[:3] > 0.01 * best).any() and (gaps[distances > 0] < 2 * best).any()
+
+
+def test_sums_are_those_of_the_definitions():
+    """Whatever the two points: sides, means, products of rows that moved, the dual sums."""
+    X, y = table(5, n=300, outliers=0.4)
+    weights = np.random.default_rng(5).uniform(0.5, 2, 300)
+    rows = Rows(X, y[:, None], weights)
+    frame = Frame(X.mean(axis=0), np.array([0.5, 1, 2, 4.0]), np.array([1.0]), True)
+    clipped = Clipped(DataLoss(rows, frame, np.zeros(4)))
+    random = np.random.default_rng(6)
+    here, old = (Spot(3 * random.standard_normal((5, 1)), random.uniform(1, 9, 1)) for _ in "ab")
+    A = np.column_stack([(X - frame.centre) / frame.scale, np.ones(300)])
+    r, before = (y - 1 - A @ spot.theta[:, 0] for spot in (here, old))
+    s, delta = weights / weights.sum(), here.delta[0]
+    out, was = np.abs(r) > delta, np.abs(before) > old.delta[0]
+    h = np.where(was, delta * np.sign(before), r)
+    sums = clipped.sums(here, old)[0]
+    assert (out & was & (r * before < 0)).sum() > 1  # rows that are outside on the other side
+    young = (r - h) ** 2 - np.maximum(np.abs(r) - delta, 0) ** 2
+    expected = {
+        "outside": s @ out,
+        "square": s[~out] @ r[~out] ** 2,
+        "beyond": s[out] @ np.abs(r[out]),
+        "inner": A.T @ (s * r * ~out),
+        "outer": A.T @ (s * np.sign(r) * out),
+        "change": A.T @ (A * (s * (out * 1.0 - was))[:, None]),
+        "moved": s @ (out != was),
+        "young": s @ young,
+        "across": s @ (r * h),
+        "dual": s @ h**2,
+        "widest": np.abs(r[out & ~was]).max(),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(sums, name), value, rtol=1e-11, err_msg=name)
+    shares = np.array([0.25, 0.75])
+    between = clipped.between(old, here, shares)
+    for share, found in zip(shares, between[:, :, 0], strict=True):
+        size = np.abs(before + share * (r - before))
+        far = size > old.delta[0] + share * (delta - old.delta[0])
+        mean = [s @ far, s[~far] @ size[~far] ** 2, s[far] @ size[far]]
+        np.testing.assert_allclose(found, mean, rtol=1e-12)
+
+
+# --- Peers ---
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+def test_the_objective_of_huber_regressor(alpha):
+    X, y = table(7)
+    X = (X - X.mean(axis=0)) / X.std(axis=0)  # else it stops early
+    theirs = HuberRegressor(alpha=alpha, tol=1e-14, max_iter=10_000)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs.fit(X, y)
+    ours = GDLinearRegressor(loss="huber", alpha=alpha / len(X), l1_ratio=0).fit(X, y)
+    z = np.abs(y - theirs.predict(X)) / theirs.scale_
+    loss = theirs.scale_ * (1 + np.where(z < EPSILON, z**2, 2 * EPSILON * z - EPSILON**2))
+    their_loss = loss.mean() + alpha / len(X) * theirs.coef_ @ theirs.coef_
+    assert ours.loss_curve_[-1] == pytest.approx(their_loss, rel=1e-8)
+    assert ours.loss_curve_[-1] <= their_loss * (1 + 1e-14)
+    assert ours.scale_ == pytest.approx(theirs.scale_, rel=1e-4)
+    np.testing.assert_array_equal(ours.outliers_, theirs.outliers_)
+
+
+def test_a_column_of_milliseconds_changes_nothing():
+    """X with a column 1.7e12 + 1e10 u has the fit that it has with u."""
+    X, y = table(8, n=400)
+    u = np.round(np.random.default_rng(8).uniform(0, 1, 400) * 2**20) / 2**20
+    y = y + 3 * u
+    plain = GDLinearRegressor(loss="huber").fit(np.column_stack([X, u]), y)
+    stamped = np.column_stack([X, 1.7e12 + 2**33 * u])
+    model = GDLinearRegressor(loss="huber").fit(stamped, y)
+    assert model.status_ is Status.CONVERGED
+    assert model.loss_curve_[-1] == pytest.approx(plain.loss_curve_[-1], rel=1e-12)
+    np.testing.assert_allclose(model.coef_ * [1, 1, 1, 1, 2**33], plain.coef_, rtol=1e-9)
+    assert model.scale_ == pytest.approx(plain.scale_, rel=1e-10)
+
+
+# --- Routes ---
+
+
+@each_delta
+def test_all_routes_agree(delta, tmp_path, monkeypatch):
+    X, y = table(9, t=2)
+    X[np.abs(X) < 1] = 0.0
+    counts = np.random.default_rng(9).integers(0, 3, len(X))
+    make = GDLinearRegressor(loss=Huber(delta), tol=0)
+    first = clone(make).fit(X, y, counts)
+    repeated = np.repeat(np.arange(len(X)), counts)
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for data in ((X[repeated], y[repeated]), (csr_array(X), y, counts), (mapped, y, counts)):
+        other = clone(make).fit(*data)
+        np.testing.assert_allclose(other.coef_, first.coef_, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(other.loss_curve_[-1], first.loss_curve_[-1], rtol=1e-13)
+    np.testing.assert_array_equal(first.outliers_[repeated], other.outliers_[repeated])
+    for j in range(2):
+        one = clone(make).fit(X, y[:, j], counts)
+        np.testing.assert_allclose(one.coef_, first.coef_[j], rtol=1e-10, atol=1e-12)
+        assert delta != "auto" or one.scale_ == pytest.approx(first.scale_[j], rel=1e-10)
+    monkeypatch.setattr(by_huber, "LEAST_ROWS", 1)  # begin on a sample
+    sampled = clone(make).fit(X, y, counts)
+    np.testing.assert_allclose(sampled.coef_, first.coef_, rtol=1e-10, atol=1e-12)
+    started = clone(make).fit(X, y, counts, coef_init=100 * np.ones((2, 4)))
+    np.testing.assert_allclose(started.coef_, first.coef_, rtol=1e-10, atol=1e-12)
+    again = clone(make).set_params(warm_start=True).fit(X, y, counts).fit(X, y, counts)
+    assert (np.diff(again.loss_curve_) <= 1e-13 * again.loss_curve_[0]).all()
+    single = clone(make).fit(X.astype("f4"), y, counts)
+    assert single.coef_.dtype == np.float32
+    np.testing.assert_allclose(single.coef_, first.coef_, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_on_a_cluster():
+    da = pytest.importorskip("dask.array")
+    X, y = table(10)
+    here = GDLinearRegressor(loss="huber").fit(X, y)
+    there = GDLinearRegressor(loss="huber")
+    there.fit(da.from_array(X, chunks=(70, 4)), da.from_array(y, chunks=70))
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=1e-12)
+    assert there.scale_ == pytest.approx(here.scale_, rel=1e-12)
+    assert not hasattr(there, "outliers_")
+
+
+def test_dependent_columns_have_the_least_norm():
+    X, y = table(11)
+    twice = np.hstack([X, X[:, :2]])
+    model, one = (GDLinearRegressor(loss="huber").fit(A, y) for A in (twice, X))
+    assert model.rank_ == 4
+    np.testing.assert_allclose(model.coef_[:2], model.coef_[4:], rtol=1e-9)
+    np.testing.assert_allclose(model.predict(twice), one.predict(X), rtol=1e-9)
+    assert model.loss_curve_[-1] == pytest.approx(one.loss_curve_[-1], rel=1e-13)
+
+
+def test_units_of_y_and_of_columns_only_scale_the_fit():
+    X, y = table(12)
+    first = GDLinearRegressor(loss="huber").fit(X, y)
+    other = GDLinearRegressor(loss="huber").fit(X * [1e-9, 1, 1e9, 1e100], 1e6 * y)
+    np.testing.assert_allclose(other.coef_ * [1e-9, 1, 1e9, 1e100], 1e6 * first.coef_, rtol=1e-9)
+    assert other.scale_ == pytest.approx(1e6 * first.scale_, rel=1e-12)
+
+
+def test_few_updates():
+    X, y = table(13, n=20_000, d=10)
+    model = GDLinearRegressor(loss="huber").fit(X, y)
+    assert model.n_iter_ <= 6
+    fixed = GDLinearRegressor(loss=Huber(model.scale_)).fit(X, y)
+    assert fixed.n_iter_ <= 6
+
+
+# --- Ends ---
+
+
+def test_an_exact_fit_has_no_scale():
+    X = np.arange(20.0)[:, None]
+    model = GDLinearRegressor(loss="huber").fit(X, 2 * X[:, 0] + 1)
+    assert model.coef_[0] == pytest.approx(2, rel=1e-12)
+    assert 0 < model.scale_ < 1e-12 * (2 * X[:, 0] + 1).std()
+    constant = GDLinearRegressor(loss="huber").fit(X, np.full(20, 3.0))
+    assert constant.coef_[0] == 0 and constant.intercept_ == 3.0
+
+
+def test_limits_of_updates():
+    X, y = table(14)
+    none = GDLinearRegressor(loss="huber", max_iter=0).fit(X, y)
+    assert none.loss_curve_.shape == (1,) and none.status_ is Status.MAX_ITER
+    assert not none.coef_.any()
+    exactly = GDLinearRegressor(loss="huber", max_iter=30, tol=None).fit(X, y)
+    assert exactly.n_iter_ == 30
+    best = GDLinearRegressor(loss="huber").fit(X, y)
+    np.testing.assert_allclose(exactly.coef_, best.coef_, rtol=1e-11)
+    with pytest.warns(UserWarning, match="of the deviation above the minimum|max_iter=1 updates"):
+        GDLinearRegressor(loss="huber", max_iter=1).fit(X, y)
+    to_the_floor = GDLinearRegressor(loss="huber", tol=0).fit(X, y)
+    assert to_the_floor.status_ is Status.CONVERGED
+
+
+def test_it_resists_outliers_that_pull_least_squares():
+    X, y = table(15, n=500, outliers=0.0)
+    true = LinearRegression().fit(X, y).coef_
+    y[:25] += 1000
+    assert np.abs(GDLinearRegressor(loss="huber").fit(X, y).coef_ - true).max() < 0.5
+    assert np.abs(GDLinearRegressor().fit(X, y).coef_ - true).max() > 5
+
+
+def test_many_sparse_columns_are_refused_with_what_to_write():
+    X = csr_array((np.ones(5), (range(5), range(5))), shape=(5, 2001))
+    with pytest.raises(ValueError, match="2001 sparse columns, more than 2000; choose columns"):
+        GDLinearRegressor(loss="huber").fit(X, np.arange(5.0))
+
+
+CHECKED = [
+    GDLinearRegressor(loss="huber", l1_ratio=0),  # a check sets alpha
+    GDLinearRegressor(loss=Huber(1.0), alpha=0.1, l1_ratio=0, fit_intercept=False),
+]
+
+
+@parametrize_with_checks(CHECKED)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
