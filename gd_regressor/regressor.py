@@ -165,7 +165,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     dual_gap_ : float or ndarray of shape (n_targets,)
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
-        variance of y. It exists only with a penalty or with ``positive=True``.
+        variance of y. It exists only with a penalty or with ``positive=True``, and with "auto" and
+        `Huber`.
     scale_ : float or ndarray of shape (n_targets,)
         Scale sigma of the residuals, in units of y. It exists only with "auto" and
         ``Huber(delta="auto")``.
