@@ -9,7 +9,6 @@ from gd_regressor.by_hand import (
 from gd_regressor.comparison import compare_estimators
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Status
-from gd_regressor.descent.schedules import InverseScaling
 from gd_regressor.estimator.advice import DivergenceWarning
 from gd_regressor.losses import (
     EpsilonInsensitive,
@@ -30,13 +29,25 @@ from gd_regressor.plots.loss_surface import LossSurfaceDisplay
 from gd_regressor.plots.penalty_path import PenaltyPathDisplay
 from gd_regressor.plots.spectrum import SpectrumDisplay
 from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Nesterov,
+    StepDecay,
+    WarmUp,
+)
 from gd_regressor.search import GDLinearRegressorCV
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adaptive",
     "CVSurfaceDisplay",
+    "Constant",
     "ConvergenceMapDisplay",
+    "Cosine",
     "DescentExplorer",
     "DivergenceWarning",
     "EpsilonInsensitive",
@@ -50,12 +61,15 @@ __all__ = [
     "LossCurveDisplay",
     "LossSurfaceDisplay",
     "Moments",
+    "Nesterov",
     "PenaltyPathDisplay",
     "PseudoHuber",
     "Quantile",
     "SpectrumDisplay",
     "SquaredEpsilonInsensitive",
     "Status",
+    "StepDecay",
+    "WarmUp",
     "check_gradient",
     "compare_estimators",
     "elastic_net_path",

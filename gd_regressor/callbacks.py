@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 
 from gd_regressor.data.kinds import MatrixLike
-from gd_regressor.estimator.callbacks import UPDATE
+from gd_regressor.estimator.callbacks import BELOW
 from gd_regressor.estimator.parameters import check_integer, check_tol
 
 __all__ = ["Checkpoint", "EarlyStopping", "History"]
@@ -95,7 +95,7 @@ class EarlyStopping:
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
     ) -> bool:
         """Look at an update; True ends the descent."""
-        if context.task_name != UPDATE:
+        if context.task_name not in BELOW:
             return False
         run = self._runs[_fit_of(context.parent)]
         errors = (np.asarray(self.y_val) - fitted_estimator.predict(self.X_val)) ** 2
@@ -165,7 +165,7 @@ class Checkpoint:
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
     ) -> None:
         """Save the model, if it is time."""
-        is_update = context.task_name == UPDATE
+        is_update = context.task_name in BELOW
         if not is_update or (context.task_id + 1) % self.every == 0:
             self._save(_as_fitted(fitted_estimator))
 
@@ -234,7 +234,7 @@ class History:
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
     ) -> None:
         """Record an update."""
-        if context.task_name != UPDATE or (context.task_id + 1) % self.every:
+        if context.task_name not in BELOW or (context.task_id + 1) % self.every:
             return
         began, rows = self._runs[_fit_of(context.parent)]
         row = {

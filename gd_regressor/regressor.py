@@ -16,13 +16,14 @@ from gd_regressor.data.checks import columns_named
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
+from gd_regressor.descent.epochs import Underway
+from gd_regressor.descent.nouns import ScheduleRecipe
 from gd_regressor.descent.records import Result, Start, Status
 from gd_regressor.descent.rho import LossChoice
-from gd_regressor.descent.schedules import InverseScaling
-from gd_regressor.estimator.advice import Advice, advice_of
-from gd_regressor.estimator.arrays import chunk_of, stream_of_moments, table_of
+from gd_regressor.estimator.advice import Advice, advice_of, chunk_advice
+from gd_regressor.estimator.arrays import check_chunk, chunk_of, stream_of_moments, table_of
 from gd_regressor.estimator.callbacks import Watch, cloned, has_callbacks, managed, set_callbacks
-from gd_regressor.estimator.fitting import fit_stream, fit_table
+from gd_regressor.estimator.fitting import fit_chunk, fit_stream, fit_table
 from gd_regressor.estimator.held_out import Validation, held_out_of
 from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.predicting import predictions
@@ -31,6 +32,7 @@ from gd_regressor.estimator.start import start_of
 from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
 from gd_regressor.losses import SQUARED
+from gd_regressor.schedules import Nesterov
 from gd_regressor.streams.stream import Stream
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -63,14 +65,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    learning_rate : float, InverseScaling or "auto", default="auto"
+    learning_rate : float, a schedule or "auto", default="auto"
         A number eta makes the update ``w -= eta * g`` with ``g = -(2/n) X'(y - X w - b)``. The
         intercept moves by the same rule. The descent is stable below `max_learning_rate_`. (A text
         whose loss is ``1/(2m) sum e^2`` has half of our loss: for its rate a write ``a / 2``.) A
-        schedule gives each update a rate of its own.
+        schedule gives each update a rate of its own: `InverseScaling`, `Cosine`, `StepDecay`,
+        `Adaptive`, `Constant` or `WarmUp`.
     max_iter : int, default=1000
         The largest number of updates. 0 makes none: the model is the start, `loss_curve_` its loss.
-    tol : float or None, default=1e-12
+    tol : float, None or "auto", default="auto"
+        "auto" is 1e-12, or 1e-3 with a `batch_size`.
         With a number as `learning_rate`: the descent stops after the first update that lowers the
         loss by at most `tol` times the variance of y. With momentum the loss need not fall
         steadily, so none of the last ``ceil(1 / (1 - momentum))`` updates may change it by more.
@@ -80,8 +84,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         `max_iter` updates.
     fit_intercept : bool, default=True
         Whether to fit an intercept b. The intercept is one more coordinate of the descent.
-    momentum : float, default=0.0
+    momentum : float or Nesterov, default=0.0
         Polyak's momentum [1]_, in [0, 1): each update adds this multiple of the update before.
+        ``Nesterov(0.9)`` takes the gradient where the momentum leads.
         Momentum needs a number as `learning_rate`: "auto" takes exact steps and refuses it.
     init : {"zeros", "random"}, default="zeros"
         Where to start. "random" draws the coefficients, then the intercept, from the standard
@@ -89,7 +94,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     warm_start : bool, default=False
         Whether to start from the coefficients of the fit before. Momentum starts from rest.
     random_state : int, RandomState instance or None, default=None
-        Source of the random start.
+        Source of the random start, and of the order of rows with a `batch_size`.
     verbose : int, default=0
         Print the loss of every `verbose`-th update and the norm of its gradient, while the descent
         runs. With an L1 penalty or ``positive=True`` it is the norm of the smallest subgradient,
@@ -129,7 +134,19 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         With ``early_stopping=True`` the descent ends after so many updates in a row of which none
         lowered the mean squared error of the held-out rows by more than `tol` times the variance of
         y below its least value before. Several targets count by the mean of their errors, each in
-        units of its variance. ``tol=None`` makes all `max_iter` updates, and returns the best.
+        units of its variance. ``tol=None`` makes all `max_iter` updates, and returns the best. With
+        a `batch_size` and without early stopping it ends after so many epochs in a row that have
+        not lowered the loss by more than that.
+    batch_size : int, float or None, default=None
+        Mini-batches: rows of an update, or their share of all rows, in (0, 1]. None takes all rows.
+        `learning_rate` is then a number or a schedule. `max_iter`, ``n_iter_``, ``loss_curve_``,
+        `verbose` and `n_iter_no_change` count epochs, each one pass of updates over the rows.
+    shuffle : bool, default=True
+        Whether each epoch has the rows in a new order, which `random_state` makes. Only with a
+        `batch_size`.
+    average : bool or int, default=False
+        Whether the model is the mean over the updates of all epochs (True), or from which epoch on,
+        counted from 1. Only with a `batch_size`.
     loss : str or loss object, default="squared_error"
         What a row with residual r adds to the loss: "squared_error" (r^2), "huber",
         "pseudo_huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an
@@ -144,8 +161,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     intercept_ : float or ndarray of shape (n_targets,)
         Intercept b; 0.0 with ``fit_intercept=False``.
     n_iter_ : int
-        Number of updates made. With ``early_stopping=True`` that of the best update, which is
-        returned; later ones are in `validation_curve_`.
+        Number of updates made; with a `batch_size`, of epochs. With ``early_stopping=True`` that of
+        the best update, which is returned; later ones are in `validation_curve_`.
     loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
         Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
         the mean over targets.
@@ -175,10 +192,11 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         memory or mapped into it.
     max_learning_rate_ : float
         The stability limit ``2 (1 + momentum) / L``, where L is the largest eigenvalue of the
-        Hessian ``(2/n) [X 1]'[X 1]``. It exists only when `learning_rate` is no "auto";
-        `learning_rate_report` tells limit and condition number in either mode. A ridge adds its
-        curvature to the Hessian. With an L1 penalty or ``positive=True`` it is
-        ``2 (1 - momentum) / L``, a bound below which the descent converges (Ochs et al. 2014).
+        Hessian ``(2/n) [X 1]'[X 1]``; `Nesterov` states its own. It exists only when
+        `learning_rate` is no "auto"; `learning_rate_report` tells limit and condition number in
+        either mode. A ridge adds its curvature to the Hessian. With an L1 penalty or
+        ``positive=True`` it is ``2 (1 - momentum) / L``, a bound below which the descent converges
+        (Ochs et al. 2014).
     minimum_loss_ : float
         The smallest loss that there is, the mean over the targets. It is nan where the descent
         walked over the rows or made proximal steps, and exists only when `learning_rate` is no
@@ -218,6 +236,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         ``stream_.statistic`` is the `Moments` of all rows so far (with ``stream="qr"``, their
         triangular factor). ``stream_.n_batches`` counts all chunks, also those whose weights are
         all zero. It exists only after `partial_fit`, `fit_batches` and the like.
+    epochs_ : object
+        Where the updates of `partial_fit` with a `batch_size` are: point, velocity, counts of
+        updates and chunks, average. It exists only after such a call.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of shape (``n_features_in_``,)
@@ -296,6 +317,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     rank_: int
     metric_: Literal["moments", "sketch", "qr", "dual", "scaled", "working sets"]
     stream_: Stream
+    epochs_: Underway
     n_features_in_: int
     feature_names_in_: NDArray[np.object_]
 
@@ -318,12 +340,12 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        learning_rate: float | InverseScaling | Literal["auto"] = "auto",
+        learning_rate: float | ScheduleRecipe | Literal["auto"] = "auto",
         max_iter: int = 1000,
-        tol: float | None = 1e-12,
+        tol: float | Literal["auto"] | None = "auto",
         *,
         fit_intercept: bool = True,
-        momentum: float = 0.0,
+        momentum: float | Nesterov = 0.0,
         init: Literal["zeros", "random"] = "zeros",
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
@@ -336,6 +358,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 5,
+        batch_size: int | float | None = None,
+        shuffle: bool = True,
+        average: bool | int = False,
         loss: str | LossChoice = "squared_error",
     ) -> None:
         self.learning_rate = learning_rate
@@ -355,6 +380,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.average = average
         self.loss = loss
 
     def fit(
@@ -435,7 +463,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         if has_callbacks(self):
             watch = Watch(self, X, y, sample_weight)
         with columns_named(X), unchanged_on_error(self):
-            self.__dict__.pop("stream_", None)
+            for name in ("stream_", "epochs_"):
+                self.__dict__.pop(name, None)
             table, y_ndim = table_of(self, X, y, sample_weight)
             given.check(asked.patience is not None)
             if asked.patience is not None:
@@ -458,7 +487,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         *callbacks : callbacks
             What scikit-learn calls a `FitCallback`: its own `ProgressBar` and `ScoringMonitor`, or
             those of `gd_regressor.callbacks`, or yours. Below a ``fit`` task each update is an
-            ``update`` task. If a hook returns True after an update, the descent ends there, and
+            ``update`` task (an ``epoch`` task with a `batch_size`). If a hook returns True after an update, the descent ends there, and
             `status_` is ``Status.STOPPED``. None removes those that were set.
 
         Returns
@@ -495,6 +524,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         The first call begins a stream, and so does the first call after `fit`. `stream_` does not
         grow with the rows. With a number as `learning_rate` each call repeats the descent from its
         start on all rows so far. A saved estimator (``joblib.dump``) continues where it was.
+
+        With a `batch_size` a call makes one pass of updates over the chunk, as `SGDRegressor` does,
+        and forgets its rows. The model then depends on the order of the chunks, and does not fit
+        all of them. ``loss_curve_`` has the loss on this chunk before and after.
 
         Parameters
         ----------
@@ -534,6 +567,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         0.6000 2.2000 2
         """
         asked = asked_of(self, "partial_fit")
+        if asked.batching is not None:
+            return self._pass_over(Batch(X, y, sample_weight), asked)
+        self.__dict__.pop("epochs_", None)
         with columns_named(X), unchanged_on_error(self):
             ended = self._learn(self._with_chunk(Batch(X, y, sample_weight)), asked)
         return self._end(*ended, asked)
@@ -810,6 +846,22 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             )
         # One limit for all passes over the chunk: each change of it takes time
         return limited(lambda _: before.followed_by(rows))
+
+    def _pass_over(self, batch: Batch, asked: Asked) -> Self:
+        """One pass of updates over a chunk, whose rows are then forgotten."""
+        with columns_named(batch.X), _unchanged_on_error(self):
+            self.__dict__.pop("stream_", None)
+            rows, y_ndim = chunk_of(self, batch)
+            before = vars(self).get("epochs_")
+            if before is not None:
+                check_chunk(rows, y_ndim, self)
+            if not rows.total_weight:  # only after other chunks
+                return self
+            start = start_of(self, rows)
+            result, self.epochs_ = fit_chunk(rows, start, before, asked)
+            advice = chunk_advice(result)
+            self._write(result, advice, rows.precision, y_ndim, start)
+        return self._end(result, advice, asked)
 
     def _learn(self, stream: Stream, asked: Asked) -> tuple[Result, Advice]:
         """Descend on a stream and write the attributes."""

@@ -38,7 +38,10 @@ def asking_for(option, mode, tmp_path):
         "stream": {"stream": "qr"},
         "early_stopping": {"early_stopping": True},
         "start": {"init": "random", "warm_start": True},
+        "batch_size": {"batch_size": 16},
+        "average": {"average": True, "batch_size": 8 if mode in ("stream", "batches") else None},
     }.get(option, {})
+    model.set_params(**({"batch_size": 8} if mode == "batches" else {}))
     model.set_params(**parameters)
     if option == "callbacks":
         pytest.importorskip("sklearn.callback", reason="scikit-learn 1.9 has callbacks")

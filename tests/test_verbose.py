@@ -20,12 +20,14 @@ import numpy as np
 import pytest
 
 import gd_regressor
-from gd_regressor import GDLinearRegressor, InverseScaling, Status, gd_path
+from gd_regressor import GDLinearRegressor, Status, gd_path
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.data.passes import count_pass, counted
 from gd_regressor.data.table import Rows
+from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import Request
+from gd_regressor.descent.schedules import InverseRate
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep
 from gd_regressor.estimator import progress
 from gd_regressor.objective.on_rows import DataLoss
@@ -81,7 +83,7 @@ def assert_gradients_are_right(spy, targets, fit_intercept, weights=None, column
 STEPS = {
     "constant": ConstantStep(0.05),
     "momentum": ConstantStep(0.05, 0.7),
-    "schedule": ScheduledStep(InverseScaling(0.05, 0.5)),
+    "schedule": ScheduledStep(InverseRate(0.05, 0.5), HeavyBall(0.0)),
 }
 STARTS = {"zero": 0.0, "elsewhere": 1.0}
 

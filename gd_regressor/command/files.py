@@ -20,8 +20,18 @@ import numpy as np
 from gd_regressor.command.tables import UserError
 from gd_regressor.data.moments import Low, Moments
 from gd_regressor.data.root import Root
-from gd_regressor.descent.schedules import InverseScaling
+from gd_regressor.descent.epochs import Underway
+from gd_regressor.descent.schedules import Watched
 from gd_regressor.regressor import GDLinearRegressor
+from gd_regressor.schedules import (
+    Adaptive,
+    Constant,
+    Cosine,
+    InverseScaling,
+    Nesterov,
+    StepDecay,
+    WarmUp,
+)
 from gd_regressor.streams.kept_moments import KeptMoments
 from gd_regressor.streams.kept_root import KeptRoot
 from gd_regressor.streams.null_space import NullSpace
@@ -30,7 +40,11 @@ from gd_regressor.streams.stream import Stream
 # The types that a saved estimator may hold. We name each type, because to trust every name in this
 # package would be to trust its functions too, such as the command itself
 KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
-TRUSTED = (GDLinearRegressor, InverseScaling, Stream, *KEPT, np.dtype)
+# Values of learning_rate
+SCHEDULES = (Constant, InverseScaling, Cosine, StepDecay, Adaptive, WarmUp)
+# Where the updates of partial_fit with a batch_size are
+GOING_ON = (Underway, Watched)
+TRUSTED = (GDLinearRegressor, *SCHEDULES, Nesterov, Stream, *KEPT, *GOING_ON, np.dtype)
 
 
 def destination(path: str) -> Path:

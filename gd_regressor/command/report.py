@@ -123,7 +123,7 @@ def _left_out(reasons: dict[str, str]) -> str:
 def _descent(problem: Problem, model: RegressorMixin, chosen: str) -> str:
     descent = descent_of(model)
     how = f"learning rate {descent.learning_rate}"
-    how += f", momentum {descent.momentum:g}" if descent.momentum else ""
+    how += f", momentum {descent.momentum}" if descent.momentum else ""
     how += "" if descent.fit_intercept else ", no intercept"
     units = "columns as they are"
     if model is not descent:

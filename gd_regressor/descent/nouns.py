@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
+from gd_regressor.arithmetic.ranges import LARGEST_FACTOR
 from gd_regressor.descent.records import Bound, Iterate, Records, Status
 
 # The next point, its loss, its gradient, and the next state of the step
@@ -136,21 +138,93 @@ class Step(ABC):
 
 
 class Schedule(ABC):
-    """Learning rates, one for each update. A schedule holds parameters only, and never changes."""
+    """Learning rates, one for each update. A schedule is immutable: the step carries its state."""
 
     @abstractmethod
-    def rate(self, t: int) -> float:
-        """The rate of the t-th update, counted from 1."""
+    def start(self) -> Any:
+        """The state before the first loss is known."""
+
+    @abstractmethod
+    def seen(self, state: Any, loss: np.ndarray) -> Any:
+        """The state once F (t,) is known at the start of an epoch."""
+
+    @abstractmethod
+    def rate(self, update: int, epoch: int, state: Any) -> float | np.ndarray:
+        """The rate of an update in an epoch, both counted from 1: one, or one per target (t,).
+
+        Where an update takes all rows, an epoch is an update.
+        """
 
     @property
     @abstractmethod
     def final_rate(self) -> float:
         """What the rates come to in the end."""
 
+
+class Momentum(ABC):
+    """How an update keeps some of the update before. Immutable: the step carries the velocity."""
+
+    share: float  # what is kept, in [0, 1)
+
+    @abstractmethod
+    def moved(self, push: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The move (p, t) of a point, and the next velocity. It may change `push`.
+
+        The push is what the point would move by without momentum.
+        """
+
+    @abstractmethod
+    def limit(self, largest_curvature: float) -> float:
+        """The rate from which on the error along some direction never shrinks."""
+
+
+class Limits(NamedTuple):
+    """What the parameter of a schedule or of a momentum is, and what it may be."""
+
+    value: Any
+    least: float = 0.0
+    is_open: bool = True  # whether it must be above `least`, or may be equal
+    most: float = LARGEST_FACTOR
+    ends_before: bool = False  # whether it must be below `most`
+    is_whole: bool = False
+
+
+class Recipe(ABC):
+    """A schedule or a momentum as the user asks for it: parameters as given, not yet checked."""
+
     @property
     @abstractmethod
-    def parts(self) -> dict[str, tuple[Any, bool]]:
-        """Its parameters by name, and whether each must be above zero."""
+    def parts(self) -> dict[str, Limits]:
+        """Its parameters by name."""
+
+
+class ScheduleRecipe(Recipe):
+    """One of a schedule."""
+
+    @property
+    @abstractmethod
+    def made(self) -> Schedule:
+        """The schedule, of parameters that were checked."""
+
+
+class MomentumRecipe(Recipe):
+    """One of a momentum."""
+
+    @property
+    @abstractmethod
+    def made(self) -> Momentum:
+        """The momentum, of parameters that were checked."""
+
+
+class Batches(ABC):
+    """The rows in batches, as the gradients of F that they give."""
+
+    @abstractmethod
+    def gradients(self, epoch: int) -> Iterator[Callable[[np.ndarray], np.ndarray]]:
+        """For each batch of an epoch, counted from 1, its gradient (p, t) at a point (p, t).
+
+        Over all batches its mean is the gradient of F, and an epoch has the same batches each time.
+        """
 
 
 class Rule(ABC):

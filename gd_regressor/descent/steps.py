@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, Point, column_products
+from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import (
+    Momentum,
     Next,
     Penalty,
     Problem,
@@ -18,65 +20,81 @@ from gd_regressor.descent.nouns import (
     Step,
 )
 from gd_regressor.descent.records import Iterate
+from gd_regressor.descent.schedules import ConstantRate
 
 # A gradient is worn when its slope is below this share of the slope of the last gradient from the
 # rows. Then we compute the next gradient from the rows
 WORN = 1e-12
 
 
-class TextbookStep(Step):
-    """theta_{k+1} = theta_k - rate_k * direction_k + momentum * (theta_k - theta_{k-1}).
+class Moving(NamedTuple):
+    """The state of a textbook's step."""
 
-    This is the heavy ball of Polyak (1964); with momentum 0 it is plain gradient descent. The state
-    is the last step.
+    velocity: np.ndarray  # (p, t): what momentum keeps a share of
+    paced: Any  # the state of the schedule
+
+
+class TextbookStep(Step):
+    """theta_{k+1} = theta_k - rate_k * direction_k, and what momentum adds.
+
+    Momentum 0 makes it plain gradient descent.
     """
 
-    momentum: float
-
-    @abstractmethod
-    def rate_at(self, t: int) -> float:
-        """The rate of the t-th update, counted from 1."""
-
-    @property
-    @abstractmethod
-    def final_rate(self) -> float:
-        """What the rates come to in the end."""
+    schedule: Schedule
+    inertia: Momentum
 
     @property
     @abstractmethod
     def constant(self) -> ConstantStep | None:
         """The step of constant rate that this one is, if it is one."""
 
-    def start(self, theta: Point) -> np.ndarray:
-        return np.zeros(theta.shape)
+    @property
+    def share(self) -> float:
+        """What momentum keeps, in [0, 1)."""
+        return self.inertia.share
 
-    def next(self, state: np.ndarray, here: Iterate, problem: Problem) -> Next:
-        step = -self.rate_at(here.k + 1) * here.direction
-        if self.momentum:
-            step += self.momentum * state
-        theta = here.theta + step
-        return theta, *problem.value_and_gradient(theta), step
+    @property
+    def final_rate(self) -> float:
+        """What the rates come to in the end."""
+        return self.schedule.final_rate
+
+    def start(self, theta: Point) -> Moving:
+        return Moving(np.zeros(theta.shape), self.schedule.start())
+
+    def next(self, state: Moving, here: Iterate, problem: Problem) -> Next:
+        paced, k = self.schedule.seen(state.paced, here.loss), here.k + 1
+        theta, velocity = self.moved(
+            self.schedule.rate(k, k, paced), here.theta, here.direction, state.velocity
+        )
+        return theta, *problem.value_and_gradient(theta), Moving(velocity, paced)
+
+    def moved(
+        self, rate: float | np.ndarray, theta: Point, direction: np.ndarray, velocity: np.ndarray
+    ) -> tuple[Point, np.ndarray]:
+        """The point after one update at `rate`, and the velocity there."""
+        move, velocity = self.inertia.moved(-rate * direction, velocity)
+        return theta + move, velocity
 
     def stability_limit(self, largest_curvature: float) -> float:
-        """2 (1 + momentum) / L: from this rate on, the error along some direction never shrinks."""
+        """From this rate on, the error along some direction never shrinks."""
         if largest_curvature == 0:  # all columns are zero, so nothing moves at any rate
             return np.inf
-        return float(2 * (1 + self.momentum) / largest_curvature)
+        return float(self.inertia.limit(largest_curvature))
 
 
 @dataclass(frozen=True)
 class ConstantStep(TextbookStep):
-    """The same rate for ever."""
+    """The same rate for ever, with the heavy ball of Polyak (1964)."""
 
     rate: float
     momentum: float = 0.0
 
-    def rate_at(self, t: int) -> float:
-        return self.rate
+    schedule: Schedule = field(init=False, repr=False, compare=False)
+    inertia: Momentum = field(init=False, repr=False, compare=False)
 
-    @property
-    def final_rate(self) -> float:
-        return self.rate
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schedule", ConstantRate(self.rate))
+        object.__setattr__(self, "inertia", HeavyBall(self.momentum))
 
     @property
     def constant(self) -> ConstantStep:
@@ -85,17 +103,10 @@ class ConstantStep(TextbookStep):
 
 @dataclass(frozen=True)
 class ScheduledStep(TextbookStep):
-    """A rate for each update."""
+    """A rate for each update, and any momentum."""
 
     schedule: Schedule
-    momentum: float = 0.0
-
-    def rate_at(self, t: int) -> float:
-        return self.schedule.rate(t)
-
-    @property
-    def final_rate(self) -> float:
-        return self.schedule.final_rate
+    inertia: Momentum
 
     @property
     def constant(self) -> ConstantStep | None:
@@ -107,30 +118,42 @@ class ProximalStep(Step):
     """The update of a textbook's step, and then the prox of the penalty for the same rate.
 
     theta_{k+1} = prox(theta_k - rate_k * gradient_k + momentum * (theta_k - theta_{k-1})). The
-    intercept has no penalty. The state is the last move.
+    intercept has no penalty. The velocity is the last move.
     """
 
     by: TextbookStep
     penalty: Penalty
 
     @property
-    def momentum(self) -> float:
-        return self.by.momentum
+    def schedule(self) -> Schedule:
+        return self.by.schedule
+
+    @property
+    def share(self) -> float:
+        return self.by.share
 
     @property
     def final_rate(self) -> float:
         return self.by.final_rate
 
-    def start(self, theta: Point) -> np.ndarray:
-        return np.zeros(theta.shape)
+    def start(self, theta: Point) -> Moving:
+        return self.by.start(theta)
 
-    def next(self, state: np.ndarray, here: Iterate, problem: Problem) -> Next:
-        rate, d = self.by.rate_at(here.k + 1), self.penalty.n_columns
-        theta = here.theta - rate * here.direction
-        if self.momentum:
-            theta += self.momentum * state
-        theta[:d] = self.penalty.prox(theta[:d], rate)
-        return theta, *problem.value_and_gradient(theta), theta - here.theta
+    def next(self, state: Moving, here: Iterate, problem: Problem) -> Next:
+        paced, k = self.schedule.seen(state.paced, here.loss), here.k + 1
+        theta, velocity = self.moved(
+            self.schedule.rate(k, k, paced), here.theta, here.direction, state.velocity
+        )
+        return theta, *problem.value_and_gradient(theta), Moving(velocity, paced)
+
+    def moved(
+        self, rate: float | np.ndarray, theta: Point, direction: np.ndarray, velocity: np.ndarray
+    ) -> tuple[Point, np.ndarray]:
+        """The point after one update at `rate`, and the velocity there."""
+        there, _ = self.by.moved(rate, theta, direction, velocity)
+        d = self.penalty.n_columns
+        there[:d] = self.penalty.prox(there[:d], rate)
+        return there, there - theta
 
     def stability_limit(self, largest_curvature: float) -> float:
         """2 (1 - momentum) / L: below this rate the descent converges, whatever the penalty.
@@ -139,7 +162,7 @@ class ProximalStep(Step):
         """
         if largest_curvature == 0:
             return np.inf
-        return float(2 * (1 - self.momentum) / largest_curvature)
+        return float(2 * (1 - self.share) / largest_curvature)
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,34 @@ class Settled(Rule):
 
 
 @frozen
+class Unimproved(Rule):
+    """The loss has not improved for `patience` updates in a row, each an epoch of noisy ones.
+
+    Better means: by more than the threshold below the last better loss. So many small gains count
+    together. The run ends when every target has come to this once.
+    """
+
+    threshold: np.ndarray  # (t,): tol times the variance of y
+    patience: int
+
+    status = Status.CONVERGED
+
+    def start(self, records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        best = records.losses[-1]
+        return best, np.zeros(len(best), dtype=int), np.zeros(len(best), dtype=bool)
+
+    def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
+        best, waited, met = state
+        ends = []
+        for loss in records.losses:
+            better = loss < best - self.threshold
+            best, waited = np.where(better, loss, best), np.where(better, 0, waited + 1)
+            met = met | (waited >= self.patience)
+            ends.append(bool(met.all()))
+        return np.array(ends), (best, waited, met)
+
+
+@frozen
 class AtFloor(Rule):
     """The distance from the minimum is rounding: below the floor, or no longer halved."""
 

@@ -47,7 +47,7 @@ class Advice(NamedTuple):
 def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) -> Advice:
     """The one place that words the end of a fit. `n_rows` is infinite where it is not known."""
     request, step, stable = asked.request, asked.step, result.of_step
-    made = f"After {updates(result.n_iter)}"
+    made = f"After {so_many(result.n_iter, asked.update)}"
     if result.status is Status.INTERRUPTED:
         return Advice(f"{made} an interrupt ended the fit; the last complete update was kept.")
     if result.status is Status.STOPPED:
@@ -70,15 +70,22 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
         else:
             text += f" {_stopped_early(result, curve, asked)}"
         return Advice(text, DivergenceWarning, f"learning_rate={rate:g}")
+    if asked.batching is not None and result.status is Status.DIVERGED:
+        text = (
+            f"{made} the loss climbed beyond any use. Write a smaller learning_rate, or put a "
+            "StandardScaler in front."
+        )
+        return Advice(text, DivergenceWarning, result.status.name)
     if (text := _trouble(result, asked, made)) is not None:
         return Advice(text, ConvergenceWarning, result.status.name)
     if result.validation_curve is not None:
         return Advice(_stopped_early(result, result.validation_curve, asked))
     if result.status is Status.MAX_ITER:
         left = _distance(result, "; the loss is ", SAID)
-        text = f"All {updates(result.n_iter)} were made, as tol=None asks{left}."
+        text = f"All {so_many(result.n_iter, asked.update)} were made, as tol=None asks{left}."
     else:
-        text = f"{made} the loss has settled to within tol={request.tol:g}."
+        text = f"{made} the loss has settled to within tol={request.tol:g}"
+        text += f"{_patience(asked)}."
     if step is None and n_rows <= len(columns):
         size = f"{so_many(n_rows, 'row')} and {so_many(len(columns), 'column')}"
         text += (
@@ -124,6 +131,21 @@ def blame(direction: np.ndarray, columns: Sequence) -> str:
     return f"{who} {'sets' if share[column] > 0.5 else 'and those correlated with it set'}"
 
 
+def chunk_advice(result: Result) -> Advice:
+    """The same of one pass of updates over a chunk."""
+    first, last = map(number, result.loss_curve)
+    text = f"After a pass of updates over the chunk its loss is {last}; it was {first} before."
+    return Advice(text)
+
+
+def _patience(asked: Asked) -> str:
+    """When a loss of noisy updates counts as settled."""
+    if asked.batching is None:
+        return ""
+    epochs = so_many(asked.batching.patience, "epoch")
+    return f": {epochs} in a row have not lowered it by more than that share of the variance of y"
+
+
 def updates(count: float) -> str:
     """A number of updates in words."""
     return so_many(count, "update")
@@ -157,13 +179,14 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
             return None
         return (
             f"{_stopped_early(result, result.validation_curve, asked)} All max_iter={max_iter} "
-            "updates were made before the held-out rows ended the fit: raise max_iter, "
+            f"{asked.update}s were made before the held-out rows ended the fit: raise max_iter, "
             "learning_rate or tol."
         )
     if result.status is Status.MAX_ITER and tol is not None:
+        last, left = number(result.loss_curve[-1]), _distance(result, "; it is ", EPS)
         text = (
-            f"After max_iter={max_iter} updates the loss {number(result.loss_curve[-1])} has not "
-            f"settled to within tol={tol:g}{_distance(result, '; it is ', EPS)}. Raise max_iter"
+            f"After max_iter={max_iter} {asked.update}s the loss {last} has not settled to within "
+            f"tol={tol:g}{left}. Raise max_iter"
         )
         if result.of_step is None:
             return f"{text}."
@@ -186,17 +209,18 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
 def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
     """Which update was kept, and why none of those after it."""
     made, later = len(curve) - 1, len(curve) - 1 - result.n_iter
+    which, error = f"{asked.update.capitalize()} {result.n_iter}", number(curve[result.n_iter])
     text = (
-        f"Update {result.n_iter} of {made} predicts the held-out rows best, with a mean squared "
-        f"error of {number(curve[result.n_iter])}; it was {number(curve[0])} at first."
+        f"{which} of {made} predicts the held-out rows best, with a mean squared error of {error}; "
+        f"it was {number(curve[0])} at first."
     )
     if result.status is not Status.STOPPED_EARLY:
         return text
     patience, tol = asked.patience, asked.request.tol or 0.0
     which = "The last" if later == patience else "Of the last"
+    last = so_many(patience or 0, asked.update)
     return (
-        f"{text} {which} {updates(patience or 0)} did not lower it by more than tol={tol:g} times "
-        "the variance of y."
+        f"{text} {which} {last} did not lower it by more than tol={tol:g} times the variance of y."
     )
 
 

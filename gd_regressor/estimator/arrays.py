@@ -108,7 +108,7 @@ def validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]
 
 def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
     """The rows of a chunk, and the number of dimensions of its y."""
-    begun = "stream_" in vars(model)
+    begun = "stream_" in vars(model) or "epochs_" in vars(model)
     if batch.names is not None and begun:
         _check_names(model, batch.names)
     X, y = validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
@@ -117,6 +117,21 @@ def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
         model.feature_names_in_ = np.array(batch.names, dtype=object)
     check_addable(rows.unit)
     return rows, y.ndim
+
+
+def check_chunk(rows: Rows, y_ndim: int, model: Any) -> None:
+    """Refuse a chunk whose targets, or `fit_intercept`, are not those of the chunks before."""
+    (p, t), coef = model.epochs_.theta.shape, model.coef_
+    if p != rows.n_columns + bool(model.fit_intercept):
+        raise ValueError(
+            f"fit_intercept={model.fit_intercept!r}, but the chunks before had the opposite; call "
+            "fit to begin anew."
+        )
+    if rows.n_targets != t or y_ndim != coef.ndim:
+        raise ValueError(
+            f"y must have {t} {'target' if t == 1 else 'targets'} in {coef.ndim} dimensions, as in "
+            f"the chunks before, got {rows.n_targets} in {y_ndim}; call fit to begin anew."
+        )
 
 
 def _check_names(model: Any, names: list[str]) -> None:

@@ -13,7 +13,7 @@ from gd_regressor.arithmetic.doubled import plain
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Records
 
-UPDATE = "update"  # the name of the task below a fit
+BELOW = ("update", "epoch")  # the names of the tasks below a fit
 Fitted = TypeVar("Fitted")
 
 
@@ -59,6 +59,7 @@ class Watch(Observer):
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._given = {"estimator": model, "X": X, "y": y, "metadata": metadata}
         most = int(model.max_iter)
+        self._unit = BELOW[model.batch_size is not None]
         self._fit = _mixin()._init_callback_context(model, max_subtasks=most)
         self._fit.call_on_fit_task_begin(**self._given)
         self._losses, self._dtype, self._y_ndim = np.empty(8), np.dtype(np.float64), 1
@@ -78,7 +79,7 @@ class Watch(Observer):
         before, self._state = self._state, partial(self._model, k, path.at(k))
         if k == 0:
             return False
-        task = self._fit.subcontext(task_name=UPDATE)
+        task = self._fit.subcontext(task_name=self._unit)
         task.call_on_fit_task_begin(**self._given, reconstruction_attributes=before)
         return task.call_on_fit_task_end(**self._given, reconstruction_attributes=self._state)
 

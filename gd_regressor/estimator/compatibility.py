@@ -40,8 +40,13 @@ def never(model: Any) -> bool:
 MODES = {
     "number": Mode(
         "a number or a schedule",
-        lambda model, verb: verb == "fit" and not _is_auto(model),
-        "a number as learning_rate",
+        lambda model, verb: verb == "fit" and not _is_auto(model) and model.batch_size is None,
+        "batch_size=None",
+    ),
+    "batches": Mode(
+        "a ``batch_size``",
+        lambda model, verb: verb == "fit" and model.batch_size is not None,
+        "a batch_size",
     ),
     "auto": Mode('"auto"', lambda model, verb: _is_auto(model), 'learning_rate="auto"'),
     "stream": Mode("``partial_fit`` and the like", lambda model, verb: verb != "fit", "{verb}"),
@@ -58,12 +63,16 @@ OPTIONS = {
     "targets": Option("several targets", never),
     "sparse": Option("sparse ``X``", never),
     "memmap": Option("memory maps", never),
-    "dask": Option("Dask", never),
+    "dask": Option("Dask", never, "a Dask collection"),
     "stream": Option('``stream="qr"``', never),
     "early_stopping": Option(
         "``early_stopping=True``", lambda model: bool(model.early_stopping), "early_stopping=True"
     ),
     "callbacks": Option("callbacks", has_callbacks, "callbacks"),
+    "batch_size": Option(
+        "``batch_size``", lambda model: model.batch_size is not None, "batch_size={value!r}"
+    ),
+    "average": Option("``average``", lambda model: bool(model.average), "average={value!r}"),
 }
 
 # The pairs that raise an error, an (option, mode) each
@@ -75,6 +84,20 @@ CLASHES = {
         "which arrives at the minimum in an update or two, so there is no way along which to stop",
         "write a number as learning_rate, or alpha=... with l1_ratio=0, which shrinks like an "
         "early stop",
+    ),
+    ("dask", "batches"): Clash(
+        "which needs the rows one by one, and they are elsewhere",
+        "write batch_size=None, or call partial_fit with each chunk in memory",
+    ),
+    ("batch_size", "auto"): Clash(
+        "whose steps on all rows are exact",
+        "write a number or a schedule as learning_rate, or batch_size=None",
+    ),
+    ("average", "number"): Clash(
+        "whose updates are not noisy", "write average=False or a batch_size such as 256"
+    ),
+    ("average", "auto"): Clash(
+        "whose steps are exact", "write average=False, or a number and a batch_size"
     ),
     ("early_stopping", "stream"): Clash(
         "which never has all rows, so it cannot hold some of them out",
@@ -92,6 +115,10 @@ REMARKS = {
     ("start", "stream"): "except ``coef_init``",
     ("stream", "number"): "ignored",
     ("stream", "auto"): "ignored",
+    ("stream", "batches"): "ignored",
+    ("batch_size", "number"): "the next column",
+    ("batch_size", "stream"): "``partial_fit`` alone: one pass over each chunk",
+    ("average", "stream"): "with a ``batch_size``",
     ("stream", "stream"): "except ``forget``",
     ("dask", "stream"): "each chunk comes into memory",
 }
@@ -99,14 +126,17 @@ REMARKS = {
 
 def check_together(model: Any, verb: str) -> None:
     """Refuse an option that the mode of a fit cannot serve. Both are named, and what to write."""
-    for (name, mode), clash in CLASHES.items():
+    for name, mode in CLASHES:
         option = OPTIONS[name]
         if option.holds(model) and MODES[mode].holds(model, verb):
             what = option.written.format(value=getattr(model, name, None))
-            where = MODES[mode].written.format(verb=verb)
-            raise ValueError(
-                f"{what} cannot be combined with {where}, {clash.why}; {clash.instead}."
-            )
+            raise ValueError(refusal(what, name, mode, verb))
+
+
+def refusal(what: str, option: str, mode: str, verb: str = "fit") -> str:
+    """The message where `what`, an option, meets a mode that cannot serve it."""
+    clash, where = CLASHES[option, mode], MODES[mode].written.format(verb=verb)
+    return f"{what} cannot be combined with {where}, {clash.why}; {clash.instead}."
 
 
 def _is_auto(model: Any) -> bool:

@@ -16,6 +16,7 @@ from gd_regressor.estimator.parameters import (
     checked_alpha,
     checked_weights,
     penalties_of,
+    tol_of,
 )
 from gd_regressor.estimator.start import start_before
 from gd_regressor.estimator.wrapped import names_through, unwrapped
@@ -59,9 +60,8 @@ def described(
         )
     fit_intercept, setting, names = bool(model.fit_intercept), None, None
     penalties = penalties_of(model) if hasattr(model, "dual_gap_") else None
-    if isinstance(model.learning_rate, numbers.Real):
-        tol = None if model.tol is None else float(model.tol)
-        setting = (float(model.learning_rate), float(model.momentum), tol)
+    if all(isinstance(v, numbers.Real) for v in (model.learning_rate, model.momentum)):
+        setting = (float(model.learning_rate), float(model.momentum), tol_of(model))
     if X is None and y is None and hasattr(model, "stream_"):
         kept = model.stream_
         terms = None if penalties is None else penalties.terms(kept.n_columns, kept.n_targets)

@@ -13,11 +13,14 @@ from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.follow import follow_auto
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.data.unchecked import Unchecked
-from gd_regressor.descent.records import HeldRows, Result, Start
+from gd_regressor.descent.epochs import Underway
+from gd_regressor.descent.records import HeldRows, Request, Result, Start
 from gd_regressor.descent.steps import ConstantStep, TextbookStep
+from gd_regressor.estimator.compatibility import refusal
 from gd_regressor.estimator.held_out import losses_of
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.streams.stream import Stream
+from gd_regressor.textbook.epochs import Batching, follow_batches, pass_over
 from gd_regressor.textbook.follow import follow_textbook
 from gd_regressor.textbook.landscape import Landscape
 from gd_regressor.textbook.robust import follow_robust
@@ -39,6 +42,8 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
             request = request._replace(held=HeldRows(losses_of(held, request), asked.patience))
         if step is None:
             return follow_auto(table, start, request, observers)
+        if asked.batching is not None:
+            return _in_batches(table, step, asked.batching, start, request, observers)
         if request.rho is not None:
             return follow_robust(table, step, start, request, observers)
         if table.is_elsewhere:
@@ -48,6 +53,30 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
         return follow_textbook(cast(Rows | Unchecked, table), step, start, request, observers)
 
     return _with_limit(follow, table, asked)
+
+
+def _in_batches(
+    table: Given, step: TextbookStep, batching: Batching, start: Start, request: Request, observers
+) -> Result:
+    if table.is_elsewhere:
+        raise ValueError(refusal("a Dask collection", "dask", "batches"))
+    rows = cast(Rows | Unchecked, table)
+    return follow_batches(rows, step, batching, start, request, observers)
+
+
+def fit_chunk(
+    rows: Rows, start: Start, before: Underway | None, asked: Asked
+) -> tuple[Result, Underway]:
+    """One pass of small updates over a chunk, from where the chunks before have led."""
+    step, batching = cast(TextbookStep, asked.step), cast(Batching, asked.batching)
+    request, after = asked.request_for(rows), []
+
+    def follow() -> Result:
+        result, state = pass_over(rows, step, batching, start, before, request)
+        after.append(state)
+        return result
+
+    return _with_limit(follow, rows, asked), after[0]
 
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:

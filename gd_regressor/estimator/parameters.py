@@ -10,17 +10,25 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
+from gd_regressor.data.batches import Order
 from gd_regressor.data.checks import finite_floats
-from gd_regressor.descent.nouns import Observer, Schedule
+from gd_regressor.descent.momentum import HeavyBall
+from gd_regressor.descent.nouns import Limits, MomentumRecipe, Observer, Recipe, ScheduleRecipe
 from gd_regressor.descent.records import Request, Terms
 from gd_regressor.descent.rho import Rho
+from gd_regressor.descent.schedules import ConstantRate
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.compatibility import check_together
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.losses import rho_of
+from gd_regressor.textbook.epochs import Batching
 
 # Times the largest variance of y it is finite, and sums of such numbers are
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
+# tol="auto": rounding is far below, and so are the losses that most users compare
+EXACT_TOL = 1e-12
+# The same of mini-batches: SGDRegressor's default, whose loss is half of ours
+NOISY_TOL = 1e-3
 
 
 class Penalties(NamedTuple):
@@ -65,6 +73,12 @@ class Asked(NamedTuple):
     penalties: Penalties | None = None
     patience: int | None = None  # updates that do not help held-out rows; None for all rows
     watch: Observer | None = None  # for callbacks
+    batching: Batching | None = None  # None for all rows in each update
+
+    @property
+    def update(self) -> str:
+        """What the path calls an update."""
+        return "update" if self.batching is None else "epoch"
 
     def observers_for(self, request: Request) -> tuple[Observer, ...]:
         """Who watches the descent."""
@@ -84,18 +98,19 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     """Read the parameters of an estimator. Raises if `verb`, its method, cannot use one of them."""
     _check(model)
     check_together(model, verb)
-    tol = None if model.tol is None else float(model.tol)
-    step: TextbookStep | None = None
-    if isinstance(model.learning_rate, Schedule):
-        step = ScheduledStep(model.learning_rate, float(model.momentum))
-    elif model.learning_rate != "auto":
-        step = ConstantStep(float(model.learning_rate), float(model.momentum))
+    tol, batching = tol_of(model), batching_of(model, verb)
     every, may_stop = int(model.verbose), model.tol is not None
-    verbose = Verbose(every, int(model.max_iter), may_stop=may_stop) if every else None
+    verbose = None
+    if every:
+        unit = "update" if batching is None else "epoch"
+        verbose = Verbose(every, int(model.max_iter), may_stop=may_stop, unit=unit)
     rho, penalties = rho_of(model.loss), penalties_of(model)
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol, rho=rho)
+    if penalties is not None and isinstance(model.momentum, MomentumRecipe):
+        _check_nesterov(model, penalties)
+    step = step_of(model.learning_rate, model.momentum)
     patience = int(model.n_iter_no_change) if model.early_stopping else None
-    asked = Asked(request, step, verbose, penalties, patience)
+    asked = Asked(request, step, verbose, penalties, patience, batching=batching)
     if rho is not None:
         _check_loss(rho, asked)
     return asked
@@ -103,6 +118,11 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
 
 def _check_loss(rho: Rho, asked: Asked) -> None:
     """Refuse a loss that the descent does not know with these options."""
+    if asked.batching is not None:
+        raise ValueError(
+            f'loss="{rho.name}" cannot be combined with a batch_size yet, whose updates know the '
+            'squared loss alone; write batch_size=None, or loss="squared_error".'
+        )
     if asked.patience is not None:
         raise ValueError(
             f'loss="{rho.name}" cannot be combined with early_stopping=True yet, which judges by '
@@ -123,6 +143,81 @@ def _check_loss(rho: Rho, asked: Asked) -> None:
         raise ValueError(
             f'loss="{rho.name}" with learning_rate="auto" takes a penalty of squares alone; write '
             "l1_ratio=0 and positive=False, or a number as learning_rate."
+        )
+
+
+def tol_of(model: Any) -> float | None:
+    """The tolerance. A run of noisy epochs has a coarser one, unless the user asks for his own."""
+    if isinstance(model.tol, str):
+        return EXACT_TOL if model.batch_size is None else NOISY_TOL
+    return None if model.tol is None else float(model.tol)
+
+
+def batching_of(model: Any, verb: str) -> Batching | None:
+    """Read the parameters of mini-batches. None where each update takes all rows."""
+    if model.batch_size is None and model.average is False:
+        return None  # before what takes a small fit some microseconds
+    average, size = _average_of(model.average), _size_of(model.batch_size)
+    if size is None:
+        return None
+    check_bool("shuffle", model.shuffle)
+    # One seed for all epochs. A generator that the user gave goes on from here
+    seed = int(check_random_state(model.random_state).randint(2**31 - 1))
+    if verb not in ("fit", "partial_fit"):
+        raise ValueError(
+            f"batch_size={size!r} cannot be combined with {verb}, which needs the sums that an "
+            "exact stream keeps; write batch_size=None, or call partial_fit with each chunk."
+        )
+    order = Order(size, bool(model.shuffle), seed)
+    return Batching(order, average or math.inf, int(model.n_iter_no_change))
+
+
+def _average_of(value: Any) -> int:
+    """From which epoch on to average; 0 for never."""
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if not (_is_real(value) and isinstance(value, numbers.Integral) and int(value) >= 1):
+        raise ValueError(
+            "average must be False, True or the epoch from which to average, an integer >= 1, got "
+            f"{value!r}."
+        )
+    return int(value)
+
+
+def _size_of(value: Any) -> int | float | None:
+    """Rows of a batch, or their share of all rows."""
+    if value is None:
+        return None
+    whole = isinstance(value, numbers.Integral)
+    size = int(value) if whole else _float(value) if _is_real(value) else math.nan
+    if not (_is_real(value) and (size >= 1 if whole else 0 < size <= 1)):
+        raise ValueError(
+            "batch_size must be None, an integer >= 1 or a fraction of the rows in (0, 1], got "
+            f"{value!r}."
+        )
+    return size
+
+
+def step_of(learning_rate: Any, momentum: Any) -> TextbookStep | None:
+    """The step of parameters that were checked. None leaves it to "auto"."""
+    scheduled = isinstance(learning_rate, ScheduleRecipe)
+    if not scheduled and learning_rate == "auto":
+        return None
+    if not (scheduled or isinstance(momentum, MomentumRecipe)):
+        return ConstantStep(float(learning_rate), float(momentum))
+    schedule = learning_rate.made if scheduled else ConstantRate(float(learning_rate))
+    kept = momentum.made if isinstance(momentum, MomentumRecipe) else HeavyBall(float(momentum))
+    return ScheduledStep(schedule, kept)
+
+
+def _check_nesterov(model: Any, penalties: Penalties) -> None:
+    """Refuse proximal steps from points where the penalty was not applied."""
+    if penalties.have_kinks:
+        option = "positive=True" if penalties.positive else f"l1_ratio={model.l1_ratio!r}"
+        raise ValueError(
+            f"momentum={model.momentum!r} cannot be combined with {option}, whose steps are "
+            f'proximal; write momentum={model.momentum.beta!r}, learning_rate="auto" with '
+            "momentum=0.0, or a ridge (l1_ratio=0)."
         )
 
 
@@ -173,13 +268,17 @@ def check_ratio(value) -> None:
 
 
 def _check(model: Any) -> None:
-    if isinstance(model.learning_rate, Schedule):
-        _check_schedule(model.learning_rate)
+    if isinstance(model.learning_rate, ScheduleRecipe):
+        _check_recipe("learning_rate", "a schedule", model.learning_rate)
     else:
         check_learning_rate(model.learning_rate, words=("auto",))
-    check_momentum(model.momentum)
+    if isinstance(model.momentum, MomentumRecipe):
+        _check_recipe("momentum", "Nesterov()", model.momentum)
+    else:
+        check_momentum(model.momentum)
     check_integer("max_iter", model.max_iter, 0)
-    check_tol(model.tol)
+    if not (isinstance(model.tol, str) and model.tol == "auto"):
+        check_tol(model.tol)
     check_word("init", model.init, ("zeros", "random"))
     if not isinstance(model.verbose, bool):
         check_integer("verbose", model.verbose, 0)
@@ -212,16 +311,29 @@ def check_learning_rate(
         )
 
 
-def _check_schedule(schedule: Schedule) -> None:
-    """Refuse a schedule whose rates cannot be used."""
-    for name, (value, above_zero) in schedule.parts.items():
-        size = _float(value) if _is_real(value) else math.nan
-        if not (size > 0 if above_zero else size >= 0) or size > LARGEST_FACTOR:
-            kind = "> 0" if above_zero else ">= 0"
+def _check_recipe(name: str, kind: str, given: Recipe) -> None:
+    """Refuse a schedule or a momentum that cannot be used."""
+    for part, limits in given.parts.items():
+        if not _is_within(limits):
             raise ValueError(
-                f"learning_rate must be a schedule whose {name} is a number {kind} and at most "
-                f"{LARGEST_FACTOR:g}, got {schedule!r}."
+                f"{name} must be {kind} whose {part} is {_in_words(limits)}, got {given!r}."
             )
+
+
+def _is_within(limits: Limits) -> bool:
+    value = limits.value
+    if not _is_real(value) or (limits.is_whole and not isinstance(value, numbers.Integral)):
+        return False
+    size = _float(value)
+    above = size > limits.least if limits.is_open else size >= limits.least
+    return above and (size < limits.most if limits.ends_before else size <= limits.most)
+
+
+def _in_words(limits: Limits) -> str:
+    if limits.is_whole:
+        return f"an integer >= {limits.least}"
+    last = f"below {limits.most:g}" if limits.ends_before else f"at most {limits.most:g}"
+    return f"a number {'>' if limits.is_open else '>='} {limits.least:g} and {last}"
 
 
 def check_momentum(value) -> None:

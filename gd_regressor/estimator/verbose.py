@@ -27,8 +27,8 @@ class Verbose(Observer):
 
     stride = sys.maxsize  # it can print any number of updates at once
 
-    def __init__(self, every: int, max_iter: int, *, may_stop: bool) -> None:
-        self.every = every
+    def __init__(self, every: int, max_iter: int, *, may_stop: bool, unit: str = "update") -> None:
+        self.every, self.unit = every, unit
         self._bar = Bar(max_iter, may_stop=may_stop)
         self._began, self._passes = time.perf_counter(), Passes()
         self._kinks: ElasticNet | None = None
@@ -45,7 +45,9 @@ class Verbose(Observer):
             each = zip(ks, losses, _norms(self._slopes(ks, path)), strict=True)
             name = "gradient" if self._kinks is None else "subgradient"
             self._bar.hide()
-            _write(f"update {k:>8}  loss {loss:<15.10g}  {name} {g:.4g}" for k, loss, g in each)
+            _write(
+                f"{self.unit} {k:>8}  loss {loss:<15.10g}  {name} {g:.4g}" for k, loss, g in each
+            )
         self._bar.move(k + len(records.losses) - 1, float(records.losses[-1].mean()))
         return False
 
@@ -69,8 +71,9 @@ class Verbose(Observer):
     def sum_up(self, result: Result) -> None:
         """Print what the fit cost, and how far from the minimum it ended."""
         seconds = time.perf_counter() - self._began
-        cost = f"{so_many(result.n_iter, 'update')}, {so_many(self._passes.count, 'pass')}"
-        _write([f"{cost} over the rows, {seconds:.3g} s: {_distance(result)}"])
+        cost = f"{so_many(result.n_iter, self.unit)}, {so_many(self._passes.count, 'pass')}"
+        far = "" if np.isnan(result.gap) else f": {_distance(result)}"
+        _write([f"{cost} over the rows, {seconds:.3g} s{far}"])
 
 
 def _norms(gradients: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gd_regressor.descent.nouns import Recipe
 from gd_regressor.descent.records import Status
 from gd_regressor.estimator.parameters import check_bool
 from gd_regressor.estimator.wrapped import unwrapped
@@ -575,8 +576,11 @@ def _pairs(learning_rate: Any, momentum: Any) -> list[tuple[Any, Any]]:
 def _setting_name(learning_rate: Any, momentum: Any) -> str:
     if isinstance(learning_rate, str):
         return f'learning_rate="{learning_rate}"'
-    name = f"rate {canvas.number(learning_rate)}"
-    return f"{name}, momentum {canvas.near_one(momentum)}" if momentum else name
+    rate = learning_rate if isinstance(learning_rate, Recipe) else canvas.number(learning_rate)
+    if not momentum:
+        return f"rate {rate}"
+    kept = momentum if isinstance(momentum, Recipe) else canvas.near_one(momentum)
+    return f"rate {rate}, momentum {kept}"
 
 
 def _model_of(estimator: Any, parameter: str) -> Any:

@@ -136,7 +136,7 @@ def follow_path(
     if held is not None:
         rules += (held,)
     elif tol is not None:
-        rules += (Settled(tol * scales.variance, scales.square, step.momentum),)
+        rules += (Settled(tol * scales.variance, scales.square, step.share),)
     limit = step.stability_limit(curvature.largest)
     end = run(path, rules, request.max_iter, observers)
     if step.final_rate >= limit:

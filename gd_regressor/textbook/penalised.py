@@ -103,10 +103,16 @@ def on_rows(
 ) -> Descent:
     """The descent from `theta` (p, t) in passes over the rows."""
     loss = DataLoss(rows, Frame.raw(rows, fit_intercept))
-    means, d = np.zeros(rows.n_columns), rows.n_columns
-    if fit_intercept:  # the Hessian's row for the intercept holds twice the means
-        means = loss.hessian_product(np.eye(d + 1, 1, -d))[:d, 0] / 2
-    return _walked(loss, theta, step, terms, loss.units(), means, None)
+    return _walked(loss, theta, step, terms, loss.units(), means_of(loss), None)
+
+
+def means_of(loss: DataLoss) -> np.ndarray:
+    """(d,): of the columns; zeros without an intercept, which needs none."""
+    d = loss.rows.n_columns
+    if not loss.frame.fit_intercept:
+        return np.zeros(d)
+    # The Hessian's row for the intercept holds twice the means
+    return loss.hessian_product(np.eye(d + 1, 1, -d))[:d, 0] / 2
 
 
 def _walked(

@@ -1,0 +1,64 @@
+"""Epochs of mini-batches: one update of the path is one pass of small updates over the rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.descent.nouns import Batches, Next, Problem, Step
+from gd_regressor.descent.records import Iterate
+from gd_regressor.descent.steps import ProximalStep, TextbookStep
+
+
+class Underway(NamedTuple):
+    """The state after an epoch."""
+
+    theta: np.ndarray  # (p, t): where the small updates are
+    velocity: np.ndarray  # (p, t): what momentum keeps a share of
+    paced: Any  # the state of the schedule
+    updates: int  # small updates so far, over all epochs
+    epochs: int  # epochs so far
+    total: np.ndarray  # (p, t): the sum of the points to average
+    averaged: int  # how many these are
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(p, t): the point of the path, which is the mean where there is one."""
+        return self.total / self.averaged if self.averaged else self.theta
+
+
+@dataclass(frozen=True)
+class Epochs(Step):
+    """One update is an epoch: a small update for each batch, by its own gradient.
+
+    From epoch `average_from` on the points of the path are means over all small updates since then
+    (Polyak and Juditsky 1992), which go on as if nobody averaged. F on all rows is computed at the
+    end of an epoch. A schedule that counts updates counts the small ones.
+    """
+
+    by: TextbookStep | ProximalStep
+    batches: Batches
+    average_from: float = math.inf  # counted from 1
+
+    def start(self, theta: np.ndarray) -> Underway:
+        moving, theta = self.by.start(theta), plain(theta)
+        return Underway(theta, moving.velocity, moving.paced, 0, 0, np.zeros(theta.shape), 0)
+
+    def next(self, state: Underway, here: Iterate, problem: Problem) -> Next:
+        theta, velocity, paced, t, epochs, total, averaged = state
+        schedule, moved, epoch = self.by.schedule, self.by.moved, epochs + 1
+        averages, total = epoch >= self.average_from, total.copy()
+        paced = schedule.seen(paced, here.loss)
+        for gradient in self.batches.gradients(epoch):
+            t += 1
+            rate = schedule.rate(t, epoch, paced)
+            theta, velocity = moved(rate, theta, gradient(theta), velocity)
+            if averages:
+                total += theta
+                averaged += 1
+        state = Underway(theta, velocity, paced, t, epoch, total, averaged)
+        return state.shown, *problem.value_and_gradient(state.shown), state

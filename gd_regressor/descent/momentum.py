@@ -1,0 +1,44 @@
+"""Momentum: how the updates before become part of the next one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.descent.nouns import Momentum
+
+
+@frozen
+class HeavyBall(Momentum):
+    """The update before counts again, times `share` (Polyak 1964)."""
+
+    share: float
+
+    def moved(self, push: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if self.share:
+            push += self.share * velocity
+        return push, push
+
+    def limit(self, largest_curvature: float) -> float:
+        return 2 * (1 + self.share) / largest_curvature
+
+
+@frozen
+class Lookahead(Momentum):
+    """The gradient is taken where momentum leads, at y (Nesterov 1983), as PyTorch writes it.
+
+    x_{k+1} = y_k - rate g(y_k), y_{k+1} = x_{k+1} + share (x_{k+1} - x_k). The points of the
+    descent are the y, because the gradient at y is the only one that an update takes. The velocity
+    is x_{k+1} - x_k.
+    """
+
+    share: float
+
+    def moved(self, push: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        velocity = push + self.share * velocity
+        return push + self.share * velocity, velocity
+
+    def limit(self, largest_curvature: float) -> float:
+        # Along an eigenvector, with h = rate times the eigenvalue and s the share, the error is
+        # e_{k+1} = (1 + s)(1 - h) e_k - s (1 - h) e_{k-1}. Its roots leave the unit circle at -1
+        return 2 * (1 + self.share) / (1 + 2 * self.share) / largest_curvature

@@ -1,0 +1,62 @@
+"""The squared loss of mini-batches: the gradient of each batch, whose mean is that of F."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from gd_regressor.data.batches import Gathered, ShuffledRows
+from gd_regressor.descent.nouns import Batches
+
+Slope = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SquaredBatches(Batches):
+    """(2 / m) X'(X theta - y) over the m rows of a batch, in the coordinates of the textbooks.
+
+    The residuals are times the weights of the rows.
+    """
+
+    rows: ShuffledRows
+
+    def gradients(self, epoch: int) -> Iterator[Slope]:
+        d = self.rows.rows.n_columns
+        return (partial(_slope, parts, d) for parts in self.rows.batches(epoch))
+
+
+def _slope(parts: list[Gathered] | Iterator[Gathered], d: int, theta: np.ndarray) -> np.ndarray:
+    gradient, m = np.zeros(theta.shape), 0
+    slope, total = gradient[:d], gradient[d:]
+    w, b = theta[:d], theta[d:]  # no row of b without an intercept
+    for x, y, s in parts:
+        left = x @ w
+        left -= y
+        if len(b):
+            left += b
+        if s is not None:
+            left *= s
+        slope += x.T @ left
+        total += np.add.reduce(left, axis=0)
+        m += len(left)
+    gradient *= 2 / m
+    return gradient
+
+
+@dataclass(frozen=True)
+class RidgedBatches(Batches):
+    """The same with the gradient of a ridge in full, in each batch."""
+
+    by: Batches
+    l2: np.ndarray  # (d, t)
+
+    def gradients(self, epoch: int) -> Iterator[Slope]:
+        return (partial(self._slope, slope) for slope in self.by.gradients(epoch))
+
+    def _slope(self, slope: Slope, theta: np.ndarray) -> np.ndarray:
+        gradient, d = slope(theta), len(self.l2)
+        gradient[:d] += 2 * self.l2 * theta[:d]
+        return gradient
