@@ -487,8 +487,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         *callbacks : callbacks
             What scikit-learn calls a `FitCallback`: its own `ProgressBar` and `ScoringMonitor`, or
             those of `gd_regressor.callbacks`, or yours. Below a ``fit`` task each update is an
-            ``update`` task (an ``epoch`` task with a `batch_size`). If a hook returns True after an update, the descent ends there, and
-            `status_` is ``Status.STOPPED``. None removes those that were set.
+            ``update`` task, or an ``epoch`` task with a `batch_size`. If a hook returns True after
+            one, the descent ends there, and `status_` is ``Status.STOPPED``. None removes those
+            that were set.
 
         Returns
         -------
