@@ -175,6 +175,9 @@ def test_clone_has_the_parameters_and_nothing_learnt():
         "early_stopping": True,
         "validation_fraction": 0.2,
         "n_iter_no_change": 3,
+        "batch_size": 4,
+        "shuffle": False,
+        "average": 2,
     }
     copy = clone(GDLinearRegressor(**parameters).fit(X, y))
     assert copy.get_params() == parameters
