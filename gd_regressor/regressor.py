@@ -850,7 +850,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
 
     def _pass_over(self, batch: Batch, asked: Asked) -> Self:
         """One pass of updates over a chunk, whose rows are then forgotten."""
-        with columns_named(batch.X), _unchanged_on_error(self):
+        with columns_named(batch.X), unchanged_on_error(self):
             self.__dict__.pop("stream_", None)
             rows, y_ndim = chunk_of(self, batch)
             before = vars(self).get("epochs_")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from gd_regressor.command.tables import Problem, UserError
-from gd_regressor.estimator.parameters import asked_of
+from gd_regressor.estimator.parameters import asked_of, tol_of
 from gd_regressor.penalised_paths import elastic_net_path
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.search import GDLinearRegressorCV
@@ -143,7 +143,7 @@ def _scores(
 ) -> np.ndarray:
     """(a, f): R² on the held-out rows."""
     search = GDLinearRegressorCV(
-        [descent.learning_rate],
+        [cast(Any, descent.learning_rate)],
         None,
         alphas.tolist(),
         [descent.l1_ratio],
@@ -151,7 +151,7 @@ def _scores(
         fit_intercept=descent.fit_intercept,
         max_iter=descent.max_iter,
         momentum=descent.momentum,
-        tol=descent.tol,
+        tol=tol_of(descent),
         positive=descent.positive,
     )
     return search.fit(X, y).scores_[0, 0, 0]

@@ -22,6 +22,11 @@ class HeavyBall(Momentum):
     def limit(self, largest_curvature: float) -> float:
         return 2 * (1 + self.share) / largest_curvature
 
+    def bound(self, largest_curvature: float) -> float:
+        # Nesterov (2004), theorem 2.1.14, without momentum; Ochs, Chen, Brox and Pock (2014),
+        # "iPiano", with momentum and a prox
+        return 2 * (1 - self.share) / largest_curvature
+
 
 @frozen
 class Lookahead(Momentum):
@@ -42,3 +47,8 @@ class Lookahead(Momentum):
         # Along an eigenvector, with h = rate times the eigenvalue and s the share, the error is
         # e_{k+1} = (1 + s)(1 - h) e_k - s (1 - h) e_{k-1}. Its roots leave the unit circle at -1
         return 2 * (1 + self.share) / (1 + 2 * self.share) / largest_curvature
+
+    def bound(self, largest_curvature: float) -> float:
+        # Up to this rate, F(x_k) + |x_k - x_{k-1}|^2 / (2 rate) falls by (1 - share^2) times its
+        # second term at least: lemma 2.3 of Beck and Teboulle (2009) between x_{k+1} and x_k
+        return 1 / largest_curvature

@@ -177,6 +177,13 @@ class Momentum(ABC):
     def limit(self, largest_curvature: float) -> float:
         """The rate from which on the error along some direction never shrinks."""
 
+    @abstractmethod
+    def bound(self, largest_curvature: float) -> float:
+        """A rate below which the descent converges on any convex loss whose curvature is so large.
+
+        It may converge at larger rates, too.
+        """
+
 
 class Limits(NamedTuple):
     """What the parameter of a schedule or of a momentum is, and what it may be."""

@@ -81,6 +81,10 @@ class TextbookStep(Step):
             return np.inf
         return float(self.inertia.limit(largest_curvature))
 
+    def bound(self, largest_curvature: float) -> float:
+        """Below this rate the descent converges on any convex loss of this curvature at most."""
+        return float(self.inertia.bound(largest_curvature)) if largest_curvature else np.inf
+
 
 @dataclass(frozen=True)
 class ConstantStep(TextbookStep):
@@ -156,13 +160,8 @@ class ProximalStep(Step):
         return there, there - theta
 
     def stability_limit(self, largest_curvature: float) -> float:
-        """2 (1 - momentum) / L: below this rate the descent converges, whatever the penalty.
-
-        (Ochs, Chen, Brox and Pock 2014, "iPiano".) It may converge at larger rates, too.
-        """
-        if largest_curvature == 0:
-            return np.inf
-        return float(2 * (1 - self.share) / largest_curvature)
+        """Below this rate the descent converges, whatever the penalty."""
+        return self.by.bound(largest_curvature)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def follow_robust(
     walk, curvature = _walk(rows, step, start, request)
     rules: tuple[Rule, ...] = (Diverged(scales.variance, rows.precision),)
     if tol is not None:
-        rules += (Settled(tol * scales.variance, scales.square, step.momentum),)
+        rules += (Settled(tol * scales.variance, scales.square, step.share),)
     end = run(walk, rules, request.max_iter, observers)
     theta = walk.at(end.k)
     w, b = Frame.raw(rows, request.fit_intercept).split(theta)
@@ -67,14 +67,9 @@ def _walk(
 
 
 def _limit(rho: Rho, step: TextbookStep, curvature: Curvature) -> float | None:
-    """2 (1 - momentum) / L, below which the descent converges; None for a loss with kinks.
+    """A rate below which the descent converges; None for a loss with kinks.
 
-    L is the largest eigenvalue of the squared loss's Hessian. psi has the Lipschitz constant of the
-    square at most, so L is a Lipschitz constant of the gradient. (Nesterov 2004, theorem 2.1.14,
-    without momentum; Ochs, Chen, Brox and Pock 2014, "iPiano", with momentum and a prox.)
+    The largest eigenvalue of the squared loss's Hessian bounds the curvature: psi has the Lipschitz
+    constant of the square at most.
     """
-    if not rho.smooth:
-        return None
-    if curvature.largest == 0:
-        return np.inf
-    return float(2 * (1 - step.momentum) / curvature.largest)
+    return step.bound(curvature.largest) if rho.smooth else None
