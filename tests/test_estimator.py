@@ -178,6 +178,7 @@ def test_clone_has_the_parameters_and_nothing_learnt():
         "batch_size": 4,
         "shuffle": False,
         "average": 2,
+        "loss": "squared_error",  # of the others none knows early stopping
     }
     copy = clone(GDLinearRegressor(**parameters).fit(X, y))
     assert copy.get_params() == parameters
