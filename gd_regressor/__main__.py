@@ -34,7 +34,13 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gd_regressor.command.choosing import Choice, check_cv, choose_alpha, given_alphas
+from gd_regressor.command.choosing import (
+    DEFAULT_SHARE,
+    Choice,
+    check_cv,
+    choose_alpha,
+    given_alphas,
+)
 from gd_regressor.command.files import destination, model_writer, read_model, write
 from gd_regressor.command.parquet import is_large, read_table, stream_problem
 from gd_regressor.command.pictures import (
@@ -343,8 +349,8 @@ def _parser() -> argparse.ArgumentParser:
     strength = "strength of the penalty, per row and for the columns as they are fitted (0); with "
     strength += "--cv the candidates"
     add("--alpha", nargs="+", action="extend", metavar="NUMBER", help=strength)
-    ratio = "share of L1 in the penalty, from 0 (ridge) to 1 (lasso) (0.5)"
-    add("--l1-ratio", type=float, default=0.5, metavar="NUMBER", help=ratio)
+    ratio = f"share of L1 in the penalty, from 0 (ridge) to 1 (lasso) ({DEFAULT_SHARE})"
+    add("--l1-ratio", type=float, default=DEFAULT_SHARE, metavar="NUMBER", help=ratio)
     folds = "choose --alpha by its predictions for N held-out parts of the rows"
     add("--cv", type=int, metavar="N", help=folds)
     add("--positive", action="store_true", help="hold coefficients at or above zero")

@@ -139,6 +139,7 @@ def test_alphas_before_the_table_leave_it_alone(run, table, order):
         ("--alpha 0.1 1", "--alpha takes one number, got 2; add --cv 5 to choose one of them"),
         ("--alpha 0.1 much", "--alpha: invalid float value: 'much'"),
         ("--alpha", "--alpha: expected at least one argument"),
+        ("--l1-ratio 1", "--l1-ratio 1 is the share of a penalty, and there is none; add --alpha"),
         ("--cv 1", "--cv must be an integer >= 2, got 1"),
         ("--cv 5 --early-stopping --learning-rate 0.1", "leave one of the two out"),
         ("--cv 31", "--cv 31 needs 2 rows in each fold, and the table has 60"),

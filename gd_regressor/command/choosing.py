@@ -18,6 +18,9 @@ from gd_regressor.search import GDLinearRegressorCV
 # Candidates without --alpha, from the least that makes all coefficients zero down to 1/1000 of it
 CANDIDATES = 100
 
+# --l1-ratio where it is not written, as in GDLinearRegressor
+DEFAULT_SHARE = 0.5
+
 
 class Choice(NamedTuple):
     """The best alpha, and how it did on rows that its fits had not seen."""
@@ -67,6 +70,11 @@ def check_cv(options: Any, *, streamed: bool) -> None:
             raise UserError(
                 f"--alpha takes one number, got {len(options.alpha)}; add --cv 5 to choose one of "
                 "them"
+            )
+        if options.l1_ratio != DEFAULT_SHARE and not options.alpha:
+            raise UserError(
+                f"--l1-ratio {options.l1_ratio:g} is the share of a penalty, and there is none; "
+                "add --alpha 0.1 or --cv 5"
             )
         return
     if options.cv < 2:

@@ -48,9 +48,10 @@ class Penalties(NamedTuple):
         """Those of so many columns and targets."""
         alpha = self.alpha
         if len(alpha) not in (1, n_targets):
+            targets = "one target" if n_targets == 1 else f"all or each of {n_targets} targets"
             raise ValueError(
-                f"alpha must be one number or {n_targets} numbers, one per target, got "
-                f"{len(alpha)} numbers."
+                f"alpha must be one number for {targets}, got {len(alpha)}; to compare several, "
+                "write GDLinearRegressorCV(alphas=...), or elastic_net_path for the fit of each."
             )
         weights = np.ones(n_columns) if self.weights is None else self.weights
         if weights.shape != (n_columns,):

@@ -52,7 +52,9 @@ class Routed(NamedTuple):
 
 def check_search(model: Any) -> None:
     """Refuse parameters that cannot be used."""
-    rates = _values("learning_rates", model.learning_rates)
+    rates = _values(
+        "learning_rates", model.learning_rates, 'a list, such as ["auto"] or [0.01, 0.1]'
+    )
     for rate in rates:
         check_learning_rate(rate, words=("auto",), name="learning_rates", or_schedule=False)
     check_momentum(model.momentum)
@@ -65,13 +67,7 @@ def check_search(model: Any) -> None:
     for count in _values("n_iters", _counts(model)):
         check_integer("n_iters", count, 0)
     check_tol(model.tol)
-    if isinstance(model.alphas, numbers.Number):
-        check_integer("alphas", model.alphas, 1)
-    elif not (finite_floats("alphas", list(_values("alphas", model.alphas))) >= 0).all():
-        raise ValueError(
-            f"alphas must be numbers >= 0, or a number of them, got {model.alphas!r}. An alpha is "
-            "per row: Ridge(alpha=a) on n rows is alpha=a/n with l1_ratio=0."
-        )
+    _check_alphas(model.alphas)
     ratios = finite_floats("l1_ratios", list(_values("l1_ratios", model.l1_ratios)))
     if not ((ratios >= 0) & (ratios <= 1)).all():
         raise ValueError(f"l1_ratios must be numbers from 0 to 1, got {model.l1_ratios!r}.")
@@ -88,10 +84,22 @@ def check_search(model: Any) -> None:
     check_bool("one_standard_error", model.one_standard_error)
 
 
-def _values(name: str, values: Any) -> tuple[Any, ...]:
+def _check_alphas(alphas: Any) -> None:
+    if isinstance(alphas, numbers.Integral) and not isinstance(alphas, bool) and int(alphas) >= 1:
+        return
+    kind = "a list of numbers >= 0, or how many of them (an integer >= 1)"
+    if not (finite_floats("alphas", list(_values("alphas", alphas, kind))) >= 0).all():
+        raise ValueError(
+            f"alphas must be numbers >= 0, or how many of them, got {alphas!r}. An alpha is "
+            "per row: Ridge(alpha=a) on n rows is alpha=a/n with l1_ratio=0."
+        )
+
+
+def _values(name: str, values: Any, kind: str = "a list of at least one value") -> tuple[Any, ...]:
     """The entries of a list of values, of which there must be one."""
     if isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
-        raise ValueError(f"{name} must be a list of at least one value, got {values!r}.")
+        remedy = f"; write [{values!r}] for this one alone" * isinstance(values, numbers.Number)
+        raise ValueError(f"{name} must be {kind}, got {values!r}{remedy}.")
     return tuple(values)
 
 
