@@ -54,7 +54,7 @@ print("same coefficients:", np.allclose(model.coef_, coefs[:, 0]))
 # The picture
 # -----------
 #
-# The training loss falls for ever. The error of the held-out cars has a valley. It is wide, so we
+# The training loss never rises. The error of the held-out cars has a valley. It is wide, so we
 # go on to a million updates to see its other side. ``gd_path`` has all of these iterates at once:
 
 updates = np.unique(np.geomspace(1, 1e6, 200).astype(int))

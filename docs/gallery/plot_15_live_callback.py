@@ -50,8 +50,9 @@ class LivePlot:
         if context.task_name != "update":
             return
         ends = np.array([[self.X.min()], [self.X.max()]])
-        self.line.set_data(ends[:, 0], fitted_estimator.predict(ends))
-        self.right.plot(ends[:, 0], fitted_estimator.predict(ends), lw=0.5, color="C1", alpha=0.4)
+        heights = fitted_estimator.predict(ends)
+        self.line.set_data(ends[:, 0], heights)
+        self.right.plot(ends[:, 0], heights, lw=0.5, color="C1", alpha=0.4)
         losses = fitted_estimator.loss_curve_
         self.loss.set_data(range(len(losses)), losses)
         self.left.relim()
