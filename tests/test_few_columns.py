@@ -170,6 +170,29 @@ def test_columns_that_depend_on_each_other_share_the_shortest_minimum(closeness)
         np.testing.assert_allclose(model.coef_[off], model.coef_[on], rtol=1e-9)
 
 
+@pytest.mark.parametrize("offset", [1e6, 1e8])
+def test_columns_far_from_zero_have_the_gap_of_columns_near_it(offset):
+    """Entries on the grid of the far columns move exactly, so the fits are the same."""
+    X, y = table()
+    far = X + offset
+    there, here = lasso(far, y, 0.1), lasso(far - offset, y, 0.1)
+    assert there.metric_ == here.metric_ == "working sets"
+    assert there.status_ is Status.CONVERGED
+    assert 2 * there.dual_gap_ <= 1e-14 * y.var()
+    np.testing.assert_allclose(there.coef_, here.coef_, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("positive", [False, True])
+def test_slight_penalties_of_some_columns_are_certified(positive):
+    """Where rounding of slopes is a large share of their bounds, moments tell the distance."""
+    X, y = table()
+    weights = np.ones(D)
+    weights[1::9] = 1e-6
+    model = lasso(X, y, 0.3, penalty_weights=weights, positive=positive)
+    assert model.status_ is Status.CONVERGED
+    assert 2 * model.dual_gap_ <= 1e-14 * y.var()
+
+
 def test_single_precision_is_as_good_as_its_data():
     X, y = table(11)
     single = lasso(X.astype(np.float32), y, 0.1)

@@ -23,6 +23,9 @@ MOST_IN_USE = 0.35
 # its bound, the column may be in use. If it is less than so many in all, it may be noise alone.
 # Where the noise brings a larger share of the columns into use than the second, we do not guess
 DOUBTFUL, HOPELESS_SHARE = 2.0, 0.5
+# Of the largest slope that a column can have. Rounding of a slope is a large share of a smaller
+# bound, and would hide the distance from the minimum. The moments of all columns have a certificate
+LEAST_BOUND = 1e-4
 
 
 class Guess(NamedTuple):
@@ -45,12 +48,14 @@ def guess_of(rows: Rows, request: Request) -> Guess | None:
     frame = Frame.of(moments, scale, request.fit_intercept)
     loss, net = MomentLoss(moments, frame), ElasticNet.of(cast(Terms, request.terms), scale)
     gram, theta = loss.hessian / 2, np.zeros((frame.n_parameters, len(moments.yy)))
+    variances = gram.diagonal()[:, None]
+    if (net.l1 < LEAST_BOUND * np.sqrt(variances * loss.at_zero.value)).any():
+        return None
     w = theta[: len(scale)]  # a view
     w[:], _ = minimum_of(gram, loss.at_zero.slope / -2, net, scale, w)
     if np.count_nonzero(w.any(axis=1)) > HOPELESS_SHARE * len(w):
         return None
     square, gradient = loss.value_and_gradient(theta)
-    variances = gram.diagonal()[:, None]
     slope = variances * w - gradient[: len(w)] / 2
     noise = DOUBTFUL * np.sqrt(variances * square / some.n_rows)
     size = slope if net.positive else np.abs(slope)
@@ -86,5 +91,5 @@ def members_of(rows: Rows, where: np.ndarray, frame: Frame) -> tuple[Members, np
     if not frame.fit_intercept:
         return Members(where, gram / scale / scale[:, None], np.zeros(len(where))), slopes
     gram -= np.multiply.outer(means, means)
-    off = means + shift[where] - frame.centre[where]
+    off = means + (shift[where] - frame.centre[where])  # in this order: means are tiny
     return Members(where, gram / scale / scale[:, None], off / scale), slopes
