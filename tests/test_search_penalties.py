@@ -110,6 +110,16 @@ def test_slight_penalties_of_near_columns_are_those_of_the_estimator(table, weig
     check_scores(model.fit(columns, target), columns, target, **fixed)
 
 
+def test_columns_far_from_zero_without_an_intercept_are_those_of_the_estimator():
+    """Their products about zero have a condition number as large as the square of the offset."""
+    near, target = directions(3)
+    columns = near + 1e5 * np.arange(1.0, 6.0)
+    model = GDLinearRegressorCV(
+        alphas=[1e-9, 1e-3], l1_ratios=[0.5, 1.0], cv=CV, scoring=ERROR, fit_intercept=False
+    )
+    check_scores(model.fit(columns, target), columns, target, fit_intercept=False)
+
+
 def test_duplicates_need_no_fit_to_each_fold(monkeypatch):
     """Which of two equal columns has a coefficient makes no difference to a prediction."""
     monkeypatch.setattr(GDLinearRegressorCV, "_fit_alone", None)

@@ -37,7 +37,7 @@ def lasso_points(
             problem = gram, q, *thresholds, positive
             minimum = least(*problem, w)
             certain = minimum.converged
-            if training.condition_number > MOMENTS_SCORE:  # there may be other minimisers
+            if training.fitted_condition > MOMENTS_SCORE:  # there may be other minimisers
                 minimum = shortest(*problem, minimum, scale)
                 certain &= training.has_digits(np.flatnonzero(minimum.w), l2[k] * weights)
             w = minimum.w

@@ -132,6 +132,13 @@ class Training:
     def n_columns(self) -> int:
         return len(self.means)
 
+    @cached_property
+    def fitted_condition(self) -> float:
+        """The condition number of the columns about the means, or about zero without intercept."""
+        if self.fit_intercept:
+            return self.condition_number
+        return _condition(self.triangle[0], ROUNDED_AWAY * self.n_columns)
+
     def has_digits(self, columns: np.ndarray, l2: np.ndarray) -> bool:
         """Whether moments have the digits of a model on these columns, with sum l2_j w_j^2 added.
 
