@@ -380,13 +380,24 @@ def test_the_stability_limit_of_a_ridge_has_alpha_in_it(route):
         ({"alpha": [[1.0]]}, "one number per target"),
         ({"l1_ratio": 1.5}, "from 0 .ridge. to 1 .lasso."),
         ({"positive": 1}, "positive must be True or False"),
+        ({"alpha": [0.0, 0.0]}, "one number or 1 numbers"),
         ({"alpha": 1.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
+        ({"alpha": 0.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
         ({"alpha": 1.0, "penalty_weights": [-1.0] * 6}, "penalty_weights must be >= 0"),
     ],
 )
 def test_an_error_says_what_to_write(parameters, words):
     with pytest.raises(ValueError, match=words):
         GDLinearRegressor(**parameters).fit(*table())
+
+
+@pytest.mark.parametrize("rate", ["auto", 0.01])
+def test_weights_of_no_penalty_change_nothing(rate):
+    X, y = table()
+    plain = GDLinearRegressor(rate, 20, tol=None).fit(X, y)
+    weighted = GDLinearRegressor(rate, 20, tol=None, penalty_weights=np.arange(6.0)).fit(X, y)
+    np.testing.assert_array_equal(weighted.coef_, plain.coef_)
+    assert not hasattr(weighted, "dual_gap_")
 
 
 def test_without_a_penalty_there_is_no_gap():

@@ -157,10 +157,10 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     # The bounds of divergence, and the check of the coefficients, see what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         result = limited(lambda _: follow()) if shared else follow()
-    rho = asked.request.rho
+    rho, penalties = asked.request.rho, asked.penalties
     if rho is not None and asked.step is None:
         result = result._replace(dual_gaps=result.gaps / rho.factor)
-    elif asked.penalties is not None and rho is None:
+    elif rho is None and penalties is not None and not penalties.are_zero:
         result = result._replace(dual_gaps=result.gaps / 2)
     if asked.step is None:  # what belongs to a number as learning_rate
         return result._replace(of_step=None)

@@ -40,6 +40,11 @@ class Penalties(NamedTuple):
     weights: Any  # one for each column, or None
 
     @property
+    def are_zero(self) -> bool:
+        """Whether F is the loss alone."""
+        return not (self.positive or self.alpha.any())
+
+    @property
     def have_kinks(self) -> bool:
         """Whether F is not quadratic."""
         return self.positive or bool(self.l1_ratio and self.alpha.any())
@@ -91,8 +96,8 @@ class Asked(NamedTuple):
         """What is asked of a descent on a table or a stream."""
         if self.penalties is None:
             return self.request
-        terms = self.penalties.terms(data.n_columns, data.n_targets)
-        return self.request._replace(terms=terms)
+        terms = self.penalties.terms(data.n_columns, data.n_targets)  # or an error
+        return self.request if self.penalties.are_zero else self.request._replace(terms=terms)
 
 
 def asked_of(model: Any, verb: str = "fit") -> Asked:
@@ -223,7 +228,7 @@ def _check_nesterov(model: Any, penalties: Penalties) -> None:
 
 
 def penalties_of(model: Any) -> Penalties | None:
-    """Read the parameters of the penalty. None if they ask for none."""
+    """Read the parameters of the penalty. None if they ask for none, whatever the data."""
     alpha, ratio = model.alpha, model.l1_ratio
     plain = type(alpha) is type(ratio) is float and alpha == 0 and 0 <= ratio <= 1
     if plain and model.positive is False and model.penalty_weights is None:
@@ -232,9 +237,9 @@ def penalties_of(model: Any) -> Penalties | None:
     check_bool("positive", model.positive)
     weights = checked_weights(model.penalty_weights)
     alpha = checked_alpha(alpha)
-    if not (model.positive or alpha.any()):
-        return None
-    return Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
+    penalties = Penalties(alpha, float(model.l1_ratio), bool(model.positive), weights)
+    fits_all = weights is None and len(alpha) == 1
+    return None if penalties.are_zero and fits_all else penalties
 
 
 def checked_weights(value) -> np.ndarray | None:
