@@ -380,7 +380,7 @@ def test_the_stability_limit_of_a_ridge_has_alpha_in_it(route):
         ({"alpha": [[1.0]]}, "one number per target"),
         ({"l1_ratio": 1.5}, "from 0 .ridge. to 1 .lasso."),
         ({"positive": 1}, "positive must be True or False"),
-        ({"alpha": [0.0, 0.0]}, "one number or 1 numbers"),
+        ({"alpha": [0.0, 0.0]}, "one number for one target, got 2"),
         ({"alpha": 1.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
         ({"alpha": 0.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
         ({"alpha": 1.0, "penalty_weights": [-1.0] * 6}, "penalty_weights must be >= 0"),
