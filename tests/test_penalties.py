@@ -544,3 +544,17 @@ def test_a_descent_at_its_minimum_ends():
     X, y = scale(X).astype(np.float32), scale(y)
     model = GDLinearRegressor(0.1, 100_000, 0, alpha=0.01, warm_start=True).fit(X, y)
     assert model.fit(X.tolist(), y).n_iter_ < 1000 and model.status_ is Status.CONVERGED
+
+
+def test_a_descent_measures_the_gap_of_its_end_only(monkeypatch):
+    """A gap costs as much as an update, and no rule of the textbooks looks at it."""
+    asked, measure = [], penalties.ElasticNet.dual_gap
+
+    def counted(*args):
+        asked.append(args)
+        return measure(*args)
+
+    monkeypatch.setattr(penalties.ElasticNet, "dual_gap", counted)
+    X, y = make_regression(60, 5, noise=3, random_state=0)
+    model = GDLinearRegressor(0.1, 10_000, alpha=0.1).fit(X, y)
+    assert model.n_iter_ > 20 and model.status_ is Status.CONVERGED and len(asked) == 1

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import Point, column_products
+from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import LARGEST_FACTOR
 from gd_regressor.descent.rho import Rho
 
@@ -87,18 +89,27 @@ class Iterate(NamedTuple):
         return column_products(self.gradient, self.direction)
 
 
-class Records(NamedTuple):
-    """What stopping rules, plots and warnings see of m consecutive iterates."""
+@frozen
+class Records:
+    """What stopping rules, plots and warnings see of m consecutive iterates.
+
+    A gap to a dual problem costs as much as an update. So we measure gaps when they are asked for.
+    """
 
     losses: np.ndarray  # (m, t): F_k
     decreases: np.ndarray  # (m, t): F_{k-1} - F_k, free of the rounding of F itself; 0 at k = 0
-    gaps: np.ndarray  # (m, t): distance of F_k from its minimum, as the path's `gap_is` says
+    measured: Callable[[], np.ndarray]
+
+    @cached_property
+    def gaps(self) -> np.ndarray:
+        """(m, t): distance of F_k from its minimum, as the path's `gap_is` says."""
+        return self.measured()
 
     def until(self, count: int) -> Records:
         """The records of the first `count` iterates."""
         if count == len(self.losses):
             return self
-        return Records(self.losses[:count], self.decreases[:count], self.gaps[:count])
+        return Records(self.losses[:count], self.decreases[:count], lambda: self.gaps[:count])
 
 
 class Units(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -155,17 +156,23 @@ class Walk(Path):
 
     def _set_out(self) -> None:
         self._iterates = iterates(self._problem, self._start, self._step)
-        self.here = next(self._iterates)
-        self._known = [self._record(self.here, np.zeros(len(self.here.loss)))]
+        self._losses: list[np.ndarray] = []
+        self._decreases: list[np.ndarray] = []
+        here = next(self._iterates)
+        self._arrive(here, np.zeros(len(here.loss)))
 
-    def _record(self, here: Iterate, decrease: np.ndarray) -> Records:
-        return Records(here.loss[None], decrease[None], self._problem.gap(here)[None])
+    def _arrive(self, here: Iterate, decrease: np.ndarray) -> None:
+        self.here = here
+        self._losses.append(here.loss)
+        self._decreases.append(decrease)
+        self._newest = Records(
+            here.loss[None], decrease[None], lambda: self._problem.gap(here)[None]
+        )
 
     def _advance(self, k: int) -> None:
         while self.here.k < k:
             before, here = self.here, next(self._iterates)
-            self.here = here
-            self._known.append(self._record(here, self._problem.decrease(before, here)))
+            self._arrive(here, self._problem.decrease(before, here))
 
     def needed(self, distance: np.ndarray) -> float:
         return np.nan
@@ -180,7 +187,7 @@ class Walk(Path):
         thetas: list = [None] * len(ks)
         for i in np.argsort(ks, kind="stable"):
             thetas[i] = plain(self.at(int(ks[i])))
-        return np.array(thetas), np.array([self._known[k].losses[0] for k in ks])
+        return np.array(thetas), np.array([self._losses[k] for k in ks])
 
     def gradients(self, ks: np.ndarray) -> np.ndarray:
         found: list = [None] * len(ks)
@@ -191,14 +198,19 @@ class Walk(Path):
 
     def records(self, first: int, last: int) -> Records:
         self._advance(last)
-        known = self._known[first : last + 1]
-        if len(known) == 1:
-            return known[0]
-        return Records(
-            np.concatenate([k.losses for k in known]),
-            np.concatenate([k.decreases for k in known]),
-            np.concatenate([k.gaps for k in known]),
-        )
+        if first == self.here.k:
+            return self._newest
+        kept = slice(first, last + 1)
+        losses, decreases = np.array(self._losses[kept]), np.array(self._decreases[kept])
+        return Records(losses, decreases, partial(self._gaps, first, last))
+
+    def _gaps(self, first: int, last: int) -> np.ndarray:
+        """(m, t): gaps of iterates that the walk may have left, so they may cost it once more."""
+        found = []
+        for k in range(first, last + 1):
+            self.at(k)
+            found.append(self._newest.gaps[0])
+        return np.array(found)
 
 
 class Moved(Path):

@@ -77,7 +77,7 @@ class Spectrum(Path):
         gaps = p**2 @ squares
         # F_{k-1} - F_k, from p_{k-1}^2 - p_k^2 = h D_k (2 p_k + h D_k)
         fall = h * d
-        return Records(self.modes.minimum + gaps, (fall * (2 * p + fall)) @ squares, gaps)
+        return Records(self.modes.minimum + gaps, (fall * (2 * p + fall)) @ squares, lambda: gaps)
 
     @property
     def _h(self) -> np.ndarray:
