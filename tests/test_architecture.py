@@ -71,6 +71,7 @@ LAYERS = [
     "lasso.on_root",
     *("lasso.along_alpha", "lasso.certificate"),
     *("lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
+    "lasso.ahead",
     *("robust.start", "robust.newton", "robust.pieces"),
     *("textbook.landscape", "textbook.forecast", "textbook.held_out"),
     *("textbook.follow", "textbook.epochs", "textbook.penalised", "textbook.robust"),

@@ -11,8 +11,9 @@ from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.descent.records import Terms
 from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.ahead import ahead, shares
 from gd_regressor.lasso.certificate import Certified
-from gd_regressor.lasso.shortest import shortest
+from gd_regressor.lasso.shortest import depend, shortest
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet
@@ -49,13 +50,18 @@ def along_alphas(loss: MomentLoss, terms: Terms, alphas: np.ndarray) -> AlphaPat
     gram, slope, frame = loss.hessian / 2, loss.at_zero.slope / -2, loss.frame
     d, t = slope.shape
     thetas, gaps = np.empty((len(alphas), d + 1, t)), np.empty((len(alphas), t))
-    w = np.zeros((d, t))
-    for i in np.argsort(-alphas, kind="stable"):
+    # If no columns depend on each other, each minimum has one minimiser
+    several = depend(gram, np.flatnonzero(gram.diagonal()))
+    before = w = np.zeros((d, t))
+    order = np.argsort(-alphas, kind="stable")
+    for i, share in zip(order, shares(alphas[order]), strict=True):
         l1, l2 = alphas[i] * terms.l1, alphas[i] * terms.l2
         net = ElasticNet.of(Terms(l1, l2, terms.positive), frame.scale)
+        before, w = w, ahead(before, w, share)
         for j in range(t):
             problem = gram, slope[:, j], net.l1[:, j], net.l2[:, j], net.positive
-            w[:, j] = shortest(*problem, least(*problem, w[:, j]), frame.scale).w
+            minimum = least(*problem, w[:, j])
+            w[:, j] = (shortest(*problem, minimum, frame.scale) if several else minimum).w
         theta = np.concatenate((w, np.zeros((int(frame.fit_intercept), t))))
         square, gradient = loss.value_and_gradient(theta)
         gaps[i] = Certified(net).dual_gap(w, gradient[:d] / -2, square, gram)

@@ -34,7 +34,7 @@ def shortest(
     size = found.v if positive else np.abs(found.v)
     tied = np.flatnonzero((size >= l1 - TIED * np.abs(slope).max(initial=0.0)) & (l2 == 0))
     tied = tied[gram.diagonal()[tied] > 0]
-    if not _depend(gram, tied):
+    if not depend(gram, tied):
         return found
     # Columns without a penalty have no sign: each counts as two columns, one for either sign
     loose = tied[l1[tied] == 0] if not positive else tied[:0]
@@ -58,7 +58,7 @@ def shortest(
     return found._replace(w=w, v=v) if near.converged and same else found
 
 
-def _depend(gram: np.ndarray, columns: np.ndarray) -> bool:
+def depend(gram: np.ndarray, columns: np.ndarray) -> bool:
     """Whether these columns depend on each other, up to the rounding of their products."""
     if len(columns) < 2:
         return False

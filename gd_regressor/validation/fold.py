@@ -52,9 +52,10 @@ def scores_of_fold(training: Training, test: Judge, grid: Grid, *, rough: bool) 
             certain = certain & (grid.l2 > 0) & (not grid.leaves_free)
         for fan, points, same in _ridges(training, grid, certain):
             _arrived(found, fan, points, test, grid, same)
-        if not grid.smooth.all():
-            kinked = ~grid.smooth
-            view, penalties = lasso_view(training), (grid.l1[kinked], grid.l2[kinked])
+        view, ratios = lasso_view(training), np.arange(len(grid.smooth))[:, None]
+        for ratio in np.flatnonzero(~grid.smooth.all(axis=1)):
+            kinked = ~grid.smooth & (ratios == ratio)
+            penalties = grid.l1[kinked], grid.l2[kinked]
             points, known = lasso_points(training, *penalties, grid.weights, grid.positive)
             points = np.where(known | rough, points, np.nan)
             _arrived(found, view, points, test, grid, kinked)

@@ -7,6 +7,7 @@ import numpy as np
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.moments import Moments
 from gd_regressor.lasso.active_set import least
+from gd_regressor.lasso.ahead import ahead, shares
 from gd_regressor.lasso.shortest import shortest
 from gd_regressor.validation.training import MOMENTS_SCORE, Columns, Training
 
@@ -23,24 +24,26 @@ def lasso_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(t, d, k): the minimisers of penalties 2 l1 |w|_1 + l2 |w|^2, and (k,) which are certain.
 
-    `l1` and `l2` (k,) are in raw units, and count `weights` (d,) times for the columns. We begin
-    with the strongest penalty: its minimiser has few coefficients, and each is a good start for the
-    next.
+    `l1` and `l2` (k,) are in raw units, in one ratio, and count `weights` (d,) times for the
+    columns. We begin with the strongest penalty: its minimiser has few coefficients, and each is on
+    the way to the next.
     """
     gram, slope, scale = products(training.moments, training.fit_intercept)
     points = np.zeros((slope.shape[1], len(slope), len(l1)))
     found = np.ones(len(l1), dtype=bool)
+    strengths = l1 + l2
+    order = np.argsort(-strengths, kind="stable")
     for target, q in enumerate(slope.T):
-        w = np.zeros(len(q))
-        for k in np.lexsort((-l2, -l1)):
+        before = w = np.zeros(len(q))
+        for k, share in zip(order, shares(strengths[order]), strict=True):
             thresholds = l1[k] * weights / scale, l2[k] * weights / scale / scale
             problem = gram, q, *thresholds, positive
-            minimum = least(*problem, w)
+            minimum = least(*problem, ahead(before, w, share))
             certain = minimum.converged
             if training.fitted_condition > MOMENTS_SCORE:  # there may be other minimisers
                 minimum = shortest(*problem, minimum, scale)
                 certain &= training.has_digits(np.flatnonzero(minimum.w), l2[k] * weights)
-            w = minimum.w
+            before, w = w, minimum.w
             points[target, :, k] = w / scale
             found[k] &= certain
     return points, found
