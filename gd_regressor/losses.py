@@ -152,9 +152,9 @@ class Quantile(LossChoice, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from gd_regressor import GDLinearRegressor, InverseScaling, Quantile
+    >>> from gd_regressor import GDLinearRegressor, Quantile
     >>> X, y = np.zeros((5, 1)), np.array([1.0, 2.0, 3.0, 4.0, 100.0])
-    >>> model = GDLinearRegressor(InverseScaling(4.0), 2000, None, loss=Quantile(0.5)).fit(X, y)
+    >>> model = GDLinearRegressor(loss=Quantile(0.5)).fit(X, y)
     >>> print(f"{model.intercept_:.1f}")  # the median, not the mean of 22
     3.0
     """

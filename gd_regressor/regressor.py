@@ -152,7 +152,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         "pseudo_huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an
         object with parameters: `Huber`, `PseudoHuber`, `Quantile`, `EpsilonInsensitive`,
         `SquaredEpsilonInsensitive`. Each tells its formula and its gradient. "auto" serves the
-        squared loss and Huber's. A stream keeps sums for the squared loss alone.
+        squared loss, Huber's and the quantiles'. A stream keeps sums for the squared loss alone.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
         variance of y. It exists only with a penalty or with ``positive=True``, and with "auto" and
-        `Huber`.
+        `Huber` or `Quantile`, whose whole loss it bounds in the scale of `QuantileRegressor`.
     scale_ : float or ndarray of shape (n_targets,)
         Scale sigma of the residuals, in units of y. It exists only with "auto" and
         ``Huber(delta="auto")``.

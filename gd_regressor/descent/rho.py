@@ -20,6 +20,7 @@ class Rho(ABC):
     smooth: bool  # whether psi has the Lipschitz constant 2 at most, that of r^2
     scaled: bool  # whether a scale is found together with the coefficients
     rung: str  # the rung of "auto" that knows it; "" for none
+    ridged: bool = True  # whether this rung takes a ridge
 
     @abstractmethod
     def value(self, r: np.ndarray) -> np.ndarray:

@@ -145,6 +145,11 @@ def _check_loss(rho: Rho, asked: Asked) -> None:
             f'loss="{rho.name}" cannot be combined with learning_rate="auto" yet; write a number '
             "or a schedule such as InverseScaling() as learning_rate."
         )
+    if asked.step is None and asked.penalties is not None and not rho.ridged:
+        raise ValueError(
+            f'loss="{rho.name}" with learning_rate="auto" takes no penalty; write alpha=0 and '
+            "positive=False, or a number or a schedule as learning_rate."
+        )
     if asked.step is None and asked.penalties is not None and asked.penalties.have_kinks:
         raise ValueError(
             f'loss="{rho.name}" with learning_rate="auto" takes a penalty of squares alone; write '

@@ -70,7 +70,8 @@ class Quantile(Rho):
 
     q: float
 
-    name, factor, power, smooth, scaled, rung = "quantile", 1.0, 1, False, False, ""
+    name, factor, power, smooth, scaled, rung = "quantile", 1.0, 1, False, False, "quantile"
+    ridged = False  # whose minimum is at no vertex
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(self.q * r, (self.q - 1) * r)

@@ -1,1 +1,1 @@
-"""The least F under Huber's loss: Newton's steps from piece to piece. It knows no plan."""
+"""The least F under Huber's loss, and under a quantile's. It knows no plan."""

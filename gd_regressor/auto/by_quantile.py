@@ -1,0 +1,176 @@
+"""by_quantile, for the pinball loss: one update goes to the vertex that is the minimum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS, plain
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.findings import Findings
+from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
+from gd_regressor.data.table import Given, Table
+from gd_regressor.descent.nouns import Next, Problem, Rule, Step
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status
+from gd_regressor.descent.walk import Walk
+from gd_regressor.objective.frame import Frame, scales_of
+from gd_regressor.objective.robust import Quantile
+from gd_regressor.robust.globs import least
+from gd_regressor.robust.pinball import Pinball
+
+# Entries of sparse columns in full, 1 GiB: a copy of more takes more memory than a fit may
+MOST_IN_FULL = 1 << 27
+
+
+@frozen
+class OnRows(Problem):
+    """F of a point, one problem for each target. All of them share the columns."""
+
+    pinballs: tuple[Pinball, ...]
+    free: np.ndarray  # (q,): the coordinates that move; all others are zero
+
+    @property
+    def gap_is(self) -> Bound:
+        return Bound.AT_MOST
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        value, gradient = np.empty(theta.shape[1]), np.zeros(theta.shape)
+        for j, pinball in enumerate(self.pinballs):
+            point = theta[self.free, j]
+            r = pinball.residuals(point)
+            slope = pinball.u * Quantile(pinball.q).slope(r)
+            value[j], gradient[self.free, j] = pinball.value(point), -slope @ pinball.A
+        return value, gradient
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): by the dual point, or F itself without one, because F is not below zero."""
+        return here.loss if here.state is None else here.state
+
+
+@dataclass(frozen=True)
+class ToVertex(Step):
+    """One update goes to the minimum. The next one stays there. The state is the gaps (t,)."""
+
+    on_rows: OnRows
+
+    def start(self, theta: np.ndarray) -> None:
+        return None
+
+    def next(self, state: np.ndarray | None, here: Iterate, problem: Problem) -> Next:
+        if state is not None:
+            return here.theta, here.loss, here.gradient, state
+        free = self.on_rows.free
+        theta, gradient = np.zeros(here.theta.shape), np.zeros(here.theta.shape)
+        loss, gaps = np.empty(len(here.loss)), np.empty(len(here.loss))
+        for j, pinball in enumerate(self.on_rows.pinballs):
+            point, d = least(pinball)
+            theta[free, j] = point
+            loss[j] = pinball.value(point)
+            gaps[j] = loss[j] if d is None else pinball.gap(point, d)
+            if d is not None:
+                gradient[free, j] = -d @ pinball.A
+        return theta, loss, gradient, gaps
+
+
+@frozen(kw_only=True)
+class QuantilePlan(Plan):
+    """The pinball loss of rows in memory."""
+
+    on_rows: OnRows
+    found: Findings
+
+    @property
+    def source(self) -> str:
+        return "moments"
+
+    def set_out(self, start: Start) -> Walk:
+        free = self.on_rows.free
+        theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
+        theta[free] = self.frame.from_raw(*start)[free]
+        return Walk(self.on_rows, theta, ToVertex(self.on_rows))
+
+    def rules(self) -> tuple[Rule, ...]:
+        return gap_rules(self)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
+        if end.status is Status.INTERRUPTED:
+            return arrival
+        theta, error = plain(arrival.theta), arrival.coef_error
+        # The coefficients are solutions of equations, so they have the rounding of these
+        error = max(error, EPS * dependence.condition_number)
+        if dependence.vectors.size:
+            theta = plain(dependence.least_norm(theta))
+        status = judged(arrival.status, error)
+        return arrival._replace(theta=theta, status=status, coef_error=error)
+
+
+def by_quantile(
+    given: Given, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan. It serves any table whose columns fit into memory, in full."""
+    _check(given)
+    found = Findings.of(given, request.fit_intercept)
+    factor, frame = found.factor, found.frame
+    moving = np.ones(frame.n_parameters, dtype=bool)
+    moving[: given.n_columns] = np.isin(np.arange(given.n_columns), factor.pivots)
+    free, q = np.flatnonzero(moving), cast(Quantile, request.rho).q
+    A, y, u = _in_memory(found.rows, frame, free)
+    plan = QuantilePlan(
+        frame=frame,
+        scales=scales_of(found.moments, request.fit_intercept).of_power(1),
+        request=request,
+        condition_number=found.dependence.condition_number,
+        rank=found.dependence.rank,
+        on_rows=OnRows(
+            tuple(Pinball(A, target, u, q, np.zeros(len(free))) for target in y.T), free
+        ),
+        found=found,
+    )
+    return plan, found
+
+
+def _check(given: Given) -> None:
+    """Refuse rows that cannot be read one by one."""
+    why = ""
+    if given.is_elsewhere:
+        why = "needs all rows in one memory, and they are elsewhere; fit a sample of them"
+    elif given.is_sparse and given.size > MOST_IN_FULL:
+        why = f"needs the columns in full, and X has {given.size} entries; choose columns or rows"
+    if why:
+        raise ValueError(
+            f'loss="quantile" with learning_rate="auto" {why}, or write a number or a schedule as '
+            "learning_rate."
+        )
+
+
+def _in_memory(
+    rows: Table, frame: Frame, free: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The free columns (n, q), targets (n, t) and shares (n,) of the rows with weight, in `frame`.
+
+    The last free column is that of ones, with an intercept.
+    """
+    d = rows.n_columns
+    columns, n = free[free < d], int(np.count_nonzero(rows.have_weight))
+    centre, scale, every = frame.centre[columns], frame.scale[columns], len(columns) == d
+    A, y, u = np.ones((n, len(free))), np.empty((n, rows.n_targets)), np.ones(n)
+    first = 0
+    for x, targets, weights in rows.chosen(np.flatnonzero(rows.have_weight)).blocks():
+        part = slice(first, first + len(x))
+        chosen = x if every else x[:, columns]
+        np.subtract(chosen, centre, out=A[part, : len(columns)])
+        A[part, : len(columns)] /= scale
+        y[part] = targets - frame.target_centre
+        if weights is not None:
+            u[part] = weights
+        first = part.stop
+    return A, y, u / rows.total_weight

@@ -1,0 +1,115 @@
+"""The interior point of a quantile regression, on the way to its vertex (Frisch and Newton).
+
+The letters: d is the dual point, one number for each row between its bounds; s and x are its
+distances from them, and w and z their multipliers, so that the residuals are w - z.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lstsq
+
+from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
+from gd_regressor.robust.pinball import Pinball
+
+# The gap, as a share of F at the start, at which the rows of the vertex stand out
+NEAR_VERTEX = 1e-8
+# Steps take some fifteen to thirty; a problem without a minimum takes all of them
+MOST_STEPS = 60
+# A step keeps this share of the way to the nearest bound (Lustig, Marsten and Shanno 1992)
+SHARE_OF_WAY = 0.9995
+# The least multiplier at the start, as a share of the mean residual
+FIRST_MULTIPLIER = 0.1
+
+
+class Inside(NamedTuple):
+    """A point inside all bounds."""
+
+    theta: np.ndarray  # (p,)
+    d: np.ndarray  # (n,)
+    w: np.ndarray  # (n,)
+    z: np.ndarray  # (n,)
+
+
+def near_vertex(problem: Pinball) -> tuple[np.ndarray, np.ndarray]:
+    """A point (p,) near the minimum, and how free each row is there (n,).
+
+    The rows through which the minimum goes are the freest.
+    """
+    at = _start(problem)
+    first = _gap(problem, at)
+    for _ in range(MOST_STEPS):
+        if _gap(problem, at) <= NEAR_VERTEX * first:
+            break
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            after = _after(problem, at)
+        if after is None:
+            break
+        at = after
+    return at.theta, _freedom(problem, at)
+
+
+def _start(problem: Pinball) -> Inside:
+    """Least squares. d is zero, which suits a problem without globs."""
+    root = np.sqrt(problem.u)
+    theta = lstsq(root[:, None] * problem.A, root * problem.y, lapack_driver="gelsy")[0]
+    r = problem.residuals(theta)
+    least = FIRST_MULTIPLIER * float(np.abs(r).mean()) + SMALLEST_DIVISOR
+    # Equal additions keep w - z = r
+    return Inside(theta, np.zeros(len(r)), np.maximum(r, 0) + least, np.maximum(-r, 0) + least)
+
+
+def _gap(problem: Pinball, at: Inside) -> float:
+    return float((at.d - problem.low) @ at.z + (problem.high - at.d) @ at.w)
+
+
+def _freedom(problem: Pinball, at: Inside) -> np.ndarray:
+    x, s = at.d - problem.low, problem.high - at.d
+    return x * s / (at.w * x + at.z * s)
+
+
+def _after(problem: Pinball, at: Inside) -> Inside | None:
+    """A step of Mehrotra's: where it leads without a barrier says how much barrier it needs."""
+    x, s, D = at.d - problem.low, problem.high - at.d, _freedom(problem, at)
+    A = problem.A
+    scaled = np.sqrt(D)[:, None] * A
+    try:
+        factor = cho_factor(blas.dsyrk(1.0, scaled.T), check_finite=False)
+    except LinAlgError:
+        return None
+    lacks = problem.right - A.T @ at.d
+
+    def step(of_x: np.ndarray, of_s: np.ndarray) -> Inside:
+        h = of_x / x - of_s / s
+        theta = cho_solve(factor, A.T @ (D * h) - lacks, check_finite=False)
+        d = D * (h - A @ theta)
+        return Inside(theta, d, (of_s + at.w * d) / s, (of_x - at.z * d) / x)
+
+    far = step(-x * at.z, -s * at.w)
+    dual, primal = _lengths(x, s, at, far)
+    gap = _gap(problem, at)
+    there = _gap(problem, _moved(at, far, dual, primal))
+    barrier = (there / gap) ** 3 * gap / (2 * len(x))
+    move = step(barrier - x * at.z - far.d * far.z, barrier - s * at.w + far.d * far.w)
+    dual, primal = (min(1.0, SHARE_OF_WAY * length) for length in _lengths(x, s, at, move))
+    after = _moved(at, move, dual, primal)
+    return after if np.isfinite(after.theta).all() and np.isfinite(after.d).all() else None
+
+
+def _moved(at: Inside, move: Inside, dual: float, primal: float) -> Inside:
+    shares = primal, dual, primal, primal
+    return Inside(*(here + c * by for here, c, by in zip(at, shares, move, strict=True)))
+
+
+def _lengths(x: np.ndarray, s: np.ndarray, at: Inside, move: Inside) -> tuple[float, float]:
+    """How far d, and how far the multipliers, can move before one of them is at its bound."""
+
+    def length(here: np.ndarray, by: np.ndarray) -> float:
+        worst = float((by / here).min())
+        return min(1.0, -1 / worst) if worst < 0 else 1.0
+
+    return min(length(x, move.d), length(s, -move.d)), min(
+        length(at.w, move.w), length(at.z, move.z)
+    )

@@ -1,0 +1,244 @@
+"""Quantiles in "auto": vertices in rational arithmetic, weights, ties, equal routes, a peer."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+from reference import dot, solved
+from scipy.sparse import csr_array
+from sklearn.linear_model import QuantileRegressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from gd_regressor import GDLinearRegressor, Quantile, Status
+from gd_regressor.robust import globs
+from gd_regressor.robust.globs import least
+from gd_regressor.robust.pinball import Pinball
+from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
+
+QS = [0.5, 0.25, 0.875]  # floats that are what they say
+each_q = pytest.mark.parametrize("q", QS)
+
+
+def table(seed=0, n=300, d=4):
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((n, d)) * np.geomspace(0.1, 10, d) + 3
+    return X, X @ random.standard_normal(d) + random.standard_t(3, n)
+
+
+def with_ones(X):
+    return np.column_stack([X, np.ones(len(X))])
+
+
+def exact_loss(A, y, u, q, theta):
+    """The sum over the rows, in rationals."""
+    total = Fraction(0)
+    for row, value, weight in zip(A, y, u, strict=True):
+        r = Fraction(value) - dot([Fraction(x) for x in row], [Fraction(t) for t in theta])
+        total += Fraction(weight) * max(Fraction(q) * r, (Fraction(q) - 1) * r)
+    return total
+
+
+def least_of_all_vertices(A, y, u, q):
+    """F is convex and falls along no line, so it is least where it interpolates p rows."""
+    best = None
+    for rows in combinations(range(len(A)), A.shape[1]):
+        square = [[Fraction(x) for x in A[i]] for i in rows]
+        gram = [
+            [sum(row[a] * row[b] for row in square) for b in range(len(row0))]
+            for a, row0 in enumerate(square)
+        ]
+        pull = [
+            sum(row[a] * Fraction(y[i]) for row, i in zip(square, rows, strict=True))
+            for a in range(A.shape[1])
+        ]
+        theta, null = solved(gram, pull)
+        if not null:
+            loss = exact_loss(A, y, u, q, theta)
+            best = loss if best is None else min(best, loss)
+    return best
+
+
+# --- Minima ---
+
+
+@each_q
+@pytest.mark.parametrize("kind", ["reals", "ties", "one-hot", "weights"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_vertex_has_a_smaller_loss(seed, kind, q):
+    random = np.random.default_rng(seed)
+    n, d = 9, 2
+    X = random.integers(-2, 3, (n, d)).astype(float)
+    if kind == "one-hot":
+        X = np.eye(d + 1)[np.arange(n) % (d + 1)][:, :d]
+    y = random.integers(-3, 4, n).astype(float)
+    if kind == "reals":
+        X, y = random.standard_normal((n, d)), random.standard_normal(n)
+    u = random.integers(1, 4, n).astype(float) if kind == "weights" else np.ones(n)
+    model = GDLinearRegressor(loss=Quantile(q)).fit(X, y, u)
+    theta, exact = [*model.coef_, model.intercept_], least_of_all_vertices(with_ones(X), y, u, q)
+    ours = exact_loss(with_ones(X), y, u, q, theta)
+    assert 0 <= ours - exact <= 1e-14 * u.sum() * np.abs(y).max()
+    assert model.status_ is Status.CONVERGED
+    assert model.loss_curve_[-1] == pytest.approx(float(exact / Fraction(u.sum())), abs=1e-14)
+
+
+@each_q
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_subgradient_condition_in_rationals(q, intercept):
+    """The rows that the model meets have multipliers within their bounds (Koenker 1978)."""
+    X, y = table(1, n=80)
+    model = GDLinearRegressor(loss=Quantile(q), fit_intercept=intercept).fit(X, y)
+    left = y - model.predict(X)
+    A = with_ones(X) if intercept else X
+    basis = np.argsort(np.abs(left))[: A.shape[1]]
+    assert np.abs(left[basis]).max() < 1e-12 < 1e-6 < np.sort(np.abs(left))[A.shape[1]]
+    A, q = [[Fraction(x) for x in row] for row in A], Fraction(q)
+    others = np.setdiff1d(np.arange(len(X)), basis)
+    pull = [-sum((q if left[i] > 0 else q - 1) * A[i][k] for i in others) for k in range(len(A[0]))]
+    # A_B' d = pull, by its normal equations
+    rows = [A[i] for i in basis]
+    gram = [[dot(a, b) for b in rows] for a in rows]
+    d, null = solved(gram, [dot(row, pull) for row in rows])
+    assert not null and all(q - 1 <= value <= q for value in d)
+    assert 0 <= model.dual_gap_ <= 1e-14
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+def test_as_many_columns_as_rows_are_fitted_exactly(n):
+    X, y = table(2, n=n, d=5)
+    model = GDLinearRegressor(loss=Quantile(0.3)).fit(X, y)
+    np.testing.assert_allclose(model.predict(X), y, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("q", [0.05, 0.5, 0.9])
+def test_the_objective_of_quantile_regressor(q):
+    X, y = table(3, n=500, d=6)
+    ours = GDLinearRegressor(loss=Quantile(q)).fit(X, y)
+    theirs = QuantileRegressor(quantile=q, alpha=0).fit(X, y)
+    one, other = (
+        float(exact_loss(X, y - m.intercept_, np.ones(500), q, m.coef_)) for m in (ours, theirs)
+    )
+    assert one <= other * (1 + 1e-12)
+    assert one == pytest.approx(other, rel=1e-8)
+
+
+# --- Invariances ---
+
+
+@each_q
+def test_weights_are_repetitions_and_no_weight_is_no_row(q):
+    X, y = table(4, n=60)
+    weights = np.random.default_rng(4).integers(0, 4, 60)
+    one = GDLinearRegressor(loss=Quantile(q)).fit(X, y, weights)
+    other = GDLinearRegressor(loss=Quantile(q)).fit(X.repeat(weights, 0), y.repeat(weights))
+    np.testing.assert_allclose(one.coef_, other.coef_, rtol=1e-11)
+    assert one.loss_curve_[-1] == pytest.approx(other.loss_curve_[-1], rel=1e-13)
+
+
+def test_units_do_not_matter():
+    """A column of milliseconds since 1970 beside others."""
+    X, y = table(5)
+    times = 1.7e12 + np.round(1e9 * np.random.default_rng(5).random(len(X)))
+    near = GDLinearRegressor(loss=Quantile(0.7)).fit(np.column_stack([X, times - 1.7e12]), y)
+    far = GDLinearRegressor(loss=Quantile(0.7)).fit(np.column_stack([X, times]), y)
+    np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-11)
+    assert far.loss_curve_[-1] == pytest.approx(near.loss_curve_[-1], rel=1e-13)
+
+
+def test_dependent_columns_share_as_least_norm_says():
+    X, y = table(6)
+    one = GDLinearRegressor(loss=Quantile(0.3)).fit(X, y)
+    twice = GDLinearRegressor(loss=Quantile(0.3)).fit(np.column_stack([X, X[:, 0]]), y)
+    np.testing.assert_allclose(twice.coef_[[0, 4]], one.coef_[0] / 2, rtol=1e-12)
+    assert twice.rank_ == 4 and twice.status_ is Status.CONVERGED
+
+
+def test_targets_one_by_one_and_sparse_columns():
+    X, y = table(7)
+    both = GDLinearRegressor(loss=Quantile(0.3)).fit(X, np.column_stack([y, -3 * y]))
+    for j, target in enumerate((y, -3 * y)):
+        alone = GDLinearRegressor(loss=Quantile(0.3)).fit(X, target)
+        np.testing.assert_allclose(both.coef_[j], alone.coef_, rtol=1e-13)
+    X = np.where(np.random.default_rng(7).random(X.shape) < 0.5, X, 0.0)
+    dense, sparse = (GDLinearRegressor(loss=Quantile(0.3)).fit(x, y) for x in (X, csr_array(X)))
+    np.testing.assert_allclose(dense.coef_, sparse.coef_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_choice_among_minima_does_not_depend_on_the_start(seed):
+    """Medians of integers: many minima, many ties, and walks from bases far from each other."""
+    random = np.random.default_rng(seed)
+    A = with_ones(random.integers(-2, 3, (40, 3)).astype(float))
+    y = random.integers(-3, 4, 40).astype(float)
+    problem = Pinball(A, y, np.full(40, 1 / 40), 0.5, np.zeros(4))
+    starts = [some_basis(problem, random.random(40)) for _ in range(8)]
+    ends = [Vertex(problem, start).descend().theta for start in starts]
+    for end in ends[1:]:
+        np.testing.assert_allclose(end, ends[0], atol=1e-12)
+    model = GDLinearRegressor(loss=Quantile(0.5)).fit(A[:, :3], y)
+    other = GDLinearRegressor(loss=Quantile(0.5)).fit(A[::-1, :3], y[::-1])
+    np.testing.assert_allclose(model.coef_, other.coef_, atol=1e-12)
+
+
+# --- Globs ---
+
+
+@pytest.mark.parametrize("q", [0.5, 0.95])
+def test_globs_and_all_rows_have_one_minimum(q, monkeypatch):
+    X, y = table(8, n=20000, d=3)
+    problem = Pinball(with_ones(X), y, np.full(20000, 1 / 20000), q, np.zeros(4))
+    seen = []
+    only = Pinball.only
+    monkeypatch.setattr(Pinball, "only", lambda *a: seen.append(len(a[1])) or only(*a))
+    theta, d = least(problem)
+    assert seen and max(seen) < 4000  # no interior point has seen all rows
+    assert (problem.low <= d).all() and (d <= problem.high).all()
+    assert np.abs(d @ problem.A).max() < 1e-13 and 0 <= problem.gap(theta, d) < 1e-13
+    monkeypatch.setattr(globs, "MANY_MORE", np.inf)
+    np.testing.assert_allclose(least(problem).theta, theta, rtol=1e-11)
+
+
+def test_wrong_globs_are_found_out(monkeypatch):
+    """From a fit far away, the bands fail, and all rows give the minimum."""
+    X, y = table(9, n=6000, d=2)
+    problem = Pinball(with_ones(X), y, np.full(6000, 1 / 6000), 0.5, np.zeros(3))
+    right = least(problem).theta
+    near = globs.near_vertex
+    off = iter([True])
+
+    def misled(part):
+        theta, freedom = near(part)
+        return (theta + 100 if next(off, False) else theta), freedom
+
+    monkeypatch.setattr(globs, "near_vertex", misled)
+    np.testing.assert_allclose(least(problem).theta, right, rtol=1e-11)
+
+
+def test_a_linear_term_that_pulls_too_far_has_no_minimum():
+    A = np.ones((5, 1))
+    problem = Pinball(A, np.arange(5.0), np.ones(5), 0.5, np.array([3.0]))
+    with pytest.raises(NoMinimum):
+        Vertex(problem, np.array([0])).descend()
+
+
+# --- Parameters ---
+
+
+@pytest.mark.parametrize("options", [{"alpha": 0.1, "l1_ratio": 0}, {"positive": True}])
+def test_a_penalty_is_refused_by_name(options):
+    with pytest.raises(ValueError, match=r'loss="quantile" .*"auto" takes no penalty; write alpha'):
+        GDLinearRegressor(loss="quantile", **options).fit(*table())
+
+
+def test_columns_too_many_to_write_in_full_are_refused():
+    X = csr_array((70_000, 2_000))
+    with pytest.raises(ValueError, match=r'loss="quantile" .* columns in full'):
+        GDLinearRegressor(loss="quantile").fit(X, np.zeros(70_000))
+
+
+@parametrize_with_checks([GDLinearRegressor(loss="quantile")])
+def test_scikit_learn_checks(estimator, check):
+    if check.func.__name__ == "check_regressors_train":
+        pytest.skip("this check sets alpha, and the minimum with a penalty is at no vertex")
+    check(estimator)
