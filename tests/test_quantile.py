@@ -195,7 +195,7 @@ def test_globs_and_all_rows_have_one_minimum(q, monkeypatch):
     assert seen and max(seen) < 4000  # no interior point has seen all rows
     assert (problem.low <= d).all() and (d <= problem.high).all()
     assert np.abs(d @ problem.A).max() < 1e-13 and 0 <= problem.gap(theta, d) < 1e-13
-    monkeypatch.setattr(globs, "MANY_MORE", np.inf)
+    monkeypatch.setattr(globs, "ROWS_PER_SAMPLED", np.inf)
     np.testing.assert_allclose(least(problem).theta, theta, rtol=1e-11)
 
 

@@ -15,7 +15,7 @@ from gd_regressor.robust.pinball import Pinball
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
 # A sample pays where it and a band are together fewer rows than all
-MANY_MORE = 3
+ROWS_PER_SAMPLED = 3
 # Bands, each twice as wide as the one before, until we take all rows
 MOST_BANDS = 4
 # A band that left out so few rows, as a share of its own, is mended by these rows
@@ -35,7 +35,7 @@ def least(problem: Pinball) -> Least:
     if not p:
         return Least(np.zeros(0), np.where(problem.y > 0, problem.high, problem.low))
     m = int((n * p) ** (2 / 3))
-    if n > MANY_MORE * m:
+    if n > ROWS_PER_SAMPLED * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
         theta, _ = near_vertex(problem.only(sample, problem.right))
         for _ in range(MOST_BANDS):

@@ -17,7 +17,7 @@ from gd_regressor.robust.pinball import Pinball
 # The gap, as a share of F at the start, at which the rows of the vertex stand out
 NEAR_VERTEX = 1e-8
 # Steps take some fifteen to thirty; a problem without a minimum takes all of them
-MOST_STEPS = 60
+MOST_INSIDE = 60
 # A step keeps this share of the way to the nearest bound (Lustig, Marsten and Shanno 1992)
 SHARE_OF_WAY = 0.9995
 # The least multiplier at the start, as a share of the mean residual
@@ -40,7 +40,7 @@ def near_vertex(problem: Pinball) -> tuple[np.ndarray, np.ndarray]:
     """
     at = _start(problem)
     first = _gap(problem, at)
-    for _ in range(MOST_STEPS):
+    for _ in range(MOST_INSIDE):
         if _gap(problem, at) <= NEAR_VERTEX * first:
             break
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

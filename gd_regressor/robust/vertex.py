@@ -18,18 +18,18 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.robust.pinball import Pinball
 
 # Residuals and dual points are zero, or at a bound, up to so many eps of their terms
-ROUNDED_BY = 64
+VERTEX_ROUNDED_BY = 64
 # Of a direction's largest product with a row: smaller ones would make a basis near singular
 LEAST_PIVOT = 1e-10
 # Pivots between two inversions
 FRESH_AFTER = 64
 # Rows for each parameter, among which we seek a basis
-CANDIDATES = 4
+BASIS_CANDIDATES = 4
 # Pivots for each parameter, before we give up
 MOST_PIVOTS = 200
 
 
-class NoMinimum(Exception):  # noqa: N818
+class NoMinimum(Exception):
     """The linear term pulls further than the rows hold: the globs were wrong."""
 
 
@@ -38,7 +38,7 @@ def some_basis(problem: Pinball, freedom: np.ndarray) -> np.ndarray:
     A, p = problem.A, problem.A.shape[1]
     size = np.sqrt(np.einsum("ij,ij->i", A, A))
     free = np.sqrt(np.maximum(np.nan_to_num(freedom), 0.0)) * size
-    few = np.argsort(-free, kind="stable")[: CANDIDATES * p]
+    few = np.argsort(-free, kind="stable")[: BASIS_CANDIDATES * p]
     # Wide ratios would hide that rows depend on each other
     floor = LEAST_PIVOT * float(free.max())
     for rows, weights in ((few, free[few] + floor), (np.arange(len(A)), free * 0 + 1)):
@@ -103,7 +103,7 @@ class Vertex:
         self._theta = theta + self._inverse @ rest
         self._r = self._y - problem.A @ self._theta
         size = np.abs(self._y[:, 0]) + self._widest * np.abs(self._theta[:, 0]).sum()
-        self._noise = ROUNDED_BY * EPS * size
+        self._noise = VERTEX_ROUNDED_BY * EPS * size
         self._r[basis] = 0.0
         self._zero_small()
         above = np.where(self._r[:, 0] != 0, self._r[:, 0] > 0, self._r[:, 1] > 0)
@@ -124,7 +124,7 @@ class Vertex:
         d, e = self._pull @ inverse, self._cost @ inverse
         self._d[basis] = d
         low, high = self._low[basis], self._high[basis]
-        noise = ROUNDED_BY * EPS * (self._pulls @ np.abs(inverse) + high - low)
+        noise = VERTEX_ROUNDED_BY * EPS * (self._pulls @ np.abs(inverse) + high - low)
         over = np.maximum(d - high, low - d)
         side = np.where(d - high > low - d, -1.0, 1.0)
         worst = over > noise
