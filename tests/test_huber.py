@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from gd_regressor import GDLinearRegressor, Huber, Status
 from gd_regressor.auto import by_huber
 from gd_regressor.data.moments import Moments
+from gd_regressor.data.passes import counted
 from gd_regressor.data.table import Rows
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
@@ -300,6 +301,27 @@ def test_few_updates():
     assert model.n_iter_ <= 6
     fixed = GDLinearRegressor(loss=Huber(model.scale_)).fit(X, y)
     assert fixed.n_iter_ <= 6
+
+
+@pytest.mark.parametrize("delta", ["auto", 1.0])
+def test_a_start_at_zero_looks_at_no_columns(delta, capsys):
+    """One pass for the moments, one for the outliers. A report still knows the slope there."""
+    X, y = table(16)
+    with counted() as passes:
+        model = GDLinearRegressor(loss=Huber(delta), max_iter=0).fit(X, y)
+    assert passes.count == 2
+    assert model.loss_curve_[0] == pytest.approx(objective(model, X, y), rel=1e-14)
+    GDLinearRegressor(loss=Huber(delta), verbose=1).fit(X, y)
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_a_small_table_goes_down_to_its_delta_in_few_passes():
+    """One descent with a scale, and from its end to delta: not a second start for each."""
+    X, y = table(17, n=500, d=50)
+    with counted() as passes:
+        model = GDLinearRegressor(loss=Huber(0.5)).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    assert passes.count <= 16
 
 
 # --- Ends ---

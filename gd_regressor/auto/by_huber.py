@@ -23,7 +23,7 @@ from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_clipped import Clipped, Spot
 from gd_regressor.objective.robust import EPSILON, Huber, ScaledHuber
-from gd_regressor.robust.newton import Newton, There
+from gd_regressor.robust.newton import Newton, There, spot_of
 from gd_regressor.robust.pieces import FixedDelta, JointScale, Sizing
 from gd_regressor.robust.start import down_to, with_scale
 
@@ -46,7 +46,18 @@ class OnPieces(Problem):
         return Bound.AT_MOST
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.newton.value_and_gradient(self.spot(theta))
+        """No step needs the gradient of a start. So at zero we leave it open: it costs a pass."""
+        spot, d = self.spot(theta), self.newton.n_columns
+        if theta[:d].any():
+            return self.newton.value_and_gradient(spot)
+        value = self.newton.value_at_zero(spot.delta, theta[d:].sum(axis=0))
+        return value, np.full_like(theta, np.nan)
+
+    def gradient(self, here: Iterate) -> np.ndarray:
+        """(p, t): that of an iterate, also of a start that left it open."""
+        if not np.isnan(here.gradient).any():
+            return here.gradient
+        return self.newton.value_and_gradient(self.spot(plain(here.theta)))[1]
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
@@ -64,7 +75,7 @@ class PieceStep(Step):
     """The first update goes to the minimum of a sample, the others from piece to piece."""
 
     newton: Newton
-    first: Callable[[Spot], Spot]
+    first: Callable[[Spot], list[There]]
     spot: Callable[[np.ndarray], Spot]
 
     def start(self, theta: np.ndarray) -> None:
@@ -81,13 +92,14 @@ class PieceStep(Step):
     def _begun(self, here: Iterate) -> list[There]:
         """At the minimum of a sample, or at the start where that is better."""
         start = self.spot(plain(here.theta))
-        first = self.first(start)
-        there = self.newton.begin(first)
-        worse = np.array([at.loss for at in there]) > here.loss
+        there = self.first(start)
+        moved = np.any(spot_of(there).theta != start.theta, axis=0)
+        worse = moved & (np.array([at.loss for at in there]) > here.loss)
         if not worse.any():
             return there
-        theta = np.where(worse, start.theta, first.theta)
-        return self.newton.begin(Spot(theta, np.where(worse, start.delta, first.delta)))
+        theta, delta = spot_of(there)
+        theta = np.where(worse, start.theta, theta)
+        return self.newton.begin(Spot(theta, np.where(worse, start.delta, delta)))
 
 
 @frozen(kw_only=True)
@@ -96,7 +108,7 @@ class HuberPlan(Plan):
 
     newton: Newton
     found: Findings
-    first: Callable[[Spot], Spot]  # the start of the steps on all rows
+    first: Callable[[Spot], list[There]]  # the start of the steps on all rows
     epsilon: float | None  # delta is so many scales; None where no scale is asked for
 
     @property
@@ -107,11 +119,11 @@ class HuberPlan(Plan):
         theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
         theta[self.newton.free] = self.frame.from_raw(*start)[self.newton.free]
         step = PieceStep(self.newton, self.first, self._spot)
-        return Walk(OnPieces(self.newton, self._spot), theta, step)
+        problem = OnPieces(self.newton, self._spot)
+        return Walk(problem, theta, step, problem.gradient)
 
     def _spot(self, theta: np.ndarray) -> Spot:
-        square, _ = MomentLoss(self.found.moments, self.frame).value_and_gradient(theta)
-        sizes = zip(self.newton.sizings, np.sqrt(square).tolist(), strict=True)
+        sizes = zip(self.newton.sizings, _root_mean_squares(self.found, theta), strict=True)
         return Spot(theta, np.array([sizing.first(size) for sizing, size in sizes]))
 
     def rules(self) -> tuple[Rule, ...]:
@@ -143,9 +155,10 @@ def by_huber(
 ) -> tuple[Plan | None, Findings | None]:
     """The plan for a delta of the user's own. It serves any table whose moments fit into memory."""
     found = _findings(given, request)
-    delta, t = cast(Huber, request.rho).delta, found.rows.n_targets
-    sizings = tuple(FixedDelta(delta) for _ in range(t))
-    first = partial(down_to, joint=_joint(found, EPSILON), target=np.full(t, delta))
+    delta = cast(Huber, request.rho).delta
+    sizings = (FixedDelta(delta),) * found.rows.n_targets
+    size = partial(_root_mean_squares, found)
+    first = partial(down_to, joint=_joint(found, EPSILON), size=size)
     return _plan(found, request, sizings, first, None), found
 
 
@@ -179,7 +192,7 @@ def _plan(
     found: Findings,
     request: Request,
     sizings: tuple[Sizing, ...],
-    first: Callable[..., Spot],
+    first: Callable[..., list[There]],
     epsilon: float | None,
 ) -> HuberPlan:
     rows, frame, terms = found.rows, found.frame, request.terms
@@ -198,9 +211,15 @@ def _plan(
     def on_sample(sizings: tuple[Sizing, ...]) -> Newton:
         return on(sample, moments, sizings)
 
+    def begin(spot: Spot) -> list[There]:
+        if in_place:
+            return newton.begin(spot) if epsilon is not None else first(on_sample, spot)
+        return newton.begin(spot_of(first(on_sample, spot)))
+
     sample = _sample(rows, frame.n_parameters)
-    moments = found.moments if sample is rows else Moments.of_rows(sample)
-    in_place = epsilon is not None and sample is rows
+    in_place = sample is rows
+    moments = found.moments if in_place else Moments.of_rows(sample)
+    newton = on(rows, found.moments, sizings)
     power = 2 if epsilon is None else 1
     return HuberPlan(
         frame=frame,
@@ -208,16 +227,17 @@ def _plan(
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
-        newton=on(rows, found.moments, sizings),
+        newton=newton,
         found=found,
-        first=_where_it_is if in_place else partial(first, on_sample),
+        first=begin,
         epsilon=epsilon,
     )
 
 
-def _where_it_is(spot: Spot) -> Spot:
-    """The start of a descent that needs no other."""
-    return spot
+def _root_mean_squares(found: Findings, theta: np.ndarray) -> list[float]:
+    """Of the residuals of each target."""
+    square, _ = MomentLoss(found.moments, found.frame).value_and_gradient(theta)
+    return np.sqrt(square).tolist()
 
 
 def _sample(rows: Table, n_parameters: int) -> Table:

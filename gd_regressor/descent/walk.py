@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 
@@ -146,11 +147,18 @@ class Walk(Path):
     """A path that we walk as far as asked. It keeps all losses, and the last iterate as `here`.
 
     Parameters of an earlier iterate cost a walk from the start, because all of them would fill the
-    memory.
+    memory. `gradient` gives that of an iterate to a report, where iterates need not know their own.
     """
 
-    def __init__(self, problem: Problem, start: Point, step: Step) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        start: Point,
+        step: Step,
+        gradient: Callable[[Iterate], np.ndarray] = attrgetter("gradient"),
+    ) -> None:
         self._problem, self._start, self._step = problem, start, step
+        self._gradient = gradient
         self.gap_is = problem.gap_is
         self._set_out()
 
@@ -193,7 +201,7 @@ class Walk(Path):
         found: list = [None] * len(ks)
         for i in np.argsort(ks, kind="stable"):
             self.at(int(ks[i]))
-            found[i] = self.here.gradient
+            found[i] = self._gradient(self.here)
         return np.array(found)
 
     def records(self, first: int, last: int) -> Records:

@@ -9,6 +9,7 @@ import numpy as np
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.table import Rows, add_each
+from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
 
 # BLAS multiplies a block of so many columns by FEW_VECTORS vectors in the time of one
@@ -69,12 +70,12 @@ class Clipped:
                 totals.add(*block)
             return totals.finish()
 
-        means, slopes, changes, widest = self.square.rows.total(of_part, add_each)
+        means, slopes, widest, *changes = self.square.rows.total(of_part, add_each)
         weight = self.square.rows.total_weight
         slopes, means = self.square.in_frame(slopes) / weight, means / weight
         found = []
         for j in range(t):
-            change = self.square.in_frame(self.square.in_frame(changes[j]).T) / weight
+            change = self._in_frame(changes[j].products(d + 1))
             outside, square, beyond, moved, young, across, dual = means[:, j].tolist()
             found.append(
                 Sums(
@@ -92,6 +93,16 @@ class Clipped:
                 )
             )
         return found
+
+    def of_targets(self) -> Clipped:
+        """The same targets beside no columns, but with an intercept."""
+        rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
+        return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
+
+    def _in_frame(self, products: np.ndarray) -> np.ndarray:
+        products = self.square.in_frame(self.square.in_frame(products).T)
+        products /= self.square.rows.total_weight
+        return products
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
         """(m, 3, t): `outside`, `square` and `beyond` at so many shares (m,) of the way."""
@@ -143,6 +154,52 @@ class _Largest(NamedTuple):
         return _Largest(np.maximum(self.values, other.values))
 
 
+class _Moved:
+    """Rows that changed sides: those that wait for their products, and the products of others.
+
+    A product of few rows takes the time in which its result is written. So rows wait until they are
+    many, or all.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: tuple[list[np.ndarray], ...] = ([], [])  # went outside, came inside
+        self.made: np.ndarray | None = None
+
+    def joined(self, which: int, few: np.ndarray) -> _Moved:
+        """With rows (m, d + 1) that wait, times the roots of their weights."""
+        self.waiting[which].append(few)
+        return self
+
+    def __add__(self, other: _Moved) -> _Moved:
+        both = _Moved()
+        both.waiting = tuple(a + b for a, b in zip(self.waiting, other.waiting, strict=True))
+        made = [each for each in (self.made, other.made) if each is not None]
+        both.made = sum(made[1:], start=made[0]) if made else None
+        due = [few for each in both.waiting for few in each]
+        if sum(map(len, due)) >= PRODUCTS_AT_ONCE:
+            p = due[0].shape[1]
+            both.made, both.waiting = both.products(p), ([], [])
+        return both
+
+    def products(self, p: int) -> np.ndarray:
+        """(p, p): the sum of x x' of rows that went outside, less those that came inside."""
+        total = np.zeros((p, p)) if self.made is None else self.made
+        for due, sign in zip(self.waiting, (1.0, -1.0), strict=True):
+            if due:
+                few = np.concatenate(due) if len(due) > 1 else due[0]
+                total = total + sign * product(few.T, few)
+        return total
+
+
+def _beside_ones(x: Any, s: np.ndarray | None, rows: np.ndarray, *, sparse: bool) -> np.ndarray:
+    """(m, d + 1): some rows and a column of ones, times the roots of the weights."""
+    few = np.ones((len(rows), x.shape[1] + 1))
+    few[:, :-1] = x[rows].toarray() if sparse else x[rows]
+    if s is not None:
+        few *= np.sqrt(s[rows])[:, None]
+    return few
+
+
 def _times(x: Any, w: np.ndarray) -> np.ndarray:
     """(m, k): the transpose of x w for few w (d, k)."""
     if w.shape[0] <= NARROW_BLOCK or w.shape[1] > FEW_VECTORS:
@@ -163,10 +220,8 @@ class _Totals:
     def __init__(self, d: int, here: np.ndarray, before: np.ndarray, *, sparse: bool) -> None:
         t = len(here)
         self.means, self.widest = np.zeros((7, t)), np.zeros(t)
-        self.slopes, self.changes = np.zeros((d + 1, 2 * t)), np.zeros((t, d + 1, d + 1))
+        self.slopes, self.changes = np.zeros((d + 1, 2 * t)), [_Moved() for _ in range(t)]
         self._delta, self._before, self._sparse = here.tolist(), before.tolist(), sparse
-        # Of each target, rows whose products are due, with their weights and signs
-        self._due: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in range(t)]
 
     def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray) -> None:
         """Add a block: columns, weights, and residuals (t, m) here and before.
@@ -183,17 +238,16 @@ class _Totals:
                 self._add_dual(j, r[j], old[j], s, np.flatnonzero(was))
             if len(other):
                 self._add_moved(j, r[j][other], old[j][other], _chosen(s, other), was[other])
-                signs = np.where(was[other], -1.0, 1.0) * _chosen(s, other)
-                few = x[other].toarray() if self._sparse else x[other]
-                self._add_due(j, np.asarray(few, dtype=np.float64), signs)
+                for rows, which in ((other[~was[other]], 0), (other[was[other]], 1)):
+                    if len(rows):
+                        few = _beside_ones(x, s, rows, sparse=self._sparse)
+                        self.changes[j] += _Moved().joined(which, few)
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
         self.slopes[-1] += pulls.sum(axis=1)
 
     def finish(self) -> list[Any]:
         """The sums, as values that add up."""
-        for j, due in enumerate(self._due):
-            self._add_products(j, due)
-        return [self.means, self.slopes, self.changes, _Largest(self.widest)]
+        return [self.means, self.slopes, _Largest(self.widest), *self.changes]
 
     def _add_pulls(self, j, r, s, outside, inner, sign) -> None:
         """The sums that F and its gradient need. Writes x's factors to `inner` and `sign`."""
@@ -225,19 +279,6 @@ class _Totals:
         self.means[4, j] -= weights @ np.maximum(np.abs(gone) - delta, 0.0) ** 2
         self.means[5:, j] += weights @ np.where(was, -(r**2), r**2)
         self.widest[j] = max(self.widest[j], float(np.abs(gone).max()))
-
-    def _add_due(self, j: int, few: np.ndarray, signs: np.ndarray) -> None:
-        due = self._due[j]
-        due.append((few, signs))
-        if sum(len(rows) for rows, _ in due) >= PRODUCTS_AT_ONCE:
-            self._add_products(j, due)
-            due.clear()
-
-    def _add_products(self, j: int, due: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        if due:
-            few, signs = (np.concatenate(each) for each in zip(*due, strict=True))
-            few = np.column_stack([few, np.ones(len(few))])
-            self.changes[j] += product((few * signs[:, None]).T, few)
 
 
 def _chosen(s: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

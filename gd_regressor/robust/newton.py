@@ -51,6 +51,11 @@ class Newton:
     free: np.ndarray  # (q,): the coordinates that move
     ridge: np.ndarray  # (p, t)
 
+    @property
+    def n_columns(self) -> int:
+        """The number of coefficients. An intercept is behind them."""
+        return len(self.rows.square.frame.scale)
+
     def begin(self, spot: Spot) -> list[There]:
         """At a point, from which steps can go on."""
         return self._first(spot, Spot(spot.theta, np.full_like(spot.delta, np.inf)))
@@ -61,6 +66,26 @@ class Newton:
             self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, nobody)
             for j, sums in enumerate(self.rows.sums(spot, before))
         ]
+
+    def resumed(self, there: list[There], delta: np.ndarray) -> list[There]:
+        """At the same points with other deltas (t,), after the steps of another descent."""
+        before = spot_of(there)
+        found = self.rows.sums(Spot(before.theta, delta), before)
+        return [
+            self._there(j, at.theta, float(delta[j]), found[j], at.gone)
+            for j, at in enumerate(there)
+        ]
+
+    def value_at_zero(self, delta: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+        """F (t,) at coefficients of zero, without a look at the columns."""
+        spot = Spot(intercept[None], delta)
+        sums = self.rows.of_targets().sums(spot, spot)
+        return np.array(
+            [
+                sizing.value(at.outside, at.square, at.beyond, size)
+                for sizing, at, size in zip(self.sizings, sums, delta.tolist(), strict=True)
+            ]
+        )
 
     def value_and_gradient(self, spot: Spot) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t)."""
@@ -200,12 +225,14 @@ class _Solver:
             return right
         diagonal = np.maximum(self._metric.diagonal(), SMALLEST_DIVISOR)
         while True:
-            matrix = self._inside + self.term * self._metric
+            term = self.term
+            matrix = self._inside + term * self._metric if term else self._inside.copy()
             matrix.ravel()[:: len(matrix) + 1] += sigma * self._ridge
             if self.term > 1:  # the metric itself is not definite
                 matrix.ravel()[:: len(matrix) + 1] += self.term * EPS * len(matrix) * diagonal
             # A pivot that is rounding of the difference of two sums is no pivot
-            root, failed = lapack.dpotrf(matrix, lower=1)
+            # The transpose is the same matrix, in the order in which LAPACK needs no copy
+            root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
             least = len(matrix) * EPS * diagonal
             if not failed and (root.diagonal() ** 2 > least).all():
                 return lapack.dpotrs(root, right, lower=1)[0]

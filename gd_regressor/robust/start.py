@@ -10,7 +10,8 @@ from gd_regressor.objective.on_rows_clipped import Spot
 from gd_regressor.robust.newton import Newton, There, spot_of
 from gd_regressor.robust.pieces import FixedDelta, Sizing
 
-# A sample is off by more than this share of F, so its minimum need be no nearer
+# A sample is off by more than this share of F. After a step that lowers F by less, the minimum is
+# much nearer still
 SAMPLE_IS_OFF = 1e-3
 # The most steps on a sample, and the factor by which delta falls from one descent to the next
 MOST_STEPS, DELTA_FALLS = 50, 4.0
@@ -18,33 +19,48 @@ MOST_STEPS, DELTA_FALLS = 50, 4.0
 Make = Callable[[tuple[Sizing, ...]], Newton]  # the descent on a sample
 
 
-def near_minimum(newton: Newton, spot: Spot) -> list[There]:
-    """Near the minimum, from a point with its deltas."""
-    there = newton.begin(spot)
+def near_minimum(newton: Newton, there: list[There]) -> list[There]:
+    """Near the minimum, from a point."""
     for _ in range(MOST_STEPS):
-        if all(at.at_rest or at.gap <= SAMPLE_IS_OFF * at.loss for at in there):
+        before, there = there, newton.step(there)
+        falls = (a.loss - b.loss for a, b in zip(before, there, strict=True))
+        if all(
+            at.at_rest or (at.term == 0 and fall <= SAMPLE_IS_OFF * at.loss)
+            for at, fall in zip(there, falls, strict=True)
+        ):
             break
-        there = newton.step(there)
     return there
 
 
-def with_scale(make: Make, spot: Spot, *, joint: tuple[Sizing, ...]) -> Spot:
+def with_scale(make: Make, spot: Spot, *, joint: tuple[Sizing, ...]) -> list[There]:
     """The start of a descent whose scale is found with the coefficients."""
-    return spot_of(near_minimum(make(joint), spot))
+    newton = make(joint)
+    return near_minimum(newton, newton.begin(spot))
 
 
-def down_to(make: Make, spot: Spot, *, joint: tuple[Sizing, ...], target: np.ndarray) -> Spot:
-    """The start of a descent for deltas `target` (t,).
+def down_to(
+    make: Make, spot: Spot, *, joint: tuple[Sizing, ...], size: Callable[[np.ndarray], list[float]]
+) -> list[There]:
+    """The start of a descent for the deltas of `spot`.
 
     With a delta far below the residuals few rows would be inside at first, and the piece would say
-    little of F. So we begin with a scale, and let delta fall by and by.
+    little of F. So we begin with a scale, and let delta fall by and by. `size` gives the root mean
+    squares (t,) of the residuals at a point.
     """
-    sizes = zip(joint, spot.delta.tolist(), strict=True)
-    wide = Spot(spot.theta, np.array([size.first(delta) for size, delta in sizes]))
-    theta, delta = spot_of(near_minimum(make(joint), wide))
+    theta, target = spot
+    sizes = zip(joint, size(theta), strict=True)
+    delta = np.array([sizing.first(value) for sizing, value in sizes])
+    if (target >= delta).all():
+        return make(_fixed(target)).begin(spot)
+    there = with_scale(make, Spot(theta, delta), joint=joint)
+    delta = spot_of(there).delta
     while True:
         delta = np.maximum(target, delta / DELTA_FALLS)
-        stage = make(tuple(FixedDelta(float(value)) for value in delta))
-        theta, _ = spot_of(near_minimum(stage, Spot(theta, delta)))
+        stage = make(_fixed(delta))
+        there = near_minimum(stage, stage.resumed(there, delta))
         if (delta <= target).all():
-            return Spot(theta, target)
+            return there
+
+
+def _fixed(delta: np.ndarray) -> tuple[Sizing, ...]:
+    return tuple(FixedDelta(float(value)) for value in delta)
