@@ -130,8 +130,8 @@ def test_rows_that_tell_in_advance_refuse_nothing():
 
 def test_on_good_columns_one_pass_in_double_precision_is_enough(monkeypatch):
     passes = []
-    whole = DataLoss._reader
-    monkeypatch.setattr(DataLoss, "_reader", lambda *a: passes.append(a) or whole(*a))
+    whole = DataLoss.reader
+    monkeypatch.setattr(DataLoss, "reader", lambda *a: passes.append(a) or whole(*a))
     X = MILD["means within ten deviations"]
     rows = Rows(X, target(X)[:, None])
     start = np.zeros((D, 1)), np.zeros(1)
