@@ -19,6 +19,7 @@ class Held(NamedTuple):
     lowest: float  # the least of their scores
     best: int  # the update that has it, the first of several
     point: np.ndarray  # (p, t): the parameters after that update
+    there: Records  # of that update
     streak: int  # updates since the last one that was better by more than tol
 
 
@@ -49,7 +50,7 @@ class HeldOut(Rule):
 
     def start(self, records: Records) -> Held:
         points, losses, scores = self._scored(0, 1)
-        return Held([losses], 1, float(scores[0]), 0, points[0], 0)
+        return Held([losses], 1, float(scores[0]), 0, points[0], records, 0)
 
     def look(self, records: Records, state: Held) -> tuple[np.ndarray, Any]:
         m, first = len(records.losses), state.seen
@@ -62,7 +63,8 @@ class HeldOut(Rule):
         state = state._replace(seen=first + m, streak=int(streaks[-1]))
         if lowest[-1] < state.lowest:
             place = int(scores.argmin())
-            state = state._replace(lowest=lowest[-1], best=first + place, point=points[place])
+            best, there = first + place, records.only(place)
+            state = state._replace(lowest=lowest[-1], best=best, point=points[place], there=there)
         return ends, state
 
     def chosen(self, end: End, state: Held) -> Chosen:
@@ -71,8 +73,10 @@ class HeldOut(Rule):
         if end.status is not Status.INTERRUPTED:
             k = int(self._scores(losses).argmin())
         # On a path with a closed form the rule may have looked beyond the end
-        point = state.point if k == state.best else np.asarray(self.path.at(k))
-        return Chosen(end._replace(k=k, losses=end.losses[: k + 1]), point, losses.mean(axis=1))
+        kept = k == state.best
+        point, there = (state.point, state.there) if kept else (np.asarray(self.path.at(k)), None)
+        end = end._replace(k=k, losses=end.losses[: k + 1], there=there)
+        return Chosen(end, point, losses.mean(axis=1))
 
     def _scored(self, first: int, m: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         points, _ = self.path.points(np.arange(first, first + m))

@@ -105,6 +105,13 @@ class Records:
         """(m, t): distance of F_k from its minimum, as the path's `gap_is` says."""
         return self.measured()
 
+    def only(self, index: int) -> Records:
+        """The records of one iterate."""
+        if len(self.losses) == 1:
+            return self  # whose gaps a walk measures where it is, although it may go on
+        one = slice(index, index + 1)
+        return Records(self.losses[one], self.decreases[one], lambda: self.gaps[one])
+
     def until(self, count: int) -> Records:
         """The records of the first `count` iterates."""
         if count == len(self.losses):
@@ -284,3 +291,4 @@ class End(NamedTuple):
     status: Status
     losses: np.ndarray  # (k + 1, t): F after 0, 1, ..., k updates
     states: tuple[Any, ...] = ()  # of the rules, which may have looked further than k
+    there: Records | None = None  # those of the k-th update, where somebody kept them

@@ -76,12 +76,13 @@ def result_of(
     path: Path, end: End, w: np.ndarray, b: np.ndarray, variance: np.ndarray, **known: Any
 ) -> Result:
     """The result of a descent that ended at coefficients `w` (d, t) and intercepts `b` (t,)."""
+    there = path.records(end.k, end.k) if end.there is None else end.there
     return Result(
         coef=w.T,
         intercept=b,
         n_iter=end.k,
         loss_curve=np.add.reduce(end.losses, axis=1) / len(variance),
-        gaps=path.records(end.k, end.k).gaps[0],
+        gaps=there.gaps[0],
         gap_is=path.gap_is,
         variance=variance,
         **known,
