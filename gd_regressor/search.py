@@ -24,6 +24,7 @@ from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.searching import (
     Routed,
     check_search,
+    checked_score,
     grid_of,
     hat_serves,
     leaves_one_out,
@@ -313,7 +314,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         def judge(scorer: Any, fitted: Model, rows: Rows, **more: Any) -> float:
             y = rows.y if y_ndim == 2 else rows.y[:, 0]
             X = rows.X.tocsr() if rows.is_sparse else np.asarray(rows.X)
-            return float(scorer(self._model(fitted, y_ndim, rows.precision), X, y, **more))
+            score = scorer(self._model(fitted, y_ndim, rows.precision), X, y, **more)
+            return checked_score(score, self.scoring)
 
         scoring = scoring_of(self, routed.score, judge)
         search = Search(lambda table: grid_of(self, table), scoring, self._fit_alone)

@@ -376,6 +376,8 @@ def test_the_stability_limit_of_a_ridge_has_alpha_in_it(route):
         ({"alpha": -1.0}, "alpha=a / n, l1_ratio=0"),
         ({"alpha": np.nan}, "alpha must be finite"),
         ({"alpha": "large"}, "alpha must be real numbers"),
+        ({"alpha": None}, "alpha must be real numbers, got None"),
+        ({"alpha": True}, "alpha must be a number or one number per target, got True"),
         ({"alpha": [1.0, 2.0]}, "one number for one target, got 2; .*GDLinearRegressorCV.alphas="),
         ({"alpha": [[1.0]]}, "one number per target"),
         ({"l1_ratio": 1.5}, "from 0 .ridge. to 1 .lasso."),

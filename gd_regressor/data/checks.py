@@ -199,6 +199,8 @@ def finite_floats(name: str, value) -> np.ndarray:
         array = np.asarray(value)
         if array.dtype.kind not in "fiubO":
             raise TypeError
+        if array.dtype.kind == "O" and any(one is None for one in array.flat):
+            raise TypeError  # NumPy would read it as NaN
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)
     except (OverflowError, TypeError, ValueError):

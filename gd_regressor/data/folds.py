@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +65,7 @@ def batches(splits: Iterable[Split], n_rows: int, most: int) -> Iterator[Folds]:
     """
     begun = _Begun.of(n_rows)
     for split in splits:
-        counts = [_counts(rows, n_rows) for rows in split]
+        counts = _counts_of(split, n_rows)
         more = begun.refined(counts)
         if begun.n_folds and more.n_groups > most:
             yield begun.folds
@@ -110,11 +111,30 @@ class _Begun:
         return _Begun(place[keys], table)
 
 
+def _counts_of(split: Any, n_rows: int) -> list[np.ndarray]:
+    """Two of (n,): how often a fold trains on each row, and how often it tests on it."""
+    try:
+        train, test = split
+        counts = [_counts(rows, n_rows) for rows in (train, test)]
+    except (IndexError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"cv gives {reprlib.repr(split)} as a fold; each fold must be two lists, of the rows "
+            f"that train and of those that test, as numbers from 0 to {n_rows - 1} or as masks "
+            f"({error})."
+        ) from error
+    for rows, use in zip(counts, ("train", "test"), strict=True):
+        if not rows.any():
+            raise ValueError(f"cv gives a fold without rows to {use} on; give it one at least.")
+    return counts
+
+
 def _counts(rows: Any, n_rows: int) -> np.ndarray:
     """(n,): how often a fold names each row, by number or by a mask."""
     rows = np.asarray(rows)
-    if rows.dtype == bool:
-        return rows.astype(np.intp)
+    if not rows.size:
+        return np.zeros(n_rows, dtype=np.intp)
+    if rows.ndim != 1:
+        raise ValueError("not a list of rows")
     return np.bincount(np.arange(n_rows)[rows], minlength=n_rows)
 
 

@@ -262,7 +262,7 @@ def checked_weights(value) -> np.ndarray | None:
 def checked_alpha(value) -> np.ndarray:
     """(t,) or (1,): the strengths of the penalty. Refuses what is no finite number >= 0."""
     alpha = finite_floats("alpha", value)
-    if alpha.ndim > 1 or not alpha.size:
+    if alpha.ndim > 1 or not alpha.size or np.asarray(value).dtype == bool:
         raise ValueError(f"alpha must be a number or one number per target, got {value!r}.")
     if not alpha.min() >= 0:
         raise ValueError(

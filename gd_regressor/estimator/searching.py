@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import reprlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
 
@@ -77,6 +78,7 @@ def check_search(model: Any) -> None:
             "all coefficients zero; with 0 among l1_ratios there is no such alpha. Write numbers "
             "as alphas, such as np.logspace(-6, 2, 20)."
         )
+    _check_pairs(model.cv)
     checked_weights(model.penalty_weights)
     check_share("eps", model.eps)
     check_bool("fit_intercept", model.fit_intercept)
@@ -88,16 +90,31 @@ def _check_alphas(alphas: Any) -> None:
     if isinstance(alphas, numbers.Integral) and not isinstance(alphas, bool) and int(alphas) >= 1:
         return
     kind = "a list of numbers >= 0, or how many of them (an integer >= 1)"
-    if not (finite_floats("alphas", list(_values("alphas", alphas, kind))) >= 0).all():
+    values = list(_values("alphas", alphas, kind))
+    if not (finite_floats("alphas", values) >= 0).all() or any(isinstance(a, bool) for a in values):
         raise ValueError(
             f"alphas must be numbers >= 0, or how many of them, got {alphas!r}. An alpha is "
             "per row: Ridge(alpha=a) on n rows is alpha=a/n with l1_ratio=0."
         )
 
 
+def _check_pairs(cv: Any) -> None:
+    """Refuse a list of folds with an entry that is no pair."""
+    for fold in cv if hasattr(cv, "__len__") and not hasattr(cv, "split") else ():
+        if not hasattr(fold, "__len__") or len(fold) != 2:
+            raise ValueError(
+                f"cv has {reprlib.repr(fold)} among its folds; each must be a pair of lists, of "
+                "the rows that train and of those that test."
+            )
+
+
 def _values(name: str, values: Any, kind: str = "a list of at least one value") -> tuple[Any, ...]:
     """The entries of a list of values, of which there must be one."""
-    if isinstance(values, str) or not hasattr(values, "__len__") or not len(values):
+    try:
+        is_list = np.ndim(values) == 1 and len(values) > 0
+    except ValueError:  # of lists of different lengths
+        is_list = False
+    if not is_list:
         remedy = f"; write [{values!r}] for this one alone" * isinstance(values, numbers.Number)
         raise ValueError(f"{name} must be {kind}, got {values!r}{remedy}.")
     return tuple(values)
@@ -242,6 +259,16 @@ def scoring_of(model: Any, kwargs: dict[str, Any], judge: Callable[..., float]) 
             raise
 
     return Predicted(score)
+
+
+def checked_score(score: Any, scoring: Any) -> float:
+    """What a scorer returned, which must be one number."""
+    if np.ndim(score) == 0 and np.asarray(score).dtype.kind in "fiub":
+        return float(score)
+    raise ValueError(
+        f"scoring={scoring!r} returned {reprlib.repr(score)}; it must return one number, larger "
+        "for a better model."
+    )
 
 
 def _unweighted(scoring: Any) -> str:

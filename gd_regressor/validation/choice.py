@@ -14,6 +14,11 @@ def best_of(scores: np.ndarray, grid: Grid, one_standard_error: bool) -> int:
     candidate wins whose mean is within one standard error of the best (Breiman et al. 1984).
     """
     means = scores.mean(axis=-1).ravel()
+    if np.isnan(means).all():
+        raise ValueError(
+            "scoring gave NaN for each candidate on at least one fold, so none is the best; give "
+            "another scoring, or folds that it can score."
+        )
     means = np.where(np.isnan(means), -np.inf, means)
     best = int(means.argmax())
     if not one_standard_error:
