@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
@@ -20,6 +21,8 @@ from gd_regressor import (
     DivergenceWarning,
     GDLinearRegressor,
     InverseScaling,
+    LearningRateReport,
+    LossSurfaceDisplay,
     Status,
     gd_path,
 )
@@ -377,3 +380,32 @@ def test_a_fit_without_early_stopping_forgets_the_curve():
     assert hasattr(model, "validation_curve_")
     model.set_params(early_stopping=False, tol=None).fit(X, Y[:, 0])
     assert not hasattr(model, "validation_curve_")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("penalty", [{}, {"alpha": 0.02, "l1_ratio": 1.0}])
+@pytest.mark.parametrize("start", [{}, {"coef_init": np.full(D, 0.2)}])
+def test_a_surface_is_drawn_of_the_rows_that_the_descent_saw(penalty, start):
+    """The rows held out bend another surface, along which no update went."""
+    model = GDLinearRegressor(RATE, tol=1e-4, early_stopping=True, random_state=0, **penalty)
+    y = Y[:, 0]
+    with pytest.raises(ValueError, match="early_stopping=True held some of them out"):
+        LossSurfaceDisplay.from_estimator(clone(model).fit(X, y, **start), X, y)
+    model.fit(X, y, X_val=X_VAL, y_val=Y_VAL[:, 0], **start)
+    display = LossSurfaceDisplay.from_estimator(model, X, y, ax=Figure().subplots())
+    path = display.path_.get_xydata()
+    np.testing.assert_allclose(path[-1], display_end(model, display), rtol=1e-10)
+
+
+def display_end(model, display):
+    """The coefficients that the two axes show, at the end of the fit."""
+    names = [*(f"x{j}" for j in range(D)), "intercept"]
+    return [[*model.coef_, model.intercept_][names.index(name)] for name in display.names]
+
+
+def test_small_updates_are_drawn_on_no_surface_of_all_rows():
+    """Updates of few rows each do not follow it, and no rate of all rows foretells them."""
+    model = GDLinearRegressor(RATE, batch_size=8, random_state=0).fit(X, Y[:, 0])
+    with pytest.raises(ValueError, match="must have batch_size=None, got 8"):
+        LossSurfaceDisplay.from_estimator(model, X, Y[:, 0])
+    assert LearningRateReport.from_estimator(model, X, Y[:, 0]).setting is None

@@ -21,6 +21,7 @@ from gd_regressor.estimator.parameters import (
 from gd_regressor.estimator.start import start_before
 from gd_regressor.estimator.wrapped import names_through, unwrapped
 from gd_regressor.losses import SQUARED
+from gd_regressor.objective.penalties import ElasticNet
 from gd_regressor.textbook.landscape import Landscape
 
 # Learning rate, momentum and tol of an estimator
@@ -33,7 +34,7 @@ class Described(NamedTuple):
     landscape: Landscape  # with the ridge, if the penalty is one
     names: list[str]  # of the columns
     y_ndim: int
-    setting: Setting | None  # None where the learning rate is no number
+    setting: Setting | None  # None where the learning rate is no number, or updates see few rows
     terms: Terms | None  # the penalties; None for none
 
     @property
@@ -60,7 +61,8 @@ def described(
         )
     fit_intercept, setting, names = bool(model.fit_intercept), None, None
     penalties = penalties_of(model) if hasattr(model, "dual_gap_") else None
-    if all(isinstance(v, numbers.Real) for v in (model.learning_rate, model.momentum)):
+    is_full = getattr(model, "batch_size", None) is None
+    if is_full and all(isinstance(v, numbers.Real) for v in (model.learning_rate, model.momentum)):
         setting = (float(model.learning_rate), float(model.momentum), tol_of(model))
     if X is None and y is None and hasattr(model, "stream_"):
         kept = model.stream_
@@ -78,9 +80,25 @@ def described(
             terms = None if penalties is None else penalties.terms(table.n_columns, table.n_targets)
             start = start_before(model, table)
             landscape = landscape_of(table, start, fit_intercept, _ridge(terms))
+        if getattr(model, "early_stopping", False):
+            _check_all_rows(model, landscape, terms)
     known = names or getattr(model, "feature_names_in_", None)
     found = names_of(X, known, landscape.n_columns)
     return Described(landscape, found, y_ndim, setting, terms)
+
+
+def _check_all_rows(model: Any, landscape: Landscape, terms: Terms | None) -> None:
+    """Refuse rows of which the descent held some out: its loss at the start was another."""
+    loss = landscape.loss_at_start
+    if terms is not None:
+        loss = loss + ElasticNet(*terms).value(landscape.start[: landscape.n_columns])
+    if np.isclose(loss.mean(), model.loss_curve_[0], rtol=1e-6, atol=0.0):
+        return
+    raise ValueError(
+        "X and y must be the rows that the descent saw, and early_stopping=True held some of them "
+        "out; split the rows yourself (train_test_split), fit with X_val=... and y_val=..., and "
+        "give the training rows here."
+    )
 
 
 def ridge_of(alpha: Any, penalty_weights: Any, n_columns: int, n_targets: int) -> np.ndarray | None:

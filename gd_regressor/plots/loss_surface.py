@@ -304,6 +304,11 @@ class LossSurfaceDisplay:
         otherwise = "LossSurfaceDisplay.from_data(X, y, learning_rate=..., n_iter=...)"
         model = fitted_descent(estimator, otherwise=otherwise)
         found = described(estimator, X, y, sample_weight, "LossSurfaceDisplay")
+        if (size := getattr(model, "batch_size", None)) is not None:
+            raise ValueError(
+                f"estimator must have batch_size=None, got {size!r}: its updates see few rows "
+                f"each, so they do not follow this surface; use {otherwise}."
+            )
         if found.setting is None:
             raise ValueError(
                 f"estimator must have a number as learning_rate, got {model.learning_rate!r}; use "

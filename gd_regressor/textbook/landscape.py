@@ -93,6 +93,13 @@ class Landscape:
         t = self.start.shape[1]
         return (responses[1:, :t] ** 2).sum(axis=0) + rest[:t]
 
+    @property
+    def loss_at_start(self) -> np.ndarray:
+        """(t,): the squared loss, without a ridge, where the descent starts."""
+        _, responses, rest = self.triangle
+        t = self.start.shape[1]
+        return (responses[:, -t:] ** 2).sum(axis=0) + rest[-t:]
+
     def for_target(self, target: int) -> Landscape:
         """The same for one target alone."""
         if self.start.shape[1] == 1:
