@@ -19,7 +19,7 @@ from gd_regressor.descent.records import Result, Status
 from gd_regressor.estimator.advice import Advice, advice_of
 from gd_regressor.estimator.arrays import table_of
 from gd_regressor.estimator.fitting import fit_table
-from gd_regressor.estimator.parameters import asked_of
+from gd_regressor.estimator.parameters import Asked, asked_of
 from gd_regressor.estimator.predicting import predictions
 from gd_regressor.estimator.searching import (
     Routed,
@@ -321,8 +321,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         search = Search(lambda table: grid_of(self, table), scoring, self._fit_alone)
         surface = self._surface(table, splits, n_rows, search)
         best = self._write(surface)
-        asked, start = asked_of(self._one(best)), zeros_for_missing((None, None), surface.table)
-        result = fit_table(surface.table, start, asked)
+        result, asked = self._fit_one(surface.table, best)
         model = self._model((result.coef.T, result.intercept), y_ndim, surface.table.precision)
         self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
         columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
@@ -340,12 +339,16 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
 
     def _fit_alone(self, rows: Given, candidate: Candidate) -> Model:
         """One candidate on the rows that train a fold."""
-        result = fit_table(
-            rows, zeros_for_missing((None, None), rows), asked_of(self._one(candidate))
-        )
-        if result.status is Status.INTERRUPTED:  # half of a search has no best candidate
-            raise KeyboardInterrupt
+        result, _ = self._fit_one(rows, candidate)
         return result.coef.T, result.intercept
+
+    def _fit_one(self, rows: Given, candidate: Candidate) -> tuple[Result, Asked]:
+        """One candidate on these rows, to its end: half of a search has no best candidate."""
+        asked = asked_of(self._one(candidate))
+        result = fit_table(rows, zeros_for_missing((None, None), rows), asked)
+        if result.status is Status.INTERRUPTED:
+            raise KeyboardInterrupt
+        return result, asked
 
     def _one(self, candidate: Candidate) -> GDLinearRegressor:
         """The estimator of one candidate."""

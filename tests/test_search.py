@@ -27,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gd_regressor import GDLinearRegressor, GDLinearRegressorCV
+from gd_regressor.descent import run
 from gd_regressor.descent.steps import ProximalStep
 from gd_regressor.validation import surface
 from tests.reference import naive_descent
@@ -623,6 +624,22 @@ def test_an_interrupt_of_a_descent_ends_the_search(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         GDLinearRegressorCV([0.01], [20], [0.1], cv=3).fit(X, y)
     assert len(made) == 30
+
+
+def test_an_interrupt_of_the_last_fit_leaves_the_search_before(monkeypatch):
+    """The chosen candidate, fitted halfway to all rows, is no answer either."""
+    model = GDLinearRegressorCV(cv=3).fit(X, y)
+    before, made = dict(vars(model)), []
+
+    def interrupted(*args):
+        made.append(args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_looked_at", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, 2 * y)
+    assert len(made) == 1
+    assert vars(model) == before
 
 
 # --- What scorers get ---
