@@ -50,6 +50,7 @@ LAYERS = [
     *("streams.kept", "streams.null_space"),
     *("auto.follow", "auto.ladder", "auto.penalised_rungs"),
     *(
+        "auto.by_batches",
         "auto.by_dual",
         "auto.by_sketch",
         "auto.by_single_moments",

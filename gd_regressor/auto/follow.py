@@ -7,15 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point
+from gd_regressor.auto.by_batches import by_batches
 from gd_regressor.auto.ladder import plan_for
 from gd_regressor.auto.plan import Plan
-from gd_regressor.data.table import Given
+from gd_regressor.data.table import Given, Rows
+from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Conditioning, Records, Request, Result, Start
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.stopping import Diverged
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.on_batches import Batching
 
 
 def follow_auto(
@@ -34,6 +37,17 @@ def follow_auto(
     """
     plan = plan_for(rows, request, rung)
     return follow_plan(plan, start, rows.precision, observers)
+
+
+def follow_auto_batches(
+    rows: Rows | Unchecked,
+    batching: Batching,
+    start: Start,
+    request: Request,
+    observers: Sequence[Observer] = (),
+) -> Result:
+    """The same by small updates in a metric: near the minimum, and not at it."""
+    return follow_plan(by_batches(rows, batching, request), start, rows.precision, observers)
 
 
 def follow_plan(

@@ -29,7 +29,9 @@ CENTRED_FROM, OFF = 1.0, 1e2
 UNSEEN = 2.0**-18
 
 
-def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[float]]:
+def sketched_moments(
+    rows: Rows, height: int, products: type = np.float32
+) -> tuple[Moments | None, list[float]]:
     """Moments whose products with columns come from a sketch S[1, X, y] of about `height` rows.
 
     S adds each row, with a random sign, to one random row of the sketch (a sparse sign embedding:
@@ -37,7 +39,8 @@ def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[floa
     sqrt(d / height) in all directions at once. S leaves no row out, so a single row that matters
     counts, and rare categories do too. The weight and the moments of the targets alone are exact.
 
-    A metric needs few digits, so we multiply X'X in single precision, in columns of range 1. The
+    A metric needs few digits, so we multiply X'X in single precision, in columns of range 1, unless
+    `products` names another: then small pivots have digits, too. The
     result is None if this loses too many digits, or squares leave the range of floats.
 
     The sums beside the moments show a NaN or an infinity in X or y, because S leaves no row out.
@@ -48,7 +51,7 @@ def sketched_moments(rows: Rows, height: int) -> tuple[Moments | None, list[floa
 
     def stretch(part):
         with np.errstate(over="ignore", invalid="ignore"):  # _in_range looks
-            return _products(_embedded(part, origins, height // stretches, near), unit)
+            return _products(_embedded(part, origins, height // stretches, near), unit, products)
 
     with np.errstate(over="ignore", invalid="ignore"):
         ones, x1, y1, xx, xy = rows.total(stretch, add_each, stretches)
@@ -125,12 +128,12 @@ def _added(rows: Rows, span: slice, origins, places, signs) -> list[np.ndarray]:
     return [embedding.sum(axis=1), embedding @ x, embedding @ y]
 
 
-def _products(sketch: list[np.ndarray], unit: np.ndarray) -> list[np.ndarray]:
+def _products(sketch: list[np.ndarray], unit: np.ndarray, dtype: type) -> list[np.ndarray]:
     """The products that moments need, of columns in their units. This empties `sketch`."""
     ones, x, y = sketch
     sketch.clear()  # it holds the largest arrays of a fit, so we drop them early
     x1, xy = product(x.T, ones.astype(x.dtype)), product(x.T, y)
-    x = np.divide(x, unit, out=np.empty(x.shape, np.float32), casting="same_kind")
+    x = np.divide(x, unit, out=np.empty(x.shape, dtype), casting="same_kind")
     parts = ones @ ones, x1, y.T @ ones, product(x.T, x), xy
     return [np.asarray(part, dtype=np.float64) for part in parts]
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import plain
-from gd_regressor.descent.nouns import Batches, Next, Problem, Step
+from gd_regressor.descent.nouns import Batches, Metric, Next, Problem, Step
 from gd_regressor.descent.records import Iterate
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
 
@@ -61,4 +61,55 @@ class Epochs(Step):
                 total += theta
                 averaged += 1
         state = Underway(theta, velocity, paced, t, epoch, total, averaged)
+        return state.shown, *problem.value_and_gradient(state.shown), state
+
+
+class Windows(NamedTuple):
+    """The state after an epoch whose tail is averaged."""
+
+    theta: np.ndarray  # (p, t): where the small updates are
+    epochs: int  # epochs so far
+    older: tuple[
+        np.ndarray, int
+    ]  # the sum (p, t) of the points of a window, and how many these are
+    newer: tuple[np.ndarray, int]  # the same of the window after it
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(p, t): the mean over both windows; the point where they have none."""
+        count = self.older[1] + self.newer[1]
+        return (self.older[0] + self.newer[0]) / count if count else self.theta
+
+
+@dataclass(frozen=True)
+class MetricEpochs(Step):
+    """One update is an epoch of small updates at a constant rate in a metric, the tail averaged.
+
+    The mean is over the last half of the small updates so far, and up to three quarters of them:
+    the windows begin after epochs 1, 2, 4, 8 and so on, so that two sums are enough. In the first
+    epoch it is over the second half.
+    """
+
+    metric: Metric
+    rate: float
+    batches: Batches
+    n_batches: int  # of an epoch
+
+    def start(self, theta: np.ndarray) -> Windows:
+        theta, none = plain(theta), (np.zeros(theta.shape), 0)
+        return Windows(theta, 0, none, none)
+
+    def next(self, state: Windows, here: Iterate, problem: Problem) -> Next:
+        theta, epochs, older, newer = state
+        none, epoch = (np.zeros(theta.shape), 0), epochs + 1
+        if epochs and epochs & (epochs - 1) == 0:  # a power of two
+            older, newer = newer, none
+        skipped, (total, count) = self.n_batches // 2 if epoch == 1 else 0, newer
+        total = total.copy()
+        for k, gradient in enumerate(self.batches.gradients(epoch)):
+            theta = theta - self.rate * self.metric.apply(gradient(theta))
+            if k >= skipped:
+                total += theta
+                count += 1
+        state = Windows(theta, epoch, older, (total, count))
         return state.shown, *problem.value_and_gradient(state.shown), state

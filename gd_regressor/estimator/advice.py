@@ -71,18 +71,20 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
             text += f" {_stopped_early(result, curve, asked)}"
         return Advice(text, DivergenceWarning, f"learning_rate={rate:g}")
     if asked.batching is not None and result.status is Status.DIVERGED:
-        text = (
-            f"{made} the loss climbed beyond any use. Write a smaller learning_rate, or put a "
-            "StandardScaler in front."
-        )
+        cure = "Write a smaller learning_rate, or put a StandardScaler in front."
+        cure = "Write a larger batch_size, or batch_size=None." if step is None else cure
+        text = f"{made} the loss climbed beyond any use. {cure}"
         return Advice(text, DivergenceWarning, result.status.name)
     if (text := _trouble(result, asked, made)) is not None:
         return Advice(text, ConvergenceWarning, result.status.name)
     if result.validation_curve is not None:
         return Advice(_stopped_early(result, result.validation_curve, asked))
     if result.status is Status.MAX_ITER:
-        left = _distance(result, "; the loss is ", SAID)
+        noisy = step is None and asked.batching is not None  # such fits say how near they are
+        left = _distance(result, "; the loss is ", 0.0 if noisy else SAID)
         text = f"All {so_many(result.n_iter, asked.update)} were made, as tol=None asks{left}."
+    elif step is None and asked.batching is not None:
+        text = f"{made} the loss is{_distance(result, ' ', -1.0)}."
     else:
         text = f"{made} the loss has settled to within tol={request.tol:g}"
         text += f"{_patience(asked)}."

@@ -89,15 +89,12 @@ CLASHES = {
         "which needs the rows one by one, and they are elsewhere",
         "write batch_size=None, or call partial_fit with each chunk in memory",
     ),
-    ("batch_size", "auto"): Clash(
-        "whose steps on all rows are exact",
-        "write a number or a schedule as learning_rate, or batch_size=None",
-    ),
     ("average", "number"): Clash(
         "whose updates are not noisy", "write average=False or a batch_size such as 256"
     ),
     ("average", "auto"): Clash(
-        "whose steps are exact", "write average=False, or a number and a batch_size"
+        "which averages by itself with a batch_size, and has exact steps without",
+        "write average=False, or a number as learning_rate and a batch_size",
     ),
     ("early_stopping", "stream"): Clash(
         "which never has all rows, so it cannot hold some of them out",
@@ -117,6 +114,7 @@ REMARKS = {
     ("stream", "auto"): "ignored",
     ("stream", "batches"): "ignored",
     ("batch_size", "number"): "the next column",
+    ("batch_size", "auto"): "approximate; without a penalty",
     ("batch_size", "stream"): "``partial_fit`` alone: one pass over each chunk",
     ("average", "stream"): "with a ``batch_size``",
     ("stream", "stream"): "except ``forget``",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -10,17 +10,19 @@ from typing import cast
 import numpy as np
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.auto.follow import follow_auto
+from gd_regressor.auto.follow import follow_auto, follow_auto_batches
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.epochs import Underway
+from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import HeldRows, Request, Result, Start
 from gd_regressor.descent.steps import ConstantStep, TextbookStep
 from gd_regressor.estimator.compatibility import refusal
 from gd_regressor.estimator.held_out import losses_of
 from gd_regressor.estimator.parameters import Asked
+from gd_regressor.objective.on_batches import Batching
 from gd_regressor.streams.stream import Stream
-from gd_regressor.textbook.epochs import Batching, follow_batches, pass_over
+from gd_regressor.textbook.epochs import follow_batches, pass_over
 from gd_regressor.textbook.follow import follow_textbook
 from gd_regressor.textbook.landscape import Landscape
 from gd_regressor.textbook.robust import follow_robust
@@ -40,10 +42,10 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
         request = asked_for
         if held is not None and asked.patience is not None:
             request = request._replace(held=HeldRows(losses_of(held, request), asked.patience))
-        if step is None:
-            return follow_auto(table, start, request, observers)
         if asked.batching is not None:
             return _in_batches(table, step, asked.batching, start, request, observers)
+        if step is None:
+            return follow_auto(table, start, request, observers)
         if request.rho is not None:
             return follow_robust(table, step, start, request, observers)
         if table.is_elsewhere:
@@ -56,11 +58,18 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
 
 
 def _in_batches(
-    table: Given, step: TextbookStep, batching: Batching, start: Start, request: Request, observers
+    table: Given,
+    step: TextbookStep | None,
+    batching: Batching,
+    start: Start,
+    request: Request,
+    observers: Sequence[Observer],
 ) -> Result:
     if table.is_elsewhere:
         raise ValueError(refusal("a Dask collection", "dask", "batches"))
     rows = cast(Rows | Unchecked, table)
+    if step is None:
+        return follow_auto_batches(rows, batching, start, request, observers)
     return follow_batches(rows, step, batching, start, request, observers)
 
 

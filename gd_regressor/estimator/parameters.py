@@ -21,7 +21,7 @@ from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
 from gd_regressor.estimator.compatibility import check_together
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.losses import rho_of
-from gd_regressor.textbook.epochs import Batching
+from gd_regressor.objective.on_batches import Batching
 
 # Times the largest variance of y it is finite, and sums of such numbers are
 LARGEST_TOL = 10.0 ** (ABOVE_SQUARE - 3)
@@ -115,11 +115,29 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     if penalties is not None and isinstance(model.momentum, MomentumRecipe):
         _check_nesterov(model, penalties)
     step = step_of(model.learning_rate, model.momentum)
+    if step is None and batching is not None:
+        _check_auto_batches(model, penalties, verb)
     patience = int(model.n_iter_no_change) if model.early_stopping else None
     asked = Asked(request, step, verbose, penalties, patience, batching=batching)
     if rho is not None:
         _check_loss(rho, asked)
     return asked
+
+
+def _check_auto_batches(model: Any, penalties: Penalties | None, verb: str) -> None:
+    """Refuse what "auto" cannot do in mini-batches."""
+    both = f'batch_size={model.batch_size!r} with learning_rate="auto"'
+    if verb != "fit":
+        raise ValueError(
+            f"{both} cannot be combined with {verb}, because it reads all rows before the first "
+            "update; write a number or a schedule as learning_rate, or batch_size=None."
+        )
+    if penalties is not None:
+        which = "positive=True" if penalties.positive else f"alpha={model.alpha!r}"
+        raise ValueError(
+            f"{both} cannot be combined with {which} yet; write a number or a schedule as "
+            "learning_rate, or batch_size=None."
+        )
 
 
 def _check_loss(rho: Rho, asked: Asked) -> None:

@@ -82,6 +82,13 @@ class Frame(NamedTuple):
         slope = gradient[..., -1:, :]
         return np.concatenate((scaled + self.centre[:, None] * slope, slope), axis=-2)
 
+    def gradient_from_raw(self, gradient: np.ndarray) -> np.ndarray:
+        """(p, t): the gradient by these coordinates, of one by the raw coefficients."""
+        slope = gradient[: len(self.scale)]
+        if self.fit_intercept:
+            slope = slope - np.multiply.outer(self.centre, gradient[-1])
+        return np.concatenate((slope / self.scale[:, None], gradient[len(self.scale) :]))
+
     def split(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients (..., d, m) and intercepts (..., m) in these coordinates."""
         if self.fit_intercept:

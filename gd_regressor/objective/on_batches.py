@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.data.batches import Gathered, ShuffledRows
+from gd_regressor.data.batches import Gathered, Order, ShuffledRows
 from gd_regressor.descent.nouns import Batches
+from gd_regressor.objective.frame import Frame
 
 Slope = Callable[[np.ndarray], np.ndarray]
+
+
+class Batching(NamedTuple):
+    """What is asked of a descent in mini-batches."""
+
+    order: Order
+    average_from: float  # the epoch from which on we average; infinite for never
+    patience: int  # so many epochs without a better loss end the run
 
 
 @dataclass(frozen=True)
@@ -60,3 +70,19 @@ class RidgedBatches(Batches):
         gradient, d = slope(theta), len(self.l2)
         gradient[:d] += 2 * self.l2 * theta[:d]
         return gradient
+
+
+@dataclass(frozen=True)
+class FramedBatches(Batches):
+    """The same in the coordinates of a frame. The rows stay as they are."""
+
+    by: Batches
+    frame: Frame
+
+    def gradients(self, epoch: int) -> Iterator[Slope]:
+        return (partial(self._slope, slope) for slope in self.by.gradients(epoch))
+
+    def _slope(self, slope: Slope, theta: np.ndarray) -> np.ndarray:
+        w, b = self.frame.to_raw(theta)
+        raw = np.concatenate((w, b[None])) if self.frame.fit_intercept else w
+        return self.frame.gradient_from_raw(slope(raw))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.data.batches import Order, ShuffledRows
+from gd_regressor.data.batches import ShuffledRows
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
 from gd_regressor.data.unchecked import Unchecked
@@ -21,19 +20,11 @@ from gd_regressor.descent.stopping import Diverged, Unimproved
 from gd_regressor.descent.walk import Composite, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame, scales_of
-from gd_regressor.objective.on_batches import RidgedBatches, SquaredBatches
+from gd_regressor.objective.on_batches import Batching, RidgedBatches, SquaredBatches
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.penalties import ElasticNet
 from gd_regressor.objective.ridge import RidgeLoss
 from gd_regressor.textbook.penalised import Ridged, means_of
-
-
-class Batching(NamedTuple):
-    """What is asked of a descent in mini-batches."""
-
-    order: Order
-    average_from: float  # the epoch from which on we average; infinite for never
-    patience: int  # so many epochs without a better loss end the run
 
 
 def follow_batches(
