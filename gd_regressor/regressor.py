@@ -40,8 +40,16 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 MODE_ONLY = ("max_learning_rate", "minimum_loss", "condition_number", "rank", "metric")
 
 
-def _has_a_stream(model: GDLinearRegressor) -> bool:
-    """Whether what a stream keeps is enough for the loss."""
+def _learns_chunks(model: GDLinearRegressor) -> bool:
+    """Whether a chunk is enough to learn from, or what a stream keeps of it."""
+    if model.batch_size is not None:
+        if not (isinstance(model.learning_rate, str) and model.learning_rate == "auto"):
+            return True
+        raise AttributeError(
+            f'learning_rate="auto" with batch_size={model.batch_size!r} reads all rows before the '
+            "first update, and partial_fit has a chunk of them; write a number or a schedule as "
+            "learning_rate, or batch_size=None."
+        )
     if isinstance(model.loss, str) and model.loss == SQUARED:
         return True
     raise AttributeError(
@@ -50,9 +58,9 @@ def _has_a_stream(model: GDLinearRegressor) -> bool:
     )
 
 
-def _if_streaming(method: Method) -> Method:
-    """Hide a method from models of a loss that has no stream, as scikit-learn's tools expect."""
-    return cast(Method, available_if(_has_a_stream)(method))
+def _if_learning_chunks(method: Method) -> Method:
+    """Hide a method from models that cannot learn chunks, as scikit-learn's tools expect."""
+    return cast(Method, available_if(_learns_chunks)(method))
 
 
 class GDLinearRegressor(RegressorMixin, BaseEstimator):
@@ -516,7 +524,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         set_callbacks(self, callbacks)
         return self
 
-    @_if_streaming
+    @_if_learning_chunks
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> Self:

@@ -114,7 +114,7 @@ REMARKS = {
     ("stream", "auto"): "ignored",
     ("stream", "batches"): "ignored",
     ("batch_size", "number"): "the next column",
-    ("batch_size", "auto"): "approximate; without a penalty",
+    ("batch_size", "auto"): "approximate; of the penalties a ridge alone",
     ("batch_size", "stream"): "``partial_fit`` alone: one pass over each chunk",
     ("average", "stream"): "with a ``batch_size``",
     ("stream", "stream"): "except ``forget``",

@@ -169,6 +169,8 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     rho, penalties = asked.request.rho, asked.penalties
     if rho is not None and asked.step is None:
         result = result._replace(dual_gaps=result.gaps / rho.factor)
+    elif asked.step is None and asked.batching is not None:
+        pass  # an estimate is no bound
     elif rho is None and penalties is not None and not penalties.are_zero:
         result = result._replace(dual_gaps=result.gaps / 2)
     if asked.step is None:  # what belongs to a number as learning_rate

@@ -115,8 +115,8 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     if penalties is not None and isinstance(model.momentum, MomentumRecipe):
         _check_nesterov(model, penalties)
     step = step_of(model.learning_rate, model.momentum)
-    if step is None and batching is not None:
-        _check_auto_batches(model, penalties, verb)
+    if step is None and batching is not None and penalties is not None:
+        _check_auto_batches(model, penalties)
     patience = int(model.n_iter_no_change) if model.early_stopping else None
     asked = Asked(request, step, verbose, penalties, patience, batching=batching)
     if rho is not None:
@@ -124,20 +124,17 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     return asked
 
 
-def _check_auto_batches(model: Any, penalties: Penalties | None, verb: str) -> None:
-    """Refuse what "auto" cannot do in mini-batches."""
-    both = f'batch_size={model.batch_size!r} with learning_rate="auto"'
-    if verb != "fit":
-        raise ValueError(
-            f"{both} cannot be combined with {verb}, because it reads all rows before the first "
-            "update; write a number or a schedule as learning_rate, or batch_size=None."
-        )
-    if penalties is not None:
-        which = "positive=True" if penalties.positive else f"alpha={model.alpha!r}"
-        raise ValueError(
-            f"{both} cannot be combined with {which} yet; write a number or a schedule as "
-            "learning_rate, or batch_size=None."
-        )
+def _check_auto_batches(model: Any, penalties: Penalties) -> None:
+    """Refuse the penalties that one metric of all coefficients and targets cannot serve."""
+    if not penalties.have_kinks and (penalties.alpha == penalties.alpha[0]).all():
+        return
+    which = "positive=True" if penalties.positive else f"alpha={model.alpha!r}"
+    which += f" and l1_ratio={model.l1_ratio!r}" * (not penalties.positive)
+    raise ValueError(
+        f'batch_size={model.batch_size!r} with learning_rate="auto" cannot be combined with '
+        f"{which}, because its metric serves one penalty of squares alone; write l1_ratio=0 and "
+        "one alpha, or batch_size=None, or a number or a schedule as learning_rate."
+    )
 
 
 def _check_loss(rho: Rho, asked: Asked) -> None:
