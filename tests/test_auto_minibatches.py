@@ -17,7 +17,7 @@ from gd_regressor.data.moments import Moments
 from gd_regressor.descent.epochs import MetricEpochs
 from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import Frame
-from gd_regressor.objective.on_batches import FramedBatches, SquaredBatches
+from gd_regressor.objective.on_batches import FramedBatches, LossBatches
 
 random = np.random.default_rng(3)
 N, D = 20_000, 8
@@ -162,7 +162,7 @@ def test_epochs_are_the_loop_and_windows_are_its_tail():
     factor = Factor.of(moments)
     frame = Frame.of(moments, factor.scale, True)
     order = Order(size, True, 1)
-    batches = FramedBatches(SquaredBatches(ShuffledRows(rows, order)), frame)
+    batches = FramedBatches(LossBatches(ShuffledRows(rows, order)), frame)
     step = MetricEpochs(factor, rate, batches, 7)
     state, theta, points = step.start(np.zeros((4, 1))), np.zeros(4), []
     A = np.column_stack([(X - X.mean(axis=0)) / factor.scale, np.ones(n)])

@@ -26,7 +26,7 @@ from gd_regressor import (
 from gd_regressor.data import batches as data_batches
 from gd_regressor.data.batches import Order, ShuffledRows
 from gd_regressor.data.inputs import rows_of
-from gd_regressor.objective.on_batches import SquaredBatches
+from gd_regressor.objective.on_batches import LossBatches
 
 random = np.random.default_rng(5)
 N, D = 53, 4
@@ -226,7 +226,7 @@ def test_the_mean_gradient_of_equal_batches_is_that_of_repeated_rows(size):
     columns, targets = X[:48], Y[:48]
     rows = ShuffledRows(rows_of(columns, targets, counts.astype(float)), Order(size, True, 1))
     theta = random.standard_normal((D + 1, 2))
-    found = np.mean([g(theta) for g in SquaredBatches(rows).gradients(1)], axis=0)
+    found = np.mean([g(theta) for g in LossBatches(rows).gradients(1)], axis=0)
     A = np.column_stack([columns, np.ones(48)]).repeat(counts, axis=0)
     exact = 2 / len(A) * A.T @ (A @ theta - targets.repeat(counts, axis=0))
     np.testing.assert_allclose(found, exact, rtol=1e-12)
@@ -352,19 +352,20 @@ def test_a_rate_too_large_is_told():
 def test_an_interrupt_keeps_the_last_complete_epoch(monkeypatch):
     options = {"batch_size": 5, "random_state": 0, "average": True}
     whole = GDLinearRegressor(0.01, 2, None, **options).fit(X, Y)
-    gathered, calls = ShuffledRows.gathered, []
+    batches, calls = ShuffledRows.batches, []
 
-    def interrupted(self, where):
-        calls.append(len(where))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return gathered(self, where)
+    def interrupted(self, epoch):
+        for k, batch in enumerate(batches(self, epoch)):
+            calls.append(epoch)
+            if epoch == 3 and k == 4:
+                raise KeyboardInterrupt
+            yield batch
 
-    monkeypatch.setattr(ShuffledRows, "gathered", interrupted)
+    monkeypatch.setattr(ShuffledRows, "batches", interrupted)
     model = GDLinearRegressor(0.01, 9, None, **options)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y)
-    assert model.status_ is Status.INTERRUPTED and model.n_iter_ == 2
+    assert model.status_ is Status.INTERRUPTED and model.n_iter_ == 2 and calls.count(3) == 5
     np.testing.assert_array_equal(model.coef_, whole.coef_)
 
 

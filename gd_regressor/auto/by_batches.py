@@ -30,8 +30,8 @@ from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.objective.on_batches import (
     Batching,
     FramedBatches,
+    LossBatches,
     RidgedBatches,
-    SquaredBatches,
 )
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.ridge import RidgeLoss, with_ridge
@@ -91,7 +91,7 @@ def by_batches(given: Rows | Unchecked, batching: Batching, request: Request) ->
     frame = Frame.of(moments, factor.scale, fit_intercept)
     loss: Quadratic = DataLoss(rows, frame, shift_in(rows, frame))
     shuffled = ShuffledRows(rows, batching.order)
-    batches: Batches = FramedBatches(SquaredBatches(shuffled), frame)
+    batches: Batches = FramedBatches(LossBatches(shuffled), frame)
     if request.terms is not None:
         l2 = (request.terms.ridge_of(moments.scale) / factor.scale**2)[:, None]
         loss, batches = RidgeLoss.of(loss, l2), RidgedBatches(batches, l2)

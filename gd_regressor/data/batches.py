@@ -82,29 +82,57 @@ class ShuffledRows:
         order = self.order.of_epoch(epoch, n, together)
         where = order if self.counted is None else self.counted[order]
         if size > most:
+            gathered = _Gatherer(self, most)
             for first in range(0, n, size):
                 last = min(first + size, n)
                 parts = (where[k : min(k + most, last)] for k in range(first, last, most))
-                yield map(self.gathered, parts)
+                yield map(gathered, parts)
             return
         height = most // size * size
+        gathered = _Gatherer(self, min(height, n))
         for first in range(0, n, height):
-            x, y, s = self.gathered(where[first : first + height])
+            x, y, s = gathered(where[first : first + height])
             for k in range(0, len(y), size):
                 end = k + size
                 yield [(x[k:end], y[k:end], None if s is None else s[k:end])]
 
-    def gathered(self, where: np.ndarray) -> Gathered:
-        """The rows `where` (m,), as numbers in double precision."""
-        rows, double = self.rows, np.float64
-        x, y = _taken(rows.X, where), np.array(_taken(rows.y, where), dtype=double)
-        x = x if x.dtype == double else x.astype(double)
-        if rows.weights is None:
+
+class _Gatherer:
+    """Gathers rows, up to `height` at once, in the same memory each time."""
+
+    def __init__(self, shuffled: ShuffledRows, height: int) -> None:
+        rows = shuffled.rows
+        self._columns, self._targets = _Room(rows.X, height), _Room(rows.y, height)
+        self._weights, self._share = rows.weights, shuffled.n_rows / rows.total_weight
+
+    def __call__(self, where: np.ndarray) -> Gathered:
+        """The rows `where` (m,), as numbers in double precision, until the next call."""
+        x, y = self._columns.filled(where), self._targets.filled(where)
+        if self._weights is None:
             return x, y, None
-        return x, y, rows.weights[where, None] * (self.n_rows / rows.total_weight)
+        return x, y, self._weights[where, None] * self._share
 
 
-def _taken(X: Columns, where: np.ndarray) -> Columns:
-    # `take` is three times as fast as an index, but copies all of an array in another order first
-    plain = type(X) is np.ndarray and X.flags.c_contiguous
-    return X.take(where, axis=0) if plain else X[where]
+class _Room:
+    """Memory for rows of one array. The system takes twice as long to give new memory for them."""
+
+    def __init__(self, source: Columns, height: int) -> None:
+        self._source, shape = source, (height, source.shape[1])
+        # `take` is three times as fast as an index, but copies all of an array in another order
+        # first
+        plain = type(source) is np.ndarray and source.flags.c_contiguous
+        self._taken = np.empty(shape, source.dtype) if plain else None
+        is_double = plain and source.dtype == np.float64
+        self._double = self._taken if is_double or not plain else np.empty(shape)
+
+    def filled(self, where: np.ndarray) -> Columns:
+        """The rows `where` (m,) of the array, in double precision."""
+        taken, double, m = self._taken, self._double, len(where)
+        if taken is None or double is None:
+            chosen = self._source[where]
+            return chosen if chosen.dtype == np.float64 else chosen.astype(np.float64)
+        # Each number is that of a row, and without a mode numpy fills a copy first
+        chosen = self._source.take(where, axis=0, out=taken[:m], mode="clip")
+        if double is not taken:
+            double[:m] = chosen
+        return double[:m]

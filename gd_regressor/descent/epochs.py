@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import plain
+from gd_regressor.arithmetic.doubled import Point, plain
 from gd_regressor.descent.nouns import Batches, Metric, Next, Problem, Step
-from gd_regressor.descent.records import Iterate
+from gd_regressor.descent.records import Bound, Iterate
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
+
+
+@dataclass(frozen=True)
+class Measured(Problem):
+    """F on all rows at the end of each epoch. Its gradient would take as long again.
+
+    So the iterates have an empty one, and we compute it for reports and for the last gap. Noise is
+    far above the rounding of F, so a decrease is a difference of two losses.
+    """
+
+    value: Callable[[np.ndarray], np.ndarray]  # F (t,) at a point (p, t)
+    whole: Problem  # which has the gradient, too
+    bounded: bool  # whether it knows how far F is from its minimum
+
+    @property
+    def gap_is(self) -> Bound:
+        return self.whole.gap_is
+
+    def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
+        theta = plain(theta)
+        return self.value(theta), np.empty((0, theta.shape[1]))
+
+    def gradient(self, here: Iterate) -> np.ndarray:
+        """(p, t): of the smooth part of F, by another pass over the rows."""
+        return self.whole.value_and_gradient(here.theta)[1]
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        if not self.bounded:
+            return np.full(here.loss.shape, np.nan)
+        gradient = self.gradient(here)
+        direction = self.whole.direction(gradient)
+        return self.whole.gap(here._replace(gradient=gradient, direction=direction))
 
 
 class Underway(NamedTuple):

@@ -1,4 +1,4 @@
-"""The squared loss of mini-batches: the gradient of each batch, whose mean is that of F."""
+"""The loss of mini-batches: the gradient of each batch, whose mean is that of F."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.batches import Gathered, Order, ShuffledRows
 from gd_regressor.descent.nouns import Batches
 from gd_regressor.objective.frame import Frame
@@ -24,35 +25,45 @@ class Batching(NamedTuple):
     patience: int  # so many epochs without a better loss end the run
 
 
-@dataclass(frozen=True)
-class SquaredBatches(Batches):
-    """(2 / m) X'(X theta - y) over the m rows of a batch, in the coordinates of the textbooks.
+def of_square(r: np.ndarray) -> np.ndarray:
+    """Psi of the squared loss, 2 r. It changes r in place."""
+    r += r
+    return r
 
-    The residuals are times the weights of the rows.
+
+@dataclass(frozen=True)
+class LossBatches(Batches):
+    """-(1 / m) X' psi(y - X theta) over the m rows of a batch, in the coordinates of the textbooks.
+
+    Psi is the slope of the loss of a row, times the weight of the row.
     """
 
     rows: ShuffledRows
+    psi: Slope = of_square
 
     def gradients(self, epoch: int) -> Iterator[Slope]:
-        d = self.rows.rows.n_columns
-        return (partial(_slope, parts, d) for parts in self.rows.batches(epoch))
+        d, psi = self.rows.rows.n_columns, self.psi
+        return (partial(_slope, parts, psi, d) for parts in self.rows.batches(epoch))
 
 
-def _slope(parts: list[Gathered] | Iterator[Gathered], d: int, theta: np.ndarray) -> np.ndarray:
+def _slope(
+    parts: list[Gathered] | Iterator[Gathered], psi: Slope, d: int, theta: np.ndarray
+) -> np.ndarray:
     gradient, m = np.zeros(theta.shape), 0
     slope, total = gradient[:d], gradient[d:]
     w, b = theta[:d], theta[d:]  # no row of b without an intercept
     for x, y, s in parts:
-        left = x @ w
-        left -= y
+        left = product(x, w)
+        np.subtract(y, left, out=left)
         if len(b):
-            left += b
+            left -= b
+        pull = psi(left)
         if s is not None:
-            left *= s
-        slope += x.T @ left
-        total += np.add.reduce(left, axis=0)
-        m += len(left)
-    gradient *= 2 / m
+            pull *= s
+        slope += product(x.T, pull)
+        total += np.add.reduce(pull, axis=0)
+        m += len(pull)
+    gradient *= -1 / m
     return gradient
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
@@ -91,6 +92,29 @@ class DataLoss(Quadratic):
 
         value, gradient = self.mean(of_part)
         return value, -2 * gradient
+
+    def value(self, theta: np.ndarray) -> np.ndarray:
+        """F (t,) at `theta` (p, t), for half of what value and gradient take."""
+        return self.mean_over(theta, np.square)
+
+    def mean_over(
+        self, theta: np.ndarray, of_residual: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
+        """(t,): the weighted mean over the rows of a function of their residuals at `theta`."""
+        w, b = self.unscaled(theta)
+        blocks, target_centre = self.reader(), self.frame.target_centre
+
+        def of_part(part):
+            total = np.zeros(len(b))
+            for x, y, s in blocks(part):
+                residual = y - target_centre
+                residual -= product(x, w)
+                residual -= b
+                found = of_residual(residual)
+                total += found.sum(axis=0) if s is None else s @ found
+            return total
+
+        return self.rows.total(of_part) / self.rows.total_weight
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m)."""

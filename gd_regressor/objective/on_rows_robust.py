@@ -28,6 +28,10 @@ class RobustLoss(Loss):
     def lift(self, theta: np.ndarray) -> np.ndarray:
         return theta
 
+    def value(self, theta: np.ndarray) -> np.ndarray:
+        """F (t,) without the ridge, for half of what value and gradient take."""
+        return self.square.mean_over(theta, self.rho.value)
+
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t) at `theta` (p, t); a subgradient at a kink."""
         w, b = self.square.unscaled(theta)
