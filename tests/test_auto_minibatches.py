@@ -90,7 +90,7 @@ def test_the_message_tells_the_distance_to_within_a_half():
 
 def test_more_epochs_come_nearer_and_a_tol_asks_for_them():
     few, many = (above(auto(tol=None, max_iter=k).fit(EASY, Y), EASY, Y) for k in (1, 16))
-    assert many < few / 30  # the tail's mean falls as one by the epochs, or faster
+    assert many < few / 16  # the tail's mean falls as one by the epochs, or faster
     model = auto(tol=1e-8).fit(EASY, Y)
     assert model.n_iter_ > 1 and above(model, EASY, Y) < 1e-8
     assert model.status_ is Status.CONVERGED
@@ -289,7 +289,7 @@ def test_a_ridge_is_part_of_the_loss(fit_intercept):
         ({"momentum": Nesterov(0.5)}, r"momentum=Nesterov\(.*\) cannot be combined with"),
         ({"average": True}, "average=True cannot .* which averages by itself"),
         ({"early_stopping": True}, "early_stopping=True cannot be combined with"),
-        ({"loss": "huber"}, 'loss="huber" cannot be combined with a batch_size'),
+        ({"loss": "huber"}, 'loss="huber" cannot be .*"auto" and a batch_size, whose metric'),
     ],
 )
 def test_what_does_not_go_together_is_named(options, words):

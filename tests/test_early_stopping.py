@@ -242,13 +242,17 @@ def test_a_cluster_stops_where_memory_stops(given):
 def test_nobody_walks_twice(monkeypatch):
     """As many evaluations of the loss as updates, and one of the start, on either kind of rows."""
     walks(monkeypatch, rows=True, held=True)
-    asked, whole = [], DataLoss.value_and_gradient
+    asked, ways = [], {way: getattr(DataLoss, way) for way in ("value_and_gradient", "mean_over")}
 
-    def counting(loss, theta):
-        asked.append(loss.rows.n_rows)
-        return whole(loss, theta)
+    def counting(whole):
+        def counted(loss, *told):
+            asked.append(loss.rows.n_rows)
+            return whole(loss, *told)
 
-    monkeypatch.setattr(DataLoss, "value_and_gradient", counting)
+        return counted
+
+    for way, whole in ways.items():
+        monkeypatch.setattr(DataLoss, way, counting(whole))
     model = GDLinearRegressor(RATE, early_stopping=True).fit(
         X, Y[:, 0], X_val=X_VAL, y_val=Y_VAL[:, 0]
     )
@@ -301,14 +305,14 @@ def test_most_updates_without_an_end_warn():
 def test_an_interrupt_keeps_the_last_complete_update(rows, monkeypatch):
     walks(monkeypatch, rows=rows, held=True)
     monkeypatch.setattr(Spectrum, "stride", 1)  # so that an interrupt falls among the updates
-    calls, whole = itertools.count(), DataLoss.value_and_gradient
+    calls, whole = itertools.count(), DataLoss.mean_over
 
-    def interrupting(loss, theta):
+    def interrupting(loss, *told):
         if loss.rows.n_rows == len(X_VAL) and next(calls) == 30:
             signal.raise_signal(signal.SIGINT)
-        return whole(loss, theta)
+        return whole(loss, *told)
 
-    monkeypatch.setattr(DataLoss, "value_and_gradient", interrupting)
+    monkeypatch.setattr(DataLoss, "mean_over", interrupting)
     model = GDLinearRegressor(0.1, tol=0, early_stopping=True, n_iter_no_change=100)
     assert threading.current_thread() is threading.main_thread()
     with pytest.raises(KeyboardInterrupt):

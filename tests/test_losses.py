@@ -269,6 +269,86 @@ def test_c_times_the_objective_of_sgd_regressor(name):
     assert ours.intercept_ == pytest.approx(sgd.intercept_[0], rel=1e-14)
 
 
+# --- Mini-batches and early stopping ---
+
+
+@each_loss
+@pytest.mark.parametrize("net", [{}, {"l2": 0.3}, {"l1": 0.2, "l2": 0.1}], ids=str)
+def test_mini_batches_are_the_naive_loop(name, net, tmp_path):
+    """w <- w + rate mean(psi(r) x) over each batch, the penalty in full at each update."""
+    choice, _, c = EACH[name]
+    (X, y), rho, size, counts = table(11), EACH[name][0].rho, 7, np.arange(N) % 4
+    l1, l2 = net.get("l1", 0.0), net.get("l2", 0.0)
+    model = GDLinearRegressor(InverseScaling(0.07, 0.3), 4, None, batch_size=size, random_state=0)
+    model.set_params(loss=choice, alpha=l1 + l2, l1_ratio=l1 / (l1 + l2 or 1), momentum=0.4)
+    seed = np.random.RandomState(0).randint(2**31 - 1)
+    A, where = np.column_stack([X, np.ones(N)]), np.flatnonzero(counts)
+    s, n = counts / counts[where].mean(), len(where)
+    penalised = np.arange(D + 1) < D
+
+    def loss_at(theta):
+        penalty = c * (l1 * np.abs(theta[:D]) + l2 / 2 * theta[:D] ** 2).sum()
+        return np.average(rho.value(y - A @ theta), weights=counts) + penalty
+
+    theta, before, t = np.zeros(D + 1), np.zeros(D + 1), 0
+    losses = [loss_at(theta)]
+    for epoch in range(1, 5):
+        order = where[np.random.default_rng([seed, epoch]).permutation(n)]
+        for rows in (order[k : k + size] for k in range(0, n, size)):
+            t += 1
+            rate = 0.07 / t**0.3
+            psi = s[rows] * rho.slope(y[rows] - A[rows] @ theta)
+            after = theta + rate * A[rows].T @ psi / len(rows) + 0.4 * (theta - before)
+            if l1:
+                shrunk = np.sign(after) * np.maximum(np.abs(after) - rate * c * l1, 0)
+                after = np.where(penalised, shrunk / (1 + rate * c * l2), after)
+            else:
+                after -= rate * c * l2 * theta * penalised
+            theta, before = after, theta
+        losses.append(loss_at(theta))
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for one in (X, csr_array(X), X.astype("f4"), mapped):
+        fitted = clone(model).fit(one, y, counts)
+        rtol = 1e-5 if one.dtype == np.float32 else 1e-11
+        np.testing.assert_allclose([*fitted.coef_, fitted.intercept_], theta, rtol, rtol)
+        np.testing.assert_allclose(fitted.loss_curve_, losses, rtol=1e-12)
+    assert fitted.status_ is Status.MAX_ITER and not hasattr(fitted, "dual_gap_")
+    both = clone(model).fit(X, np.column_stack([y, -y]), counts)
+    np.testing.assert_allclose(both.coef_[0], fitted.coef_, rtol=1e-11)
+
+
+@each_loss
+def test_chunks_are_passes_of_updates(name):
+    X, y = table(12)
+    model = GDLinearRegressor(0.02, 1, None, batch_size=5, shuffle=False, loss=EACH[name][0])
+    in_chunks = clone(model).partial_fit(X[:20], y[:20]).partial_fit(X[20:], y[20:])
+    np.testing.assert_allclose(in_chunks.coef_, model.fit(X, y).coef_, rtol=1e-12)
+    assert not hasattr(GDLinearRegressor(0.02, loss=EACH[name][0]), "partial_fit")
+
+
+@each_loss
+@pytest.mark.parametrize("size", [None, 5], ids=["all rows", "batches"])
+def test_held_out_rows_are_judged_by_the_loss(name, size):
+    """The update with the least mean of rho over the held-out rows is returned."""
+    (X, y), rho = table(13), EACH[name][0].rho
+    X, X_val, y, y_val = X[:25], X[25:], y[:25], y[25:]
+    model = GDLinearRegressor(InverseScaling(0.2, 0.5), 30, None, loss=EACH[name][0])
+    model.set_params(batch_size=size, random_state=0)
+    whole = [clone(model).set_params(max_iter=k).fit(X, y) for k in range(31)]
+    curve = [rho.value(y_val - one.predict(X_val)).mean() for one in whole]
+    model.set_params(early_stopping=True).fit(X, y, X_val=X_val, y_val=y_val)
+    np.testing.assert_allclose(model.validation_curve_, curve, rtol=1e-10)
+    best = int(np.argmin(curve))
+    assert model.n_iter_ == best and model.loss_curve_[-1] == whole[best].loss_curve_[-1]
+    np.testing.assert_array_equal(model.coef_, whole[best].coef_)
+    assert f"with a mean {rho.name} loss of" in model.message_
+    unit = "variance" if rho.power == 2 else "deviation"
+    model.set_params(tol=0.5, max_iter=300).fit(X, y, X_val=X_val, y_val=y_val)
+    assert model.status_ is Status.STOPPED_EARLY
+    assert f"more than tol=0.5 times the {unit} of y" in model.message_
+
+
 # --- Parameters ---
 
 
@@ -326,8 +406,8 @@ def test_what_does_not_go_together_is_named_with_what_to_write():
     X, y = table()
     with pytest.raises(ValueError, match=r"estimates a scale .* loss=Huber\(1.35\)"):
         GDLinearRegressor(0.1, loss="huber").fit(X, y)
-    with pytest.raises(ValueError, match="early_stopping=True yet"):
-        GDLinearRegressor(0.1, loss="quantile", early_stopping=True).fit(X, y)
+    with pytest.raises(ValueError, match=r"auto.* and a batch_size, .* batch_size=None"):
+        GDLinearRegressor(batch_size=5, loss="quantile").fit(X, y)
     for options in ({"alpha": 0.1}, {"positive": True}):
         with pytest.raises(ValueError, match="l1_ratio=0 and positive=False"):
             GDLinearRegressor(loss="huber", **options).fit(X, y)

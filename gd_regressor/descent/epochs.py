@@ -14,6 +14,10 @@ from gd_regressor.descent.nouns import Batches, Metric, Next, Problem, Step
 from gd_regressor.descent.records import Bound, Iterate
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
 
+# An error that falls by the factor 1 - rate at each update is below exp(-8) after so many updates,
+# divided by the rate. The mean lacks the rows that these saw, so fewer of them leave less noise
+FORGOTTEN = 8.0
+
 
 @dataclass(frozen=True)
 class Measured(Problem):
@@ -125,8 +129,8 @@ class MetricEpochs(Step):
     """One update is an epoch of small updates at a constant rate in a metric, the tail averaged.
 
     The mean is over the last half of the small updates so far, and up to three quarters of them:
-    the windows begin after epochs 1, 2, 4, 8 and so on, so that two sums are enough. In the first
-    epoch it is over the second half.
+    the windows begin after epochs 1, 2, 4, 8 and so on, so that two sums are enough. The first
+    window leaves out the updates in which the start is forgotten, and at most half of an epoch.
     """
 
     metric: Metric
@@ -143,7 +147,8 @@ class MetricEpochs(Step):
         none, epoch = (np.zeros(theta.shape), 0), epochs + 1
         if epochs and epochs & (epochs - 1) == 0:  # a power of two
             older, newer = newer, none
-        skipped, (total, count) = self.n_batches // 2 if epoch == 1 else 0, newer
+        forgotten = min(math.ceil(FORGOTTEN / self.rate), self.n_batches // 2)
+        skipped, (total, count) = forgotten if epoch == 1 else 0, newer
         total = total.copy()
         for k, gradient in enumerate(self.batches.gradients(epoch)):
             theta = theta - self.rate * self.metric.apply(gradient(theta))

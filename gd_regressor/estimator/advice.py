@@ -87,7 +87,7 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
         text = f"{made} the loss is{_distance(result, ' ', -1.0)}."
     else:
         text = f"{made} the loss has settled to within tol={request.tol:g}"
-        text += f"{_patience(asked)}."
+        text += f"{_patience(asked, result.unit)}."
     if step is None and n_rows <= len(columns):
         size = f"{so_many(n_rows, 'row')} and {so_many(len(columns), 'column')}"
         text += (
@@ -140,12 +140,12 @@ def chunk_advice(result: Result) -> Advice:
     return Advice(text)
 
 
-def _patience(asked: Asked) -> str:
+def _patience(asked: Asked, unit: str) -> str:
     """When a loss of noisy updates counts as settled."""
     if asked.batching is None:
         return ""
     epochs = so_many(asked.batching.patience, "epoch")
-    return f": {epochs} in a row have not lowered it by more than that share of the variance of y"
+    return f": {epochs} in a row have not lowered it by more than that share of the {unit} of y"
 
 
 def updates(count: float) -> str:
@@ -213,7 +213,7 @@ def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
     made, later = len(curve) - 1, len(curve) - 1 - result.n_iter
     which, error = f"{asked.update.capitalize()} {result.n_iter}", number(curve[result.n_iter])
     text = (
-        f"{which} of {made} predicts the held-out rows best, with a mean squared error of {error}; "
+        f"{which} of {made} predicts the held-out rows best, with a {_error_of(asked)} of {error}; "
         f"it was {number(curve[0])} at first."
     )
     if result.status is not Status.STOPPED_EARLY:
@@ -222,8 +222,15 @@ def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
     which = "The last" if later == patience else "Of the last"
     last = so_many(patience or 0, asked.update)
     return (
-        f"{text} {which} {last} did not lower it by more than tol={tol:g} times the variance of y."
+        f"{text} {which} {last} did not lower it by more than tol={tol:g} times the {result.unit} "
+        "of y."
     )
+
+
+def _error_of(asked: Asked) -> str:
+    """What is counted of held-out rows."""
+    rho = asked.request.rho
+    return "mean squared error" if rho is None else f"mean {rho.name} loss"
 
 
 def _cure(stable: Stability) -> str:

@@ -14,7 +14,7 @@ from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.descent.records import Request
 from gd_regressor.estimator.arrays import validated
 from gd_regressor.streams.stream import Stream
-from gd_regressor.textbook.held_out import Losses, losses_by, losses_on
+from gd_regressor.textbook.held_out import Losses, losses_by, losses_by_rho, losses_on
 
 
 class Validation(NamedTuple):
@@ -52,6 +52,8 @@ def held_out_of(model: Any, table: Given, given: Validation, y_ndim: int) -> tup
 def losses_of(held: Table, request: Request) -> Losses:
     """The losses on held-out rows at the points of a descent."""
     fit_intercept = request.fit_intercept
+    if request.rho is not None:
+        return losses_by_rho(held, fit_intercept, request.rho)
     if held.is_elsewhere:
         start = np.zeros((held.n_columns, held.n_targets)), np.zeros(held.n_targets)
         landscape = Stream.of_table(held, 2).landscape(start, fit_intercept)

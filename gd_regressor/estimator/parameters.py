@@ -139,15 +139,11 @@ def _check_auto_batches(model: Any, penalties: Penalties) -> None:
 
 def _check_loss(rho: Rho, asked: Asked) -> None:
     """Refuse a loss that the descent does not know with these options."""
-    if asked.batching is not None:
+    if asked.step is None and asked.batching is not None:
         raise ValueError(
-            f'loss="{rho.name}" cannot be combined with a batch_size yet, whose updates know the '
-            'squared loss alone; write batch_size=None, or loss="squared_error".'
-        )
-    if asked.patience is not None:
-        raise ValueError(
-            f'loss="{rho.name}" cannot be combined with early_stopping=True yet, which judges by '
-            'squared errors; write early_stopping=False, or loss="squared_error".'
+            f'loss="{rho.name}" cannot be combined with learning_rate="auto" and a batch_size, '
+            "whose metric is that of the squared loss; write batch_size=None, or a number or a "
+            "schedule as learning_rate."
         )
     if asked.step is not None and rho.scaled:
         raise ValueError(

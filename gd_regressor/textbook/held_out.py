@@ -1,4 +1,4 @@
-"""Held-out rows as a descent sees them: their mean squared errors at many points at once."""
+"""Held-out rows as a descent sees them: their losses at many points at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gd_regressor.data.table import Rows
+from gd_regressor.data.table import Rows, Table
+from gd_regressor.descent.rho import Rho
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.textbook.follow import closed_form_pays
@@ -24,8 +25,17 @@ def losses_on(rows: Rows, fit_intercept: bool, n_updates: int) -> Losses:
     """
     if closed_form_pays(rows.n_rows, rows.n_columns, n_updates):
         return losses_by(triangle_of(rows, fit_intercept))
+    return _by_passes(rows, fit_intercept, np.square)
+
+
+def losses_by_rho(rows: Table, fit_intercept: bool, rho: Rho) -> Losses:
+    """The same of another loss than the square, which no triangle knows."""
+    return _by_passes(rows, fit_intercept, rho.value)
+
+
+def _by_passes(rows: Table, fit_intercept: bool, of_residual: Callable) -> Losses:
     loss = DataLoss(rows, Frame.raw(rows, fit_intercept))
-    return lambda points: np.array([loss.value_and_gradient(theta)[0] for theta in points])
+    return lambda points: np.array([loss.mean_over(theta, of_residual) for theta in points])
 
 
 def losses_by(triangle: Triangle) -> Losses:

@@ -9,6 +9,7 @@ import numpy as np
 
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Table
+from gd_regressor.descent.held_out import HeldOut
 from gd_regressor.descent.nouns import Observer, Rule
 from gd_regressor.descent.records import Curvature, Request, Result, Stability, Start, Terms
 from gd_regressor.descent.rho import Rho
@@ -30,21 +31,27 @@ def follow_robust(
     request: Request,
     observers: Sequence[Observer] = (),
 ) -> Result:
-    """Descend along (sub)gradients of the loss, until `tol`, `max_iter` or divergence."""
+    """Descend along (sub)gradients of the loss, until a rule ends it, or `max_iter`."""
     rows, rho, tol = given.check(), cast(Rho, request.rho), request.tol
     targets = Moments.of_rows(cast(Table[Moments], rows.targets_only))
     scales = scales_of(targets, request.fit_intercept).of_power(rho.power)
     walk, curvature = _walk(rows, step, start, request)
     rules: tuple[Rule, ...] = (Diverged(scales.variance, rows.precision),)
-    if tol is not None:
+    held = request.held and HeldOut(request.held, walk, scales.variance, tol)
+    if held is not None:
+        rules += (held,)
+    elif tol is not None:
         rules += (Settled(tol * scales.variance, scales.square, step.share),)
-    end = run(walk, rules, request.max_iter, observers)
-    theta = walk.at(end.k)
+    end, curve = run(walk, rules, request.max_iter, observers), None
+    if held is None:
+        theta = walk.at(end.k)
+    else:
+        end, theta, curve = held.chosen(end, end.states[-1])
     w, b = Frame.raw(rows, request.fit_intercept).split(theta)
     result = result_of(walk, end, w, b, scales.variance, status=end.status)
     limit = _limit(rho, step, curvature)
     stable = Stability(curvature, limit, np.nan, np.nan)
-    return result._replace(of_step=stable, unit=scales.unit)
+    return result._replace(of_step=stable, unit=scales.unit, validation_curve=curve)
 
 
 def _walk(
