@@ -1,4 +1,4 @@
-"""``python -m benchmarks.minibatches``: an epoch of mini-batches beside SGDRegressor's."""
+"""``python -m benchmarks.minibatches``: epochs of mini-batches, and a rate that picks itself."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import numpy as np
 import scipy
 import sklearn
 from sklearn.linear_model import SGDRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from benchmarks.markdown import duration, table, verdict
@@ -30,6 +32,13 @@ ASKED: dict[int, dict[str, float | None]] = {
     256: {"loop of partial_fit": 8, "SGDRegressor.fit": 1.5},
     2048: {"loop of partial_fit": 2.5, "SGDRegressor.fit": 1.5},
 }
+
+
+# "auto" in mini-batches: condition numbers, and how near to the minimum an epoch is asked to come
+CONDITIONS, NEAR = (10, 1000), 1e-4
+NOISE = 0.02  # of the variance of y
+AUTO_BATCH = 256
+AUTO_EPOCHS, PEER_EPOCHS = (1, 4, 16), (1, 2, 4, 8, 16, 32)
 
 
 def data(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,21 +96,88 @@ def measure_line(size: int, rounds: int, seeds: tuple[int, ...]) -> list[list[st
     return lines
 
 
+def conditioned(condition: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rotated columns of this condition number, and a noisy line."""
+    random = np.random.default_rng(seed)
+    q, _ = np.linalg.qr(random.standard_normal((COLUMNS, COLUMNS)))
+    deviations = np.geomspace(1, 1 / condition, COLUMNS)
+    X = random.standard_normal((ROWS, COLUMNS)) * deviations @ q
+    y = X @ random.standard_normal(COLUMNS)
+    return X, y + np.sqrt(NOISE) * y.std() * random.standard_normal(ROWS)
+
+
+def automatic(X: np.ndarray, y: np.ndarray, epochs: int) -> GDLinearRegressor:
+    """So many epochs, at a rate that picks itself."""
+    return GDLinearRegressor("auto", epochs, None, batch_size=AUTO_BATCH, random_state=0).fit(X, y)
+
+
+def scaled(X: np.ndarray, y: np.ndarray, **options: Any) -> Any:
+    """SGDRegressor behind a scaler."""
+    return make_pipeline(StandardScaler(), SGDRegressor(random_state=0, **options)).fit(X, y)
+
+
+def auto_lines(condition: float, rounds: int, seed: int) -> list[list[str]]:
+    """Whole fits: how near, how soon, and how near the peers are by then."""
+    print(f"condition {condition:g}: seed {seed}", file=sys.stderr, flush=True)
+    X, y = conditioned(condition, seed)
+    calls: dict[str, Callable[[], Any]] = {"its own end": partial(scaled, X, y)}
+    for k in AUTO_EPOCHS:
+        calls[f"ours {k}"] = partial(automatic, X, y, k)
+    for k in PEER_EPOCHS:
+        calls[f"average {k}"] = partial(scaled, X, y, average=True, tol=None, max_iter=k)
+    seconds, models = interleave(calls, rounds)
+    least = {call: min(found) for call, found in seconds.items()}
+    best = GDLinearRegressor().fit(X, y).loss_curve_[-1]
+
+    def distance(call: str) -> float:
+        return float((((y - models[call].predict(X)) ** 2).mean() - best) / y.var())
+
+    lines = []
+    for k in AUTO_EPOCHS:
+        ours, name = distance(f"ours {k}"), f"ours {k}"
+        # The most epochs that the peer makes in as long, and at least one
+        within = [j for j in PEER_EPOCHS if least[f"average {j}"] <= least[name]] or [1]
+        peer = f"average {within[-1]}"
+        met = ours <= distance(peer) and (k > 1 or ours <= NEAR)
+        lines.append(
+            [
+                *(f"{condition:g}", f"{k}", duration(least[name]), f"{ours:.0e}"),
+                *(f"{within[-1]}", duration(least[peer]), f"{distance(peer):.0e}"),
+                *(duration(least["its own end"]), f"{distance('its own end'):.0e}"),
+                verdict(met),
+            ]
+        )
+    return lines
+
+
 def _alone(call: Callable[[], Any]) -> Any:
     with threadpool_limits(1, user_api="blas"):
         return call()
+
+
+def _auto_report(rounds: int, seed: int) -> str:
+    lines = [line for c in CONDITIONS for line in auto_lines(c, rounds, seed)]
+    header = ["condition", "epochs", "time", "above the minimum", "SGD average: epochs", "time"]
+    header += ["above", "SGD to its own end", "above", "met"]
+    text = f'\n`learning_rate="auto", batch_size={AUTO_BATCH}`, {ROWS:,} x {COLUMNS}, beside a '
+    text += "StandardScaler with `SGDRegressor(average=True)` after as many seconds, and with "
+    text += "`SGDRegressor()`. Above the minimum: in variances of y, of which "
+    text += f"{NOISE:.0%} are noise. Asked: {NEAR:g} after an epoch, and no worse than the peer."
+    text += "\n\n"
+    return text + table(header, lines, "rrrrrrrrrc") + "\n"
 
 
 def main() -> None:
     """Measure what is asked for, and print or write the report."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.minibatches", description=__doc__)
     parser.add_argument("--only", nargs="+", type=int, choices=[*ASKED])
+    parser.add_argument("--auto", action="store_true", help='only learning_rate="auto"')
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--output", type=Path, metavar="FILE")
     options = parser.parse_args()
     lines = []
-    for size in options.only or ASKED:
+    for size in () if options.auto else options.only or ASKED:
         lines += measure_line(size, options.rounds, tuple(options.seeds))
     header = ["batch", "an epoch of ours", "peer", "its time", "ratio", "asked", "met"]
     versions = f"numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn "
@@ -110,7 +186,10 @@ def main() -> None:
     report = f"# Mini-batches\n\n{ROWS:,} x {COLUMNS}, shuffled. Measured with {versions}; load "
     report += f"{load}. An epoch of ours has the loss on all rows in it, and a share of the check "
     report += "of X.\n\n"
-    report += table(header, lines, "rrlrrrc") + "\n"
+    if lines:
+        report += table(header, lines, "rrlrrrc") + "\n"
+    if not options.only:
+        report += _auto_report(options.rounds, options.seeds[0])
     if options.output is None:
         print(report, end="")
     else:

@@ -144,17 +144,20 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         y below its least value before. Several targets count by the mean of their errors, each in
         units of its variance. ``tol=None`` makes all `max_iter` updates, and returns the best. With
         a `batch_size` and without early stopping it ends after so many epochs in a row that have
-        not lowered the loss by more than that.
+        not lowered the loss by more than that; not so with ``learning_rate="auto"``. With another
+        `loss` than the square the held-out rows are judged by it.
     batch_size : int, float or None, default=None
         Mini-batches: rows of an update, or their share of all rows, in (0, 1]. None takes all rows.
-        `learning_rate` is then a number or a schedule. `max_iter`, ``n_iter_``, ``loss_curve_``,
-        `verbose` and `n_iter_no_change` count epochs, each one pass of updates over the rows.
+        `max_iter`, ``n_iter_``, ``loss_curve_``, `verbose` and `n_iter_no_change` count epochs,
+        each one pass of updates over the rows. With ``learning_rate="auto"`` the updates have a
+        constant rate in the metric of a sketch of the rows, and the model is the mean over the
+        tail of them. It comes near the minimum, to within `tol` times the variance of y.
     shuffle : bool, default=True
         Whether each epoch has the rows in a new order, which `random_state` makes. Only with a
         `batch_size`.
     average : bool or int, default=False
         Whether the model is the mean over the updates of all epochs (True), or from which epoch on,
-        counted from 1. Only with a `batch_size`.
+        counted from 1. Only with a `batch_size`, and a number or a schedule as `learning_rate`.
     loss : str or loss object, default="squared_error"
         What a row with residual r adds to the loss: "squared_error" (r^2), "huber",
         "pseudo_huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an
@@ -184,14 +187,16 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
         what would help. A warning, if the fit gave one, has the same text.
     validation_curve_ : ndarray of shape (n_seen + 1,)
-        Mean squared error of the held-out rows after 0, 1, ... updates, up to the last one that
-        was looked at; with several targets, the mean over targets. It exists only with
-        ``early_stopping=True``.
+        Mean squared error, or mean of another `loss`, of the held-out rows after 0, 1, ... updates,
+        up to the last one that was looked at; with several targets, the mean over targets. It
+        exists only with ``early_stopping=True``.
     dual_gap_ : float or ndarray of shape (n_targets,)
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
         variance of y. It exists only with a penalty or with ``positive=True``, and with "auto" and
-        `Huber` or `Quantile`, whose whole loss it bounds in the scale of `QuantileRegressor`.
+        `Huber` or `Quantile`, whose whole loss it bounds in the scale of `QuantileRegressor`. With
+        "auto" and a `batch_size` there is only an estimate, in `message_`, and with a number as
+        `learning_rate` it belongs to the squared loss alone.
     scale_ : float or ndarray of shape (n_targets,)
         Scale sigma of the residuals, in units of y. It exists only with "auto" and
         ``Huber(delta="auto")``.

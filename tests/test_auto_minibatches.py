@@ -119,6 +119,14 @@ def test_units_and_offsets_change_nothing():
     assert above(auto().fit(X, Y), X, Y) < 1e-4
 
 
+@pytest.mark.parametrize("offset", [1e3, 1e6, 1e8])
+def test_columns_far_from_zero_do_no_harm(offset):
+    model, near = auto().fit(EASY + offset, Y), auto().fit(EASY, Y)
+    np.testing.assert_allclose(model.coef_, near.coef_, rtol=1e-13 * offset)
+    exact = GDLinearRegressor().fit(EASY + offset, Y)
+    assert model.loss_curve_[-1] - exact.loss_curve_[-1] < 1e-6 * Y.var()
+
+
 @pytest.mark.parametrize("share", [1e-2, 1e-3, 2e-4])
 @pytest.mark.parametrize("size", [1, 32, 256])
 def test_rare_categories_do_not_diverge(share, size):
