@@ -56,16 +56,18 @@ class Clipped:
 
     square: DataLoss  # the squared loss of the same rows, in the same coordinates
 
-    def sums(self, here: Spot, before: Spot) -> list[Sums]:
+    def sums(self, here: Spot, before: Spot, outer: np.ndarray | None = None) -> list[Sums]:
         """What the rows say of each target, and which rows changed sides since `before`.
 
         Both points are in one product with the columns, so no side has to be kept for each row.
+        `outer` (p, t) is that of `before`, to which the rows that changed add theirs. None asks for
+        a product with all rows.
         """
         t, d = len(here.delta), len(self.square.frame.scale)
         reader, deltas = self._reader(here, before), (here.delta, before.delta)
 
         def of_part(part: Rows):
-            totals = _Totals(d, *deltas, sparse=part.is_sparse)
+            totals = _Totals(d, *deltas, sparse=part.is_sparse, with_signs=outer is None)
             for block in reader(part):
                 totals.add(*block)
             return totals.finish()
@@ -74,16 +76,17 @@ class Clipped:
         weight = self.square.rows.total_weight
         slopes, means = self.square.in_frame(slopes) / weight, means / weight
         found = []
-        for j in range(t):
-            change = self._in_frame(changes[j].products(d + 1))
+        for j, delta in enumerate(here.delta.tolist()):
+            change, turned = self._in_frame(changes[j].products(d + 1))
+            beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual = means[:, j].tolist()
             found.append(
                 Sums(
                     outside=outside,
-                    square=square,
+                    square=max(square, 0.0),
                     beyond=beyond,
-                    inner=slopes[:, j],
-                    outer=slopes[:, t + j],
+                    inner=slopes[:, j] - (delta * beyond_it if outside else 0.0),
+                    outer=beyond_it,
                     change=change,
                     moved=moved,
                     young=young,
@@ -99,10 +102,23 @@ class Clipped:
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
-    def _in_frame(self, products: np.ndarray) -> np.ndarray:
-        products = self.square.in_frame(self.square.in_frame(products).T)
-        products /= self.square.rows.total_weight
-        return products
+    def _in_frame(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(p, p) and (p,): the mean products with each other, and with the signs."""
+        square, frame = self.square, self.square.frame
+        p = frame.n_parameters
+        if not products.any():
+            return np.zeros((p, p)), np.zeros(p)
+        products /= square.rows.total_weight
+        signs = square.in_frame(products[:-1, -1:].copy())[:, 0]
+        total, unit = products[:-1, :-1], np.append(1 / frame.scale, 1.0)
+        if square.shift is not None:
+            # (x - rest)(x - rest)' in one product: two vectors on each side
+            rest = np.append(frame.centre - square.shift, 0.0)
+            half = total[:, -1] - total[-1, -1] / 2 * rest
+            total -= np.stack([rest, half], axis=1) @ np.stack([half, rest])
+        total *= unit
+        total *= unit[:, None]
+        return total[:p, :p], signs
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
         """(m, 3, t): `outside`, `square` and `beyond` at so many shares (m,) of the way."""
@@ -166,7 +182,7 @@ class _Moved:
         self.made: np.ndarray | None = None
 
     def joined(self, which: int, few: np.ndarray) -> _Moved:
-        """With rows (m, d + 1) that wait, times the roots of their weights."""
+        """With rows (m, d + 2) of `_beside_signs` that wait."""
         self.waiting[which].append(few)
         return self
 
@@ -178,23 +194,29 @@ class _Moved:
         due = [few for each in both.waiting for few in each]
         if sum(map(len, due)) >= PRODUCTS_AT_ONCE:
             p = due[0].shape[1]
-            both.made, both.waiting = both.products(p), ([], [])
+            both.made, both.waiting = both.products(p - 1), ([], [])
         return both
 
     def products(self, p: int) -> np.ndarray:
-        """(p, p): the sum of x x' of rows that went outside, less those that came inside."""
-        total = np.zeros((p, p)) if self.made is None else self.made
-        for due, sign in zip(self.waiting, (1.0, -1.0), strict=True):
+        """(p + 1, p + 1): the sum of x x' of rows that went outside, less those that came inside.
+
+        The last column is a sum of x and signs, in the same way.
+        """
+        total = self.made
+        for due, add in zip(self.waiting, (np.add, np.subtract), strict=True):
             if due:
                 few = np.concatenate(due) if len(due) > 1 else due[0]
-                total = total + sign * product(few.T, few)
-        return total
+                total = add(0.0 if total is None else total, product(few.T, few))
+        return np.zeros((p + 1, p + 1)) if total is None else total
 
 
-def _beside_ones(x: Any, s: np.ndarray | None, rows: np.ndarray, *, sparse: bool) -> np.ndarray:
-    """(m, d + 1): some rows and a column of ones, times the roots of the weights."""
-    few = np.ones((len(rows), x.shape[1] + 1))
-    few[:, :-1] = x[rows].toarray() if sparse else x[rows]
+def _beside_signs(
+    x: Any, s: np.ndarray | None, rows: np.ndarray, signs: np.ndarray, *, sparse: bool
+) -> np.ndarray:
+    """(m, d + 2): some rows, a column of ones and the signs, times the roots of the weights."""
+    few = np.empty((len(rows), x.shape[1] + 2))
+    few[:, :-2] = x[rows].toarray() if sparse else x.take(rows, axis=0)
+    few[:, -2], few[:, -1] = 1.0, signs
     if s is not None:
         few *= np.sqrt(s[rows])[:, None]
     return few
@@ -217,31 +239,40 @@ def _times_transposed(x: Any, rows: np.ndarray) -> np.ndarray:
 class _Totals:
     """The sums over a part of the rows, so far."""
 
-    def __init__(self, d: int, here: np.ndarray, before: np.ndarray, *, sparse: bool) -> None:
+    def __init__(
+        self, d: int, here: np.ndarray, before: np.ndarray, *, sparse: bool, with_signs: bool
+    ) -> None:
         t = len(here)
         self.means, self.widest = np.zeros((7, t)), np.zeros(t)
-        self.slopes, self.changes = np.zeros((d + 1, 2 * t)), [_Moved() for _ in range(t)]
+        self._pulls = 2 * t if with_signs else t
+        self.slopes, self.changes = np.zeros((d + 1, self._pulls)), [_Moved() for _ in range(t)]
         self._delta, self._before, self._sparse = here.tolist(), before.tolist(), sparse
 
     def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray) -> None:
         """Add a block: columns, weights, and residuals (t, m) here and before.
 
-        Most rows are inside and stay there, so we look at few of them more than once.
+        Few rows change their sides, so we look at few of them more than once. All others have the
+        same sums for F and for the dual point: each call to numpy counts in a block.
         """
         t, m = r.shape
-        pulls = np.empty((2 * t, m))
+        pulls = np.empty((self._pulls, m))
         for j in range(t):
-            out, was = np.abs(r[j]) > self._delta[j], np.abs(old[j]) > self._before[j]
-            self._add_pulls(j, r[j], s, np.flatnonzero(out), pulls[j], pulls[t + j])
-            other = np.flatnonzero(out != was)
-            if was.any():
-                self._add_dual(j, r[j], old[j], s, np.flatnonzero(was))
-            if len(other):
-                self._add_moved(j, r[j][other], old[j][other], _chosen(s, other), was[other])
-                for rows, which in ((other[~was[other]], 0), (other[was[other]], 1)):
-                    if len(rows):
-                        few = _beside_ones(x, s, rows, sparse=self._sparse)
+            delta, psi = self._delta[j], pulls[j]
+            now, was = _sides(r[j], delta), _sides(old[j], self._before[j])
+            np.clip(r[j], -delta, delta, out=psi)
+            if self._pulls > t:
+                pulls[t + j] = now if s is None else now * s
+            changed = np.flatnonzero(now != was)
+            if len(changed):
+                weights, sides = _chosen(s, changed), (now[changed], was[changed])
+                self._add_changed(j, r[j, changed], psi[changed], weights, *sides)
+                for which, side in enumerate(sides):
+                    on = np.flatnonzero(side)
+                    if len(on):
+                        rows, signs = changed[on], side[on]
+                        few = _beside_signs(x, s, rows, signs, sparse=self._sparse)
                         self.changes[j] += _Moved().joined(which, few)
+            self._add_means(j, r[j], s, psi, now)
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
         self.slopes[-1] += pulls.sum(axis=1)
 
@@ -249,36 +280,39 @@ class _Totals:
         """The sums, as values that add up."""
         return [self.means, self.slopes, _Largest(self.widest), *self.changes]
 
-    def _add_pulls(self, j, r, s, outside, inner, sign) -> None:
-        """The sums that F and its gradient need. Writes x's factors to `inner` and `sign`."""
-        far, weights = r[outside], _chosen(s, outside)
-        inner[:] = r
-        inner[outside] = 0.0
-        sign[:] = 0.0
-        sign[outside] = np.sign(far) * weights
-        weighted = inner if s is None else inner * s
-        square = float(inner @ weighted)
-        self.means[:3, j] += weights.sum(), square, weights @ np.abs(far)
-        self.means[5:, j] += square  # h is r for rows inside before; `_add_moved` mends the others
-        inner[:] = weighted
-
-    def _add_dual(self, j, r, old, s, before) -> None:
-        """The sums that the dual point needs of rows that were outside before."""
-        weights, delta = _chosen(s, before), self._delta[j]
-        along = r[before] * np.sign(old[before])
-        self.means[5:, j] += delta * (weights @ along), delta**2 * weights.sum()
-        # A row that is outside on the other side
-        self.means[4, j] -= 4 * delta * (weights @ np.where(along < -delta, along, 0.0))
-
-    def _add_moved(self, j, r, old, weights, was) -> None:
-        """The sums that the dual point needs of rows that changed sides."""
+    def _add_means(self, j, r, s, psi, now) -> None:
+        """The sums that F needs; also those of the dual point, if no row changed. Weights `psi`."""
         delta = self._delta[j]
-        gone = np.where(was, 0.0, r)
-        self.means[3, j] += weights.sum()
-        self.means[4, j] += weights @ np.where(was, r - delta * np.sign(old), 0.0) ** 2
-        self.means[4, j] -= weights @ np.maximum(np.abs(gone) - delta, 0.0) ** 2
-        self.means[5:, j] += weights @ np.where(was, -(r**2), r**2)
-        self.widest[j] = max(self.widest[j], float(np.abs(gone).max()))
+        if s is None:
+            outside, square = float(np.count_nonzero(now)), float(psi @ psi)
+        else:
+            outside, plain = float(s @ np.abs(now)), psi.copy()
+            psi *= s
+            square = float(psi @ plain)
+        along = float(psi @ r)
+        self.means[5, j] += along
+        self.means[6, j] += square
+        if outside:
+            square -= delta**2 * outside
+            self.means[0, j] += outside
+            self.means[2, j] += (along - square) / delta
+        self.means[1, j] += square
+
+    def _add_changed(self, j, r, psi, weights, now, was) -> None:
+        """What rows that changed sides add: their h is not psi, which `_add_means` takes."""
+        h = np.where(was, self._delta[j] * was, r)
+        apart = psi - h
+        self.means[3, j] += weights @ ((now == 0) != (was == 0))
+        self.means[4, j] += weights @ (apart * (2 * r - h - psi))
+        self.means[5, j] -= weights @ (apart * r)
+        self.means[6, j] -= weights @ (apart * (psi + h))
+        gone = np.abs(r[was == 0])
+        self.widest[j] = max(self.widest[j], float(gone.max(initial=0.0)))
+
+
+def _sides(r: np.ndarray, delta: float) -> np.ndarray:
+    """(m,): 1 above, -1 below, 0 inside."""
+    return (r > delta).view(np.int8) - (r < -delta).view(np.int8)
 
 
 def _chosen(s: np.ndarray | None, rows: np.ndarray) -> np.ndarray:

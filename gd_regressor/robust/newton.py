@@ -58,19 +58,20 @@ class Newton:
 
     def begin(self, spot: Spot) -> list[There]:
         """At a point, from which steps can go on."""
-        return self._first(spot, Spot(spot.theta, np.full_like(spot.delta, np.inf)))
+        before = Spot(spot.theta, np.full_like(spot.delta, np.inf))
+        return self._first(spot, before, np.zeros_like(spot.theta))
 
-    def _first(self, spot: Spot, before: Spot) -> list[There]:
+    def _first(self, spot: Spot, before: Spot, outer: np.ndarray | None = None) -> list[There]:
         nobody = np.zeros_like(self.gram)
         return [
             self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, nobody)
-            for j, sums in enumerate(self.rows.sums(spot, before))
+            for j, sums in enumerate(self.rows.sums(spot, before, outer))
         ]
 
     def resumed(self, there: list[There], delta: np.ndarray) -> list[There]:
         """At the same points with other deltas (t,), after the steps of another descent."""
         before = spot_of(there)
-        found = self.rows.sums(Spot(before.theta, delta), before)
+        found = self.rows.sums(Spot(before.theta, delta), before, _outer_of(there))
         return [
             self._there(j, at.theta, float(delta[j]), found[j], at.gone)
             for j, at in enumerate(there)
@@ -114,7 +115,7 @@ class Newton:
         """The targets after a step, or where they are, with another proximal term."""
         moves = [self._move(j, at) for j, at in enumerate(there)]
         trial = self._moved(there, moves)
-        found = self.rows.sums(trial, spot_of(there))
+        found = self.rows.sums(trial, spot_of(there), _outer_of(there))
         after, long = [], []
         for j, (at, move, sums) in enumerate(zip(there, moves, found, strict=True)):
             new = self._there(j, trial.theta[:, j], float(trial.delta[j]), sums, at.gone, at)
@@ -157,7 +158,7 @@ class Newton:
             best = int(losses.argmin())
             if losses[best] < there[j].loss:
                 theta[:, j], delta[j] = points[:, best], wide[best]
-        found = self.rows.sums(Spot(theta, delta), spot_of(after))
+        found = self.rows.sums(Spot(theta, delta), spot_of(after), _outer_of(after))
         for j in long:
             at, term = after[j], max(TERM_CHANGES * moves[j].term, FIRST_TERM)
             new = self._there(j, theta[:, j], float(delta[j]), found[j], at.gone, at)
@@ -183,7 +184,16 @@ class Newton:
         if before is not None:
             gap = min(gap, max(before.gap - (before.loss - loss), ROUNDED_BY * EPS * loss))
             term = before.term / TERM_CHANGES if before.term > SMALLEST_TERM else 0.0
-        return There(theta, delta, float(loss), gradient, sums, gone + sums.change, gap, term)
+        return There(
+            theta,
+            delta,
+            float(loss),
+            gradient,
+            sums,
+            gone + sums.change if sums.moved else gone,
+            gap,
+            term,
+        )
 
     def _bounded(self, j: int, at: There, sums: Sums) -> There:
         """The same after a whole step, which gives a dual point."""
@@ -242,3 +252,8 @@ class _Solver:
 def spot_of(there: list[There]) -> Spot:
     """The point of all targets."""
     return Spot(np.stack([at.theta for at in there], axis=1), np.array([at.delta for at in there]))
+
+
+def _outer_of(there: list[There]) -> np.ndarray:
+    """(p, t): the means x sign(r) of the rows outside."""
+    return np.stack([at.sums.outer for at in there], axis=1)
