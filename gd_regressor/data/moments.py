@@ -42,6 +42,9 @@ from gd_regressor.data.table import WIDE, Rows, Table
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
 GROUP = 16
+# To add up results of d x d numbers takes as long as to read d rows or so. A stretch of a wide table
+# has at least so many rows for each column
+ROWS_PER_COLUMN = 2
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
 # An origin whose distance from the mean, squared, is so many variances costs four digits
@@ -337,7 +340,11 @@ def first_moments(rows: Table) -> tuple[Moments, list[float]]:
 def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
     """Moments, without a check of the targets' size; None if no row has weight."""
     # Sums in twice the precision are large, so we hold few of them at once
-    few = 2 if precise and rows.n_columns > WIDE else 0
+    few, d = 0, rows.n_columns
+    if d > WIDE and precise:
+        few = 2
+    elif d > WIDE and not rows.is_sparse:
+        few = max(rows.n_rows // (ROWS_PER_COLUMN * d), 1)
     return rows.total(partial(moments_of_part, precise=precise), stretches=few)
 
 

@@ -29,7 +29,8 @@ class Sums(NamedTuple):
     """Weighted means over the rows for one target: r residuals, x columns, h the dual point.
 
     Rows with |r| > delta are outside. The dual point has one h for each row: delta sign(r), of the
-    r before, if the row was outside before; else r.
+    r before, if the row was outside before; else r. From an infinite delta no step came, and the
+    last four are left open.
     """
 
     outside: float  # the share of rows outside
@@ -77,7 +78,7 @@ class Clipped:
         slopes, means = self.square.in_frame(slopes) / weight, means / weight
         found = []
         for j, delta in enumerate(here.delta.tolist()):
-            change, turned = self._in_frame(changes[j].products(d + 1))
+            change, turned = self._in_frame(changes[j].products)
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual = means[:, j].tolist()
             found.append(
@@ -102,11 +103,11 @@ class Clipped:
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
-    def _in_frame(self, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _in_frame(self, products: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         """(p, p) and (p,): the mean products with each other, and with the signs."""
         square, frame = self.square, self.square.frame
         p = frame.n_parameters
-        if not products.any():
+        if products is None:
             return np.zeros((p, p)), np.zeros(p)
         products /= square.rows.total_weight
         signs = square.in_frame(products[:-1, -1:].copy())[:, 0]
@@ -193,21 +194,21 @@ class _Moved:
         both.made = sum(made[1:], start=made[0]) if made else None
         due = [few for each in both.waiting for few in each]
         if sum(map(len, due)) >= PRODUCTS_AT_ONCE:
-            p = due[0].shape[1]
-            both.made, both.waiting = both.products(p - 1), ([], [])
+            both.made, both.waiting = both.products, ([], [])
         return both
 
-    def products(self, p: int) -> np.ndarray:
-        """(p + 1, p + 1): the sum of x x' of rows that went outside, less those that came inside.
+    @property
+    def products(self) -> np.ndarray | None:
+        """(d + 2, d + 2): the sum of x x' of rows that went outside, less those that came inside.
 
-        The last column is a sum of x and signs, in the same way.
+        The last column is a sum of x and signs, in the same way. None if no row changed.
         """
         total = self.made
         for due, add in zip(self.waiting, (np.add, np.subtract), strict=True):
             if due:
                 few = np.concatenate(due) if len(due) > 1 else due[0]
                 total = add(0.0 if total is None else total, product(few.T, few))
-        return np.zeros((p + 1, p + 1)) if total is None else total
+        return total
 
 
 def _beside_signs(
@@ -264,12 +265,12 @@ class _Totals:
                 pulls[t + j] = now if s is None else now * s
             changed = np.flatnonzero(now != was)
             if len(changed):
-                weights, sides = _chosen(s, changed), (now[changed], was[changed])
-                self._add_changed(j, r[j, changed], psi[changed], weights, *sides)
+                weights, sides = _chosen(s, changed), (now.take(changed), was.take(changed))
+                self._add_changed(j, r[j].take(changed), psi.take(changed), weights, *sides)
                 for which, side in enumerate(sides):
                     on = np.flatnonzero(side)
                     if len(on):
-                        rows, signs = changed[on], side[on]
+                        rows, signs = changed.take(on), side.take(on)
                         few = _beside_signs(x, s, rows, signs, sparse=self._sparse)
                         self.changes[j] += _Moved().joined(which, few)
             self._add_means(j, r[j], s, psi, now)
@@ -300,9 +301,11 @@ class _Totals:
 
     def _add_changed(self, j, r, psi, weights, now, was) -> None:
         """What rows that changed sides add: their h is not psi, which `_add_means` takes."""
+        self.means[3, j] += weights @ ((now == 0) != (was == 0))
+        if np.isinf(self._before[j]):
+            return
         h = np.where(was, self._delta[j] * was, r)
         apart = psi - h
-        self.means[3, j] += weights @ ((now == 0) != (was == 0))
         self.means[4, j] += weights @ (apart * (2 * r - h - psi))
         self.means[5, j] -= weights @ (apart * r)
         self.means[6, j] -= weights @ (apart * (psi + h))

@@ -62,7 +62,7 @@ class Newton:
         return self._first(spot, before, np.zeros_like(spot.theta))
 
     def _first(self, spot: Spot, before: Spot, outer: np.ndarray | None = None) -> list[There]:
-        nobody = np.zeros_like(self.gram)
+        nobody = np.zeros(self.gram.shape)  # unlike `zeros_like`, it writes nothing yet
         return [
             self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, nobody)
             for j, sums in enumerate(self.rows.sums(spot, before, outer))
