@@ -32,6 +32,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import gd_regressor
 from gd_regressor import DivergenceWarning, GDLinearRegressor, Moments, Status, gd_path
 from gd_regressor.auto.follow import follow_auto
+from gd_regressor.data import moments
+from gd_regressor.data.table import Rows
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
@@ -763,6 +765,25 @@ def test_fits_in_threads_agree_and_leave_blas_as_it_was(model, random):
         assert {library["num_threads"] for library in ours} == {1}
     for fit in fits:
         assert_same(fit, clone(model).fit(table, target), rtol=0)
+
+
+@pytest.mark.parametrize("columns", [20, 500])
+def test_results_of_a_pass_are_no_larger_than_what_they_are_of(columns, random, monkeypatch):
+    """Each part of a wide table has more rows than the square that it gives."""
+    n = 1_500_000 // columns
+    rows = Rows(random.standard_normal((n, columns)), np.zeros((n, 1)))
+    heights = []
+    whole = moments.moments_of_part
+
+    def counted(part, precise=False):
+        heights.append(part.n_rows)
+        return whole(part, precise)
+
+    monkeypatch.setattr(moments, "moments_of_part", counted)
+    found = Moments.of_rows(rows)
+    assert sum(heights) == rows.n_rows and len(heights) > 1
+    assert min(heights) >= columns * (2 if columns > 400 else 1)
+    np.testing.assert_allclose(found.xx, np.cov(rows.X.T, bias=True) * rows.n_rows, atol=1e-8)
 
 
 def test_the_package_imports_no_extra():

@@ -197,6 +197,32 @@ def test_sums_are_those_of_the_definitions():
         np.testing.assert_allclose(found, mean, rtol=1e-12)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_signs_follow_the_rows_that_changed_sides(weighted):
+    """What all rows say in one product is what the rows that changed add, whatever the way."""
+    X, y = table(6, n=900, outliers=0.4, t=2)
+    random = np.random.default_rng(7)
+    weights = random.uniform(0.5, 2, 900) if weighted else None
+    clipped = Clipped(DataLoss(Rows(X, y, weights), Frame.raw(Rows(X, y), True)))
+    spots = [
+        Spot(random.standard_normal((5, 2)) * size, random.uniform(1, 9, 2)) for size in (3, 2, 0.1)
+    ]
+    before, outer = Spot(spots[0].theta, np.full(2, np.inf)), np.zeros((5, 2))
+    gone = np.zeros((2, 5, 5))
+    for spot in spots:
+        short, whole = clipped.sums(spot, before, outer), clipped.sums(spot, before)
+        gone = gone + [sums.change for sums in short]
+        before, outer = spot, np.stack([sums.outer for sums in short], axis=1)
+        A, share = np.column_stack([X, np.ones(900)]), np.ones(900) if weights is None else weights
+        for j, (one, other) in enumerate(zip(short, whole, strict=True)):
+            unit = share @ np.abs(A) / share.sum()
+            assert (np.abs(one.outer - other.outer) <= 1e-13 * unit).all()
+            assert (np.abs(one.inner - other.inner) <= 1e-12 * unit * np.abs(y).max()).all()
+            out = np.abs(y[:, j] - A @ spot.theta[:, j]) > spot.delta[j]
+            expected = A.T @ (A * (share * out)[:, None]) / share.sum()
+            np.testing.assert_allclose(gone[j], expected, rtol=1e-11, atol=1e-12)
+
+
 # --- Peers ---
 
 
@@ -301,6 +327,19 @@ def test_few_updates():
     assert model.n_iter_ <= 6
     fixed = GDLinearRegressor(loss=Huber(model.scale_)).fit(X, y)
     assert fixed.n_iter_ <= 6
+
+
+def test_a_wide_table_begins_at_least_squares():
+    """Gross outliers are further from least squares than other rows, and not from zero."""
+    random = np.random.default_rng(18)
+    X = random.standard_normal((1200, 120))
+    y = X @ random.standard_normal(120) + random.standard_normal(1200)
+    y[:60] += 50 * random.standard_normal(60)
+    least = LinearRegression().fit(X, y)
+    ahead = GDLinearRegressor(loss="huber", tol=None, max_iter=1).fit(X, y)
+    begun = GDLinearRegressor(loss="huber", tol=None, max_iter=1)
+    begun.fit(X, y, coef_init=least.coef_, intercept_init=least.intercept_)
+    np.testing.assert_allclose(ahead.coef_, begun.coef_, rtol=1e-9)
 
 
 @pytest.mark.parametrize("delta", ["auto", 1.0])
