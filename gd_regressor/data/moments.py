@@ -42,8 +42,8 @@ from gd_regressor.data.table import WIDE, Rows, Table
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
 GROUP = 16
-# To add up results of d x d numbers takes as long as to read d rows or so. A stretch of a wide table
-# has at least so many rows for each column
+# To add up results of d x d numbers takes as long as to read d rows or so. So a stretch of a wide
+# table has at least so many rows for each column
 ROWS_PER_COLUMN = 2
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
