@@ -181,21 +181,25 @@ class _Moved:
     def __init__(self) -> None:
         self.waiting: tuple[list[np.ndarray], ...] = ([], [])  # went outside, came inside
         self.made: np.ndarray | None = None
+        self._count = 0  # of rows that wait
 
-    def joined(self, which: int, few: np.ndarray) -> _Moved:
-        """With rows (m, d + 2) of `_beside_signs` that wait."""
+    def join(self, which: int, few: np.ndarray) -> None:
+        """Rows (m, d + 2) of `_beside_signs` wait, too."""
         self.waiting[which].append(few)
-        return self
+        self._wait(len(few))
 
     def __add__(self, other: _Moved) -> _Moved:
         both = _Moved()
         both.waiting = tuple(a + b for a, b in zip(self.waiting, other.waiting, strict=True))
         made = [each for each in (self.made, other.made) if each is not None]
         both.made = sum(made[1:], start=made[0]) if made else None
-        due = [few for each in both.waiting for few in each]
-        if sum(map(len, due)) >= PRODUCTS_AT_ONCE:
-            both.made, both.waiting = both.products, ([], [])
+        both._wait(self._count + other._count)
         return both
+
+    def _wait(self, more: int) -> None:
+        self._count += more
+        if self._count >= PRODUCTS_AT_ONCE:
+            self.made, self.waiting, self._count = self.products, ([], []), 0
 
     @property
     def products(self) -> np.ndarray | None:
@@ -272,7 +276,7 @@ class _Totals:
                     if len(on):
                         rows, signs = changed.take(on), side.take(on)
                         few = _beside_signs(x, s, rows, signs, sparse=self._sparse)
-                        self.changes[j] += _Moved().joined(which, few)
+                        self.changes[j].join(which, few)
             self._add_means(j, r[j], s, psi, now)
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
         self.slopes[-1] += pulls.sum(axis=1)
