@@ -109,8 +109,9 @@ class Clipped:
         p = frame.n_parameters
         if products is None:
             return np.zeros((p, p)), np.zeros(p)
-        products /= square.rows.total_weight
-        signs = square.in_frame(products[:-1, -1:].copy())[:, 0]
+        # In place, and a weight and units in one go: with many columns each pass over them counts
+        weight = square.rows.total_weight
+        signs = square.in_frame(products[:-1, -1:] / weight)[:, 0]
         total, unit = products[:-1, :-1], np.append(1 / frame.scale, 1.0)
         if square.shift is not None:
             # (x - rest)(x - rest)' in one product: two vectors on each side
@@ -118,7 +119,7 @@ class Clipped:
             half = total[:, -1] - total[-1, -1] / 2 * rest
             total -= np.stack([rest, half], axis=1) @ np.stack([half, rest])
         total *= unit
-        total *= unit[:, None]
+        total *= unit[:, None] / weight
         return total[:p, :p], signs
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
@@ -208,10 +209,13 @@ class _Moved:
         The last column is a sum of x and signs, in the same way. None if no row changed.
         """
         total = self.made
-        for due, add in zip(self.waiting, (np.add, np.subtract), strict=True):
+        for due, came_inside in zip(self.waiting, (False, True), strict=True):
             if due:
                 few = np.concatenate(due) if len(due) > 1 else due[0]
-                total = add(0.0 if total is None else total, product(few.T, few))
+                made = product(few.T, few)
+                if came_inside:
+                    np.negative(made, out=made)
+                total = made if total is None else total + made
         return total
 
 

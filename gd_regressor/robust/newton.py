@@ -203,11 +203,11 @@ class Newton:
 
     def _move(self, j: int, at: There) -> Move:
         free, ridge = self.free, self.ridge[self.free, j]
-        inside, metric = self.gram - at.gone, self.gram
+        metric, gone = self.gram, at.gone
         if len(free) < len(metric):
-            inside, metric = (matrix[np.ix_(free, free)] for matrix in (inside, metric))
+            metric, gone = (matrix[np.ix_(free, free)] for matrix in (metric, gone))
         sums = at.sums._replace(inner=at.sums.inner[free], outer=at.sums.outer[free])
-        factor = _Solver(inside, metric, ridge, at.term)
+        factor = _Solver(metric, gone, ridge, at.term)
         piece = Piece(at.theta[free], at.delta, sums, ridge, factor)
         move = self.sizings[j].move(piece)
         return move._replace(term=factor.term)
@@ -225,9 +225,9 @@ class _Solver:
     """Solves (H + sigma Lambda + term M) s = right. The term grows until the matrix is definite."""
 
     def __init__(
-        self, inside: np.ndarray, metric: np.ndarray, ridge: np.ndarray, term: float
+        self, metric: np.ndarray, gone: np.ndarray, ridge: np.ndarray, term: float
     ) -> None:
-        self._inside, self._metric, self._ridge = inside, metric, ridge
+        self._metric, self._gone, self._ridge = metric, gone, ridge
         self.term = term
 
     def __call__(self, sigma: float, right: np.ndarray) -> np.ndarray:
@@ -236,7 +236,9 @@ class _Solver:
         diagonal = np.maximum(self._metric.diagonal(), SMALLEST_DIVISOR)
         while True:
             term = self.term
-            matrix = self._inside + term * self._metric if term else self._inside.copy()
+            matrix = self._metric - self._gone
+            if term:
+                matrix += term * self._metric
             matrix.ravel()[:: len(matrix) + 1] += sigma * self._ridge
             if self.term > 1:  # the metric itself is not definite
                 matrix.ravel()[:: len(matrix) + 1] += self.term * EPS * len(matrix) * diagonal
