@@ -375,7 +375,7 @@ class Rows(Table[Known]):
         # On the threads at hand; few results wait to be added at any time
         if self.X.shape[1]:  # targets alone are little to read
             count_pass()
-        stretches = min(stretches or STRETCHES, self._n_stretches)
+        stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)
         return summed(self._stretches if self.is_sparse else self._cut(stretches), work, add)
