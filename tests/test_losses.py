@@ -396,7 +396,7 @@ def test_a_loss_that_cannot_be_used_is_named(loss, words):
         GDLinearRegressor(0.1, loss=loss).fit(*table())
 
 
-@pytest.mark.parametrize("loss", [PseudoHuber(0.5), EpsilonInsensitive(0.1)], ids=str)
+@pytest.mark.parametrize("loss", [PseudoHuber(0.5)], ids=str)
 def test_auto_names_the_losses_that_it_does_not_know(loss):
     with pytest.raises(ValueError, match=f'loss="{loss.rho.name}" .*learning_rate="auto" yet'):
         GDLinearRegressor(loss=loss).fit(*table())

@@ -7,7 +7,7 @@ from typing import cast
 from gd_regressor.auto.by_active_set import by_active_set
 from gd_regressor.auto.by_few_columns import by_few_columns, few_may_be_in_use
 from gd_regressor.auto.by_huber import by_huber, by_scaled_huber
-from gd_regressor.auto.by_quantile import by_quantile
+from gd_regressor.auto.by_pinball import by_pinball
 from gd_regressor.auto.by_ridge import by_ridge
 from gd_regressor.auto.by_ridge_dual import by_ridge_dual
 from gd_regressor.auto.by_ridge_scaling import by_ridge_scaling
@@ -26,7 +26,7 @@ PENALISED = {
     "working": by_working_sets,
     "huber": by_huber,
     "scaled huber": by_scaled_huber,
-    "quantile": by_quantile,
+    "pinball": by_pinball,
 }
 
 

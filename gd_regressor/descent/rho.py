@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
+
+
+class Kink(NamedTuple):
+    """A part of a loss: high (r - at) for a residual r above `at`, low (r - at) below it."""
+
+    at: float
+    low: float
+    high: float
 
 
 class Rho(ABC):
@@ -20,7 +29,7 @@ class Rho(ABC):
     smooth: bool  # whether psi has the Lipschitz constant 2 at most, that of r^2
     scaled: bool  # whether a scale is found together with the coefficients
     rung: str  # the rung of "auto" that knows it; "" for none
-    ridged: bool = True  # whether this rung takes a ridge
+    of_lines: bool = False  # whether it is a `Lines`, to which any penalty adds more lines
 
     @abstractmethod
     def value(self, r: np.ndarray) -> np.ndarray:
@@ -29,6 +38,17 @@ class Rho(ABC):
     @abstractmethod
     def slope(self, r: np.ndarray) -> np.ndarray:
         """Psi, the derivative of rho. At a kink it is some subgradient."""
+
+
+class Lines(Rho):
+    """A loss that consists of lines."""
+
+    of_lines = True
+
+    @property
+    @abstractmethod
+    def kinks(self) -> tuple[Kink, ...]:
+        """The parts whose sum it is."""
 
 
 class LossChoice(ABC):

@@ -156,15 +156,19 @@ def _check_loss(rho: Rho, asked: Asked) -> None:
             f'loss="{rho.name}" cannot be combined with learning_rate="auto" yet; write a number '
             "or a schedule such as InverseScaling() as learning_rate."
         )
-    if asked.step is None and asked.penalties is not None and not rho.ridged:
-        raise ValueError(
-            f'loss="{rho.name}" with learning_rate="auto" takes no penalty; write alpha=0 and '
-            "positive=False, or a number or a schedule as learning_rate."
+    if asked.step is None and asked.penalties is not None:
+        _check_terms(rho, asked.penalties)
+
+
+def _check_terms(rho: Rho, penalties: Penalties) -> None:
+    """Refuse a penalty that "auto" does not know with this loss."""
+    if penalties.positive or (penalties.have_kinks and not rho.kinks):
+        what = (
+            "no bounds; write" if rho.kinks else "a penalty of squares alone; write l1_ratio=0 and"
         )
-    if asked.step is None and asked.penalties is not None and asked.penalties.have_kinks:
         raise ValueError(
-            f'loss="{rho.name}" with learning_rate="auto" takes a penalty of squares alone; write '
-            "l1_ratio=0 and positive=False, or a number as learning_rate."
+            f'loss="{rho.name}" with learning_rate="auto" takes {what} positive=False, or a number '
+            "as learning_rate."
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.descent.rho import Rho
+from gd_regressor.descent.rho import Kink, Lines, Rho
 
 # Of Huber's loss with a scale, as HuberRegressor's: on normal errors it has 95 % of the efficiency
 # of least squares
@@ -65,13 +65,16 @@ class PseudoHuber(Rho):
 
 
 @frozen
-class Quantile(Rho):
+class Quantile(Lines):
     """q r above zero, (q - 1) r below: the minimum is at the q-quantile (Koenker 1978)."""
 
     q: float
 
-    name, factor, power, smooth, scaled, rung = "quantile", 1.0, 1, False, False, "quantile"
-    ridged = False  # whose minimum is at no vertex
+    name, factor, power, smooth, scaled, rung = "quantile", 1.0, 1, False, False, "pinball"
+
+    @property
+    def kinks(self) -> tuple[Kink, ...]:
+        return (Kink(0.0, self.q - 1, self.q),)
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(self.q * r, (self.q - 1) * r)
@@ -81,12 +84,19 @@ class Quantile(Rho):
 
 
 @frozen
-class EpsilonInsensitive(Rho):
+class EpsilonInsensitive(Lines):
     """max(|r| - epsilon, 0): what is within epsilon costs nothing (Vapnik 1995)."""
 
     epsilon: float
 
-    name, factor, power, smooth, scaled, rung = "epsilon_insensitive", 1.0, 1, False, False, ""
+    name, factor, power, smooth, scaled = "epsilon_insensitive", 1.0, 1, False, False
+    rung = "pinball"
+
+    @property
+    def kinks(self) -> tuple[Kink, ...]:
+        if self.epsilon == 0:
+            return (Kink(0.0, -1.0, 1.0),)
+        return Kink(self.epsilon, 0.0, 1.0), Kink(-self.epsilon, -1.0, 0.0)
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(np.abs(r) - self.epsilon, 0.0)

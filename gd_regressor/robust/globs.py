@@ -1,4 +1,4 @@
-"""The least quantile loss of many rows: a sample, then a band of rows between two globs.
+"""The least pinball loss of many rows: a sample, then a band of rows between two globs.
 
 After Portnoy and Koenker (1997). Rows far from the fit of a sample keep their sides at the minimum,
 so their sum is all that counts of them. Whether they kept their sides is checked on all rows.
@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gd_regressor.robust.interior import near_vertex
+from gd_regressor.robust.interior import freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
+from gd_regressor.robust.ridged import from_inside
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
 # A sample pays where it and a band are together fewer rows than all
@@ -26,18 +27,34 @@ class Least(NamedTuple):
     """A minimum."""
 
     theta: np.ndarray  # (p,)
-    d: np.ndarray | None  # (n,): the dual point; None if no vertex was found
+    d: np.ndarray | None  # (n,): the dual point; None if none was found
+
+
+class Found(NamedTuple):
+    """A minimum of some rows, and the basis of its vertex; None if it is at none."""
+
+    theta: np.ndarray  # (p,)
+    d: np.ndarray  # (n,)
+    basis: np.ndarray | None
+
+    @classmethod
+    def of(
+        cls, problem: Pinball, theta: np.ndarray, d: np.ndarray, met: np.ndarray, at_vertex: bool
+    ) -> Found:
+        """From the numbers of the rows that it meets. If one is a penalty, a coefficient is zero."""
+        kinks = problem.A[met[met >= problem.n_rows]]
+        return cls(np.where(kinks.any(axis=0), 0.0, theta), d, met if at_vertex else None)
 
 
 def least(problem: Pinball) -> Least:
-    """The minimum, at a vertex."""
-    n, p = problem.A.shape
+    """The minimum."""
+    n, p = problem.n_rows, problem.A.shape[1]
     if not p:
         return Least(np.zeros(0), np.where(problem.y > 0, problem.high, problem.low))
     m = int((n * p) ** (2 / 3))
     if n > ROWS_PER_SAMPLED * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
-        theta, _ = near_vertex(problem.only(sample, problem.right))
+        theta = near_minimum(problem.only(sample, problem.right, n / m)).theta
         for _ in range(MOST_BANDS):
             found, theta = _between_globs(problem, theta, m)
             if found is not None:
@@ -45,40 +62,65 @@ def least(problem: Pinball) -> Least:
             m *= 2
             if 2 * m > n:
                 break
-    theta, freedom = near_vertex(problem)
     try:
-        vertex = Vertex(problem, some_basis(problem, freedom)).descend()
+        found = _minimum(problem)
     except NoMinimum:
-        return Least(theta, None)
-    return Least(vertex.theta, vertex.d)
+        return Least(near_minimum(problem).theta, None)
+    return Least(found.theta, found.d)
+
+
+def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:
+    """The minimum, from a basis or from a point inside. Raises NoMinimum if we cannot find it."""
+    if basis is not None:
+        vertex = Vertex(problem, basis).descend()
+        return Found.of(problem, vertex.theta, vertex.d, vertex.basis, True)
+    at = near_minimum(problem)
+    if not problem.has_ridge:
+        return _minimum(problem, some_basis(problem, freedom(problem, at)))
+    best = from_inside(problem, at)
+    while not best.is_minimum:
+        after = nearer(problem, at)
+        if after is None:
+            break
+        at = after
+        other = from_inside(problem, at)
+        best = other if other.is_minimum or other.gap < best.gap else best
+    if best.gap == np.inf:
+        raise NoMinimum
+    return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
 
 
 def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least | None, np.ndarray]:
     """The minimum if the rows beyond the nearest m keep their sides, and the best point found."""
+    n = problem.n_rows
     r = problem.residuals(theta)
-    rows = np.sort(np.argpartition(np.abs(r), m)[:m])
-    d = np.where(r > 0, problem.high, problem.low)
-    d[rows] = 0.0
+    rows = np.sort(np.argpartition(np.abs(r[:n]), m)[:m])
+    above = r > 0
+    d = np.where(above, problem.high, problem.low)
+    in_band = np.zeros(len(r), dtype=bool)
+    in_band[rows], in_band[n:] = True, True
+    d[in_band] = 0.0
     right = problem.right - problem.A.T @ d
-    band = problem.only(rows, right)
-    basis = some_basis(band, near_vertex(band)[1])
+    basis = None
     for _ in range(MOST_MENDS):
+        band = problem.only(rows, right)
         try:
-            vertex = Vertex(band, basis).descend()
+            found = _minimum(band, basis)
         except NoMinimum:
             return None, theta
-        theta, basis = vertex.theta, vertex.basis
+        theta, basis = found.theta, found.basis
         r = problem.residuals(theta)
-        wrong = r * d < 0
-        wrong[rows] = False
+        wrong = ~in_band & np.where(above, r < 0, r > 0)
         moved = np.flatnonzero(wrong)
         if not len(moved):
-            d[rows] = vertex.d
+            d[rows], d[n:] = found.d[: len(rows)], found.d[len(rows) :]
             return Least(theta, d), theta
         if len(moved) > FEW_WRONG * len(rows):
             return None, theta
         right = right + d[moved] @ problem.A[moved]
-        d[moved] = 0.0
+        d[moved], in_band[moved] = 0.0, True
+        # The penalties stay behind the rows, so a basis moves with them
+        if basis is not None:
+            basis = np.where(basis < len(rows), basis, basis + len(moved))
         rows = np.concatenate([rows, moved])
-        band = problem.only(rows, right)
     return None, theta

@@ -1,4 +1,4 @@
-"""The interior point of a quantile regression, on the way to its vertex (Frisch and Newton).
+"""The interior point of a quantile regression, on the way to its minimum (Frisch and Newton).
 
 The letters: d is the dual point, one number for each row between its bounds; s and x are its
 distances from them, and w and z their multipliers, so that the residuals are w - z.
@@ -11,11 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lstsq
 
+from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.robust.pinball import Pinball
 
-# The gap, as a share of F at the start, at which the rows of the vertex stand out
-NEAR_VERTEX = 1e-8
+# The gap, as a share of F at the start, at which the rows that the model meets stand out
+NEAR_MINIMUM = 1e-8
+# By how much a step further inside should lower the gap, and the most steps for that
+NEARER, MOST_NEARER = 1e-2, 10
 # Steps take some fifteen to thirty; a problem without a minimum takes all of them
 MOST_INSIDE = 60
 # A step keeps this share of the way to the nearest bound (Lustig, Marsten and Shanno 1992)
@@ -33,53 +36,74 @@ class Inside(NamedTuple):
     z: np.ndarray  # (n,)
 
 
-def near_vertex(problem: Pinball) -> tuple[np.ndarray, np.ndarray]:
-    """A point (p,) near the minimum, and how free each row is there (n,).
-
-    The rows through which the minimum goes are the freest.
-    """
+def near_minimum(problem: Pinball) -> Inside:
+    """A point near the minimum."""
     at = _start(problem)
-    first = _gap(problem, at)
+    end = NEAR_MINIMUM * _gap(problem, at)
     for _ in range(MOST_INSIDE):
-        if _gap(problem, at) <= NEAR_VERTEX * first:
+        if _gap(problem, at) <= end:
             break
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            after = _after(problem, at)
+        after = _after(problem, at)
         if after is None:
             break
         at = after
-    return at.theta, _freedom(problem, at)
+    return at
+
+
+def nearer(problem: Pinball, at: Inside) -> Inside | None:
+    """A point whose gap is smaller by NEARER; None where rounding leaves none."""
+    end = NEARER * _gap(problem, at)
+    for _ in range(MOST_NEARER):
+        after = _after(problem, at)
+        if after is None or _gap(problem, after) >= _gap(problem, at):
+            return None
+        at = after
+        if _gap(problem, at) <= end:
+            return at
+    return None
 
 
 def _start(problem: Pinball) -> Inside:
-    """Least squares. d is zero, which suits a problem without globs."""
-    root = np.sqrt(problem.u)
-    theta = lstsq(root[:, None] * problem.A, root * problem.y, lapack_driver="gelsy")[0]
+    """Least squares. d is zero where it may be, which suits a problem without globs."""
+    low, high = problem.low, problem.high
+    root = np.sqrt(high - low)
+    A, rank_noise = problem.A, EPS * max(problem.A.shape)
+    theta = lstsq(root[:, None] * A, root * problem.y, rank_noise, lapack_driver="gelsy")[0]
     r = problem.residuals(theta)
     least = FIRST_MULTIPLIER * float(np.abs(r).mean()) + SMALLEST_DIVISOR
     # Equal additions keep w - z = r
-    return Inside(theta, np.zeros(len(r)), np.maximum(r, 0) + least, np.maximum(-r, 0) + least)
+    d = np.where((low < 0) & (high > 0), 0.0, (low + high) / 2)
+    return Inside(theta, d, np.maximum(r, 0) + least, np.maximum(-r, 0) + least)
 
 
 def _gap(problem: Pinball, at: Inside) -> float:
     return float((at.d - problem.low) @ at.z + (problem.high - at.d) @ at.w)
 
 
-def _freedom(problem: Pinball, at: Inside) -> np.ndarray:
+def freedom(problem: Pinball, at: Inside) -> np.ndarray:
+    """(n,): how free each row is. The rows through which the minimum goes are the freest."""
     x, s = at.d - problem.low, problem.high - at.d
     return x * s / (at.w * x + at.z * s)
 
 
 def _after(problem: Pinball, at: Inside) -> Inside | None:
+    """The next point inside; None where rounding leaves none."""
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _corrected(problem, at)
+
+
+def _corrected(problem: Pinball, at: Inside) -> Inside | None:
     """A step of Mehrotra's: where it leads without a barrier says how much barrier it needs."""
-    x, s, D = at.d - problem.low, problem.high - at.d, _freedom(problem, at)
+    x, s, D = at.d - problem.low, problem.high - at.d, freedom(problem, at)
     A = problem.A
     scaled = np.sqrt(D)[:, None] * A
+    matrix = blas.dsyrk(1.0, scaled.T)
+    matrix[np.diag_indices_from(matrix)] += 2 * problem.ridge
     try:
-        factor = cho_factor(blas.dsyrk(1.0, scaled.T), check_finite=False)
+        factor = cho_factor(matrix, check_finite=False)
     except LinAlgError:
         return None
-    lacks = problem.right - A.T @ at.d
+    lacks = problem.lacks(at.theta, at.d)
 
     def step(of_x: np.ndarray, of_s: np.ndarray) -> Inside:
         h = of_x / x - of_s / s
@@ -88,12 +112,12 @@ def _after(problem: Pinball, at: Inside) -> Inside | None:
         return Inside(theta, d, (of_s + at.w * d) / s, (of_x - at.z * d) / x)
 
     far = step(-x * at.z, -s * at.w)
-    dual, primal = _lengths(x, s, at, far)
+    dual, primal = _lengths(problem, at, far)
     gap = _gap(problem, at)
     there = _gap(problem, _moved(at, far, dual, primal))
     barrier = (there / gap) ** 3 * gap / (2 * len(x))
     move = step(barrier - x * at.z - far.d * far.z, barrier - s * at.w + far.d * far.w)
-    dual, primal = (min(1.0, SHARE_OF_WAY * length) for length in _lengths(x, s, at, move))
+    dual, primal = (min(1.0, SHARE_OF_WAY * length) for length in _lengths(problem, at, move))
     after = _moved(at, move, dual, primal)
     return after if np.isfinite(after.theta).all() and np.isfinite(after.d).all() else None
 
@@ -103,13 +127,17 @@ def _moved(at: Inside, move: Inside, dual: float, primal: float) -> Inside:
     return Inside(*(here + c * by for here, c, by in zip(at, shares, move, strict=True)))
 
 
-def _lengths(x: np.ndarray, s: np.ndarray, at: Inside, move: Inside) -> tuple[float, float]:
-    """How far d, and how far the multipliers, can move before one of them is at its bound."""
+def _lengths(problem: Pinball, at: Inside, move: Inside) -> tuple[float, float]:
+    """How far d, and how far the multipliers, can move before one of them is at its bound.
+
+    A ridge ties the equations of both, so they go equally far.
+    """
 
     def length(here: np.ndarray, by: np.ndarray) -> float:
         worst = float((by / here).min())
         return min(1.0, -1 / worst) if worst < 0 else 1.0
 
-    return min(length(x, move.d), length(s, -move.d)), min(
-        length(at.w, move.w), length(at.z, move.z)
-    )
+    x, s = at.d - problem.low, problem.high - at.d
+    dual = min(length(x, move.d), length(s, -move.d))
+    primal = min(length(at.w, move.w), length(at.z, move.z))
+    return (min(dual, primal),) * 2 if problem.has_ridge else (dual, primal)

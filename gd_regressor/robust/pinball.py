@@ -1,6 +1,8 @@
-"""Pinball: the sum of a quantile's loss over rows in memory, with a linear term."""
+"""Pinball: the sum of losses with one kink each over rows in memory, with a linear term."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,45 +11,68 @@ from gd_regressor.arithmetic.frozen import frozen
 
 @frozen
 class Pinball:
-    """F(theta) = sum u rho(y - A theta) - rest' theta, where rho(r) is q r or (q - 1) r.
+    """F(theta) = sum rho(y - A theta) - rest' theta + ridge' theta^2.
 
-    Its dual point d (n,) has low <= d <= high and A' d = right, where right = -rest. Rows far from
-    the minimum keep their sides. They act as their sum, a glob, which `right` has.
+    rho(r) is high r above zero and low r below. A quantile has one such row for each row of the
+    data, and an interval without loss has two. A penalty with a kink is a row, too: its y is zero.
+
+    The dual point d (n,) has low <= d <= high and A' d = right + 2 ridge theta, where right is
+    -rest. Rows far from the minimum keep their sides. They act as their sum, a glob, which `right`
+    has.
     """
 
     A: np.ndarray  # (n, p)
     y: np.ndarray  # (n,)
-    u: np.ndarray  # (n,): weights above zero
-    q: float
+    low: np.ndarray  # (n,)
+    high: np.ndarray  # (n,): above `low`
     right: np.ndarray  # (p,)
+    ridge: np.ndarray  # (p,)
+    n_terms: int = 0  # the last rows are so many penalties, which no sample leaves out
 
     @property
-    def low(self) -> np.ndarray:
-        """(n,): the dual point of rows below the model."""
-        return (self.q - 1) * self.u
+    def n_rows(self) -> int:
+        """Of the data."""
+        return len(self.y) - self.n_terms
 
     @property
-    def high(self) -> np.ndarray:
-        """(n,): the dual point of rows above the model."""
-        return self.q * self.u
+    def has_ridge(self) -> bool:
+        """Whether the minimum is at no vertex."""
+        return bool(self.ridge.any())
 
     def residuals(self, theta: np.ndarray) -> np.ndarray:
         """(n,): y - A theta."""
         return self.y - self.A @ theta
 
     def value(self, theta: np.ndarray) -> float:
-        """The sum without the linear term."""
+        """F without the linear term."""
         r = self.residuals(theta)
-        return float(self.u @ np.maximum(self.q * r, (self.q - 1) * r))
+        return float(np.maximum(self.high * r, self.low * r).sum() + self.ridge @ theta**2)
+
+    def sides(self, r: np.ndarray) -> np.ndarray:
+        """(n,): the dual point of rows with these residuals, zero for rows that the model meets."""
+        return np.where(r > 0, self.high, np.where(r < 0, self.low, 0.0))
+
+    def lacks(self, theta: np.ndarray, d: np.ndarray) -> np.ndarray:
+        """(p,): what the dual point misses of its equations."""
+        return self.right + 2 * self.ridge * theta - self.A.T @ d
 
     def gap(self, theta: np.ndarray, d: np.ndarray) -> float:
-        """How far F is above its minimum at most, for d (n,) in its bounds with A' d = right.
+        """How far F is above its minimum at most, for d (n,) in its bounds.
 
-        Each row adds u rho(r) - r d, which is not below zero.
+        Each row adds rho(r) - r d, which is not below zero. A ridge forgives what its coordinate
+        lacks (Fenchel and Young). The other coordinates must lack rounding alone.
         """
         r = self.residuals(theta)
-        return float(np.maximum(self.high * r - r * d, self.low * r - r * d).sum())
+        rows = float(np.maximum(self.high * r - r * d, self.low * r - r * d).sum())
+        if not self.has_ridge:
+            return rows
+        lacks, bent = self.lacks(theta, d), self.ridge > 0
+        return rows + float((lacks[bent] ** 2 / (4 * self.ridge[bent])).sum())
 
-    def only(self, rows: np.ndarray, right: np.ndarray) -> Pinball:
-        """The rows of these numbers."""
-        return Pinball(self.A[rows], self.y[rows], self.u[rows], self.q, right)
+    def only(self, rows: np.ndarray, right: np.ndarray, times: float = 1.0) -> Pinball:
+        """The rows of these numbers, those of the data so many times, and all penalties."""
+        n = self.n_rows
+        kept = np.concatenate([rows, np.arange(n, len(self.y))])
+        each = np.where(kept < n, times, 1.0)
+        low, high = self.low[kept] * each, self.high[kept] * each
+        return replace(self, A=self.A[kept], y=self.y[kept], low=low, high=high, right=right)

@@ -63,6 +63,7 @@ class Vertex:
         self._cost = np.random.default_rng(0).uniform(1, 2, p)
         self._widest = np.abs(problem.A).max(axis=1, initial=0.0)
         self._low, self._high = problem.low, problem.high
+        self._width = problem.high - problem.low
         self._refresh()
 
     def descend(self) -> Vertex:
@@ -139,7 +140,7 @@ class Vertex:
 
     def _pivot(self, j: int, side: float, over: float, cost: float, noise: float) -> None:
         """Along the edge on which row j of the basis leaves, to where F rises again."""
-        A, u, basis = self._problem.A, self._problem.u, self.basis
+        A, basis = self._problem.A, self.basis
         v = A @ (side * self._inverse[:, j])
         v[basis] = 0.0
         r, s = self._r[:, 0], self._r[:, 1]
@@ -147,12 +148,12 @@ class Vertex:
         rows = np.flatnonzero(toward & (np.abs(v) > LEAST_PIVOT * np.abs(v).max(initial=0.0)))
         if over <= noise and cost < 0:
             over = 0.0
-        rows, entering = self._first_rise(rows, v, u, (over, cost, noise))
+        rows, entering = self._first_rise(rows, v, (over, cost, noise))
         t = r[entering] / v[entering], s[entering] / v[entering]
         self._r -= np.multiply.outer(v, t)
         self._zero_small()
         before = self._d[rows]
-        after = np.where(before > 0, self._low[rows], self._high[rows])
+        after = np.where(before == self._high[rows], self._low[rows], self._high[rows])
         self._pull = self._pull - (after - before) @ A[rows]
         self._d[rows] = after
         gone = basis[j]
@@ -167,12 +168,12 @@ class Vertex:
         basis[j] = entering
 
     def _first_rise(
-        self, rows: np.ndarray, v: np.ndarray, u: np.ndarray, slope: tuple[float, float, float]
+        self, rows: np.ndarray, v: np.ndarray, slope: tuple[float, float, float]
     ) -> tuple[np.ndarray, int]:
         """Rows that change their sides on the way, and the row at which F rises again."""
         over, cost, noise = slope
         t, tie = self._r[rows, 0] / v[rows], self._r[rows, 1] / v[rows]
-        rises = u[rows] * np.abs(v[rows])
+        rises = self._width[rows] * np.abs(v[rows])
         few = len(rows)
         if few > FRESH_AFTER:  # most rows are too far away: sort near ones only
             order = np.argsort(t)

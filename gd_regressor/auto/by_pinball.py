@@ -1,4 +1,4 @@
-"""by_quantile, for the pinball loss: one update goes to the vertex that is the minimum."""
+"""by_pinball, for quantiles and epsilons: one update goes to the rows that the minimum meets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status, Terms
+from gd_regressor.descent.rho import Lines
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import Frame, scales_of
-from gd_regressor.objective.robust import Quantile
 from gd_regressor.robust.globs import least
 from gd_regressor.robust.pinball import Pinball
 
@@ -39,9 +39,8 @@ class OnRows(Problem):
         value, gradient = np.empty(theta.shape[1]), np.zeros(theta.shape)
         for j, pinball in enumerate(self.pinballs):
             point = theta[self.free, j]
-            r = pinball.residuals(point)
-            slope = pinball.u * Quantile(pinball.q).slope(r)
-            value[j], gradient[self.free, j] = pinball.value(point), -slope @ pinball.A
+            d = pinball.sides(pinball.residuals(point))
+            value[j], gradient[self.free, j] = pinball.value(point), pinball.lacks(point, d)
         return value, gradient
 
     def direction(self, gradient: np.ndarray) -> np.ndarray:
@@ -56,7 +55,7 @@ class OnRows(Problem):
 
 
 @dataclass(frozen=True)
-class ToVertex(Step):
+class ToMinimum(Step):
     """One update goes to the minimum. The next one stays there. The state is the gaps (t,)."""
 
     on_rows: OnRows
@@ -76,13 +75,13 @@ class ToVertex(Step):
             loss[j] = pinball.value(point)
             gaps[j] = loss[j] if d is None else pinball.gap(point, d)
             if d is not None:
-                gradient[free, j] = -d @ pinball.A
+                gradient[free, j] = pinball.lacks(point, d)
         return theta, loss, gradient, gaps
 
 
 @frozen(kw_only=True)
-class QuantilePlan(Plan):
-    """The pinball loss of rows in memory."""
+class PinballPlan(Plan):
+    """A loss of lines, on rows in memory."""
 
     on_rows: OnRows
     found: Findings
@@ -95,7 +94,7 @@ class QuantilePlan(Plan):
         free = self.on_rows.free
         theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
         theta[free] = self.frame.from_raw(*start)[free]
-        return Walk(self.on_rows, theta, ToVertex(self.on_rows))
+        return Walk(self.on_rows, theta, ToMinimum(self.on_rows))
 
     def rules(self) -> tuple[Rule, ...]:
         return gap_rules(self)
@@ -106,49 +105,87 @@ class QuantilePlan(Plan):
             return arrival
         theta, error = plain(arrival.theta), arrival.coef_error
         # The coefficients are solutions of equations, so they have the rounding of these
-        error = max(error, EPS * dependence.condition_number)
-        if dependence.vectors.size:
-            theta = plain(dependence.least_norm(theta))
+        if self.request.terms is None:
+            error = max(error, EPS * dependence.condition_number)
+            if dependence.vectors.size:
+                theta = plain(dependence.least_norm(theta))
         status = judged(arrival.status, error)
         return arrival._replace(theta=theta, status=status, coef_error=error)
 
 
-def by_quantile(
+def by_pinball(
     given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. It serves any table whose columns fit into memory, in full."""
-    _check(given)
+    rho, d = cast(Lines, request.rho), given.n_columns
+    _check(given, rho)
     found = Findings.of(given, request.fit_intercept)
-    factor, frame = found.factor, found.frame
-    moving = np.ones(frame.n_parameters, dtype=bool)
-    moving[: given.n_columns] = np.isin(np.arange(given.n_columns), factor.pivots)
-    free, q = np.flatnonzero(moving), cast(Quantile, request.rho).q
+    frame, t = found.frame, found.rows.n_targets
+    terms = Terms(np.zeros((d, t)), np.zeros((d, t))) if request.terms is None else request.terms
+    terms = terms.in_units(frame.scale).times(rho.factor)
+    free = _free(found, terms)
     A, y, u = _in_memory(found.rows, frame, free)
-    plan = QuantilePlan(
+    pinballs = (_pinball(rho, A, y[:, j], u, free, _of_target(terms, j)) for j in range(t))
+    plan = PinballPlan(
         frame=frame,
-        scales=scales_of(found.moments, request.fit_intercept).of_power(1),
+        scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
-        on_rows=OnRows(
-            tuple(Pinball(A, target, u, q, np.zeros(len(free))) for target in y.T), free
-        ),
+        on_rows=OnRows(tuple(pinballs), free),
         found=found,
     )
     return plan, found
 
 
-def _check(given: Given) -> None:
+def _free(found: Findings, terms: Terms) -> np.ndarray:
+    """(q,): the coordinates that move. Without a penalty, no column depends on the others."""
+    frame, factor = found.frame, found.factor
+    moving = np.ones(frame.n_parameters, dtype=bool)
+    columns = np.arange(len(frame.scale))
+    moving[: len(columns)] = np.isin(columns, factor.pivots)
+    if terms.l1.any() or terms.l2.any():
+        moving[: len(columns)] |= ~factor.constant_columns & (terms.l1 + terms.l2 > 0).any(axis=1)
+    return np.flatnonzero(moving)
+
+
+def _of_target(terms: Terms, j: int) -> tuple[np.ndarray, np.ndarray]:
+    return terms.l1[:, j], terms.l2[:, j]
+
+
+def _pinball(
+    rho: Lines,
+    A: np.ndarray,
+    y: np.ndarray,
+    u: np.ndarray,
+    free: np.ndarray,
+    terms: tuple[np.ndarray, np.ndarray],
+) -> Pinball:
+    """The loss of one target: a row for each kink of each row, and for each penalty with one."""
+    l1, l2 = (term[free[free < len(term)]] for term in terms)
+    bent = np.flatnonzero(l1)
+    ridge = np.zeros(len(free))
+    ridge[: len(l2)] = l2 / 2
+    kinks = rho.kinks
+    low = np.concatenate([*(kink.low * u for kink in kinks), -l1[bent]])
+    high = np.concatenate([*(kink.high * u for kink in kinks), l1[bent]])
+    targets = np.concatenate([*(y - kink.at for kink in kinks), np.zeros(len(bent))])
+    if len(kinks) > 1 or len(bent):
+        A = np.concatenate([A] * len(kinks) + [np.eye(len(free))[bent]])
+    return Pinball(A, targets, low, high, np.zeros(len(free)), ridge, len(bent))
+
+
+def _check(given: Given, rho: Lines) -> None:
     """Refuse rows that cannot be read one by one."""
     why = ""
     if given.is_elsewhere:
         why = "needs all rows in one memory, and they are elsewhere; fit a sample of them"
-    elif given.is_sparse and given.size > MOST_IN_FULL:
+    elif given.is_sparse and len(rho.kinks) * given.size > MOST_IN_FULL:
         why = f"needs the columns in full, and X has {given.size} entries; choose columns or rows"
     if why:
         raise ValueError(
-            f'loss="quantile" with learning_rate="auto" {why}, or write a number or a schedule as '
-            "learning_rate."
+            f'loss="{rho.name}" with learning_rate="auto" {why}, or write a number or a schedule '
+            "as learning_rate."
         )
 
 
