@@ -396,12 +396,6 @@ def test_a_loss_that_cannot_be_used_is_named(loss, words):
         GDLinearRegressor(0.1, loss=loss).fit(*table())
 
 
-@pytest.mark.parametrize("loss", [PseudoHuber(0.5)], ids=str)
-def test_auto_names_the_losses_that_it_does_not_know(loss):
-    with pytest.raises(ValueError, match=f'loss="{loss.rho.name}" .*learning_rate="auto" yet'):
-        GDLinearRegressor(loss=loss).fit(*table())
-
-
 def test_what_does_not_go_together_is_named_with_what_to_write():
     X, y = table()
     with pytest.raises(ValueError, match=r"estimates a scale .* loss=Huber\(1.35\)"):

@@ -18,8 +18,8 @@ from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
 from gd_regressor.descent.records import Bound, End, Iterate, Request, Residuals, Start, Status
 from gd_regressor.descent.walk import Walk
-from gd_regressor.objective.frame import Frame, scales_of
-from gd_regressor.objective.on_moments import MomentLoss
+from gd_regressor.objective.frame import scales_of
+from gd_regressor.objective.on_moments import MomentLoss, gram_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_clipped import Clipped, Spot
 from gd_regressor.objective.robust import EPSILON, Huber, ScaledHuber
@@ -206,7 +206,7 @@ def _plan(
 
     def on(table: Table, moments: Moments, sizings: tuple[Sizing, ...]) -> Newton:
         clipped = Clipped(DataLoss(table, frame, shift))
-        return Newton(clipped, sizings, _gram(moments, frame), free, ridge)
+        return Newton(clipped, sizings, gram_of(moments, frame), free, ridge)
 
     def on_sample(sizings: tuple[Sizing, ...]) -> Newton:
         return on(sample, moments, sizings)
@@ -263,16 +263,6 @@ def _sample(rows: Table, n_parameters: int) -> Table:
     where = np.unique(np.random.default_rng(0).integers(0, n, m))
     sample = rows.chosen(where)
     return sample if sample.total_weight > 0 else rows
-
-
-def _gram(moments: Moments, frame: Frame) -> np.ndarray:
-    """(p, p): mean products of columns and ones, in the frame."""
-    unit = moments.scale / frame.scale
-    means = (moments.column_means - frame.centre) / frame.scale
-    gram = moments.xx / moments.weight * unit * unit[:, None] + np.multiply.outer(means, means)
-    if not frame.fit_intercept:
-        return gram
-    return np.block([[gram, means[:, None]], [means, np.ones((1, 1))]])
 
 
 def _outliers(rows: Table, w: np.ndarray, b: np.ndarray, delta: np.ndarray) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from gd_regressor.auto.by_active_set import by_active_set
+from gd_regressor.auto.by_curved import by_curved
 from gd_regressor.auto.by_few_columns import by_few_columns, few_may_be_in_use
 from gd_regressor.auto.by_huber import by_huber, by_scaled_huber
 from gd_regressor.auto.by_pinball import by_pinball
@@ -26,6 +27,7 @@ PENALISED = {
     "working": by_working_sets,
     "huber": by_huber,
     "scaled huber": by_scaled_huber,
+    "curved": by_curved,
     "pinball": by_pinball,
 }
 

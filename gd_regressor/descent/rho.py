@@ -51,6 +51,25 @@ class Lines(Rho):
         """The parts whose sum it is."""
 
 
+class Curved(Rho):
+    """A loss whose slope has a derivative, at least on each side of some points."""
+
+    @abstractmethod
+    def curvature(self, r: np.ndarray) -> np.ndarray:
+        """The derivative of psi at each residual, between 0 and 2; one of two at an edge."""
+
+    @abstractmethod
+    def young(self, r: np.ndarray, h: np.ndarray) -> np.ndarray:
+        """rho(r) + rho*(h) - r h, where rho* is the conjugate; infinite where rho*(h) is.
+
+        It is not below zero, and zero where h is the slope at r (Fenchel and Young).
+        """
+
+    @abstractmethod
+    def stages(self, size: float) -> tuple[Curved, ...]:
+        """Losses to descend on before this one, in this order, from residuals of this size."""
+
+
 class LossChoice(ABC):
     """A loss as the user names it: parameters only, which no fit changes."""
 

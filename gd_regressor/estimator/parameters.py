@@ -162,10 +162,10 @@ def _check_loss(rho: Rho, asked: Asked) -> None:
 
 def _check_terms(rho: Rho, penalties: Penalties) -> None:
     """Refuse a penalty that "auto" does not know with this loss."""
-    if penalties.positive or (penalties.have_kinks and not rho.kinks):
-        what = (
-            "no bounds; write" if rho.kinks else "a penalty of squares alone; write l1_ratio=0 and"
-        )
+    if penalties.positive or (penalties.have_kinks and not rho.of_lines):
+        what = "no bounds; write"
+        if not rho.of_lines:
+            what = "a penalty of squares alone; write l1_ratio=0 and"
         raise ValueError(
             f'loss="{rho.name}" with learning_rate="auto" takes {what} positive=False, or a number '
             "as learning_rate."

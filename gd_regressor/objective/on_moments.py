@@ -141,3 +141,13 @@ class KnownAtZero(Quadratic):
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
         """The Hessian of F times each column of `direction` (p, m)."""
         return self.loss.hessian_product(direction)
+
+
+def gram_of(moments: Moments, frame: Frame) -> np.ndarray:
+    """(p, p): mean products of columns and ones, in the frame."""
+    unit = moments.scale / frame.scale
+    means = (moments.column_means - frame.centre) / frame.scale
+    gram = moments.xx / moments.weight * unit * unit[:, None] + np.multiply.outer(means, means)
+    if not frame.fit_intercept:
+        return gram
+    return np.block([[gram, means[:, None]], [means, np.ones((1, 1))]])

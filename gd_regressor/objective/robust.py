@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.descent.rho import Kink, Lines, Rho
+from gd_regressor.descent.rho import Curved, Kink, Lines, Rho
 
 # Of Huber's loss with a scale, as HuberRegressor's: on normal errors it has 95 % of the efficiency
 # of least squares
 EPSILON = 1.35
+# By how much delta falls from one descent to the next, on the way to a small one
+STAGES_APART = 2.0
 
 
 @frozen
@@ -49,12 +51,12 @@ class ScaledHuber(Rho):
 
 
 @frozen
-class PseudoHuber(Rho):
+class PseudoHuber(Curved):
     """2 delta^2 (root(1 + (r / delta)^2) - 1), a smooth relative of Huber's loss."""
 
     delta: float
 
-    name, factor, power, smooth, scaled, rung = "pseudo_huber", 2.0, 2, True, False, ""
+    name, factor, power, smooth, scaled, rung = "pseudo_huber", 2.0, 2, True, False, "curved"
 
     def value(self, r: np.ndarray) -> np.ndarray:
         # root(1 + x^2) - 1 would cancel for small x
@@ -62,6 +64,28 @@ class PseudoHuber(Rho):
 
     def slope(self, r: np.ndarray) -> np.ndarray:
         return 2 * r / np.hypot(1.0, r / self.delta)
+
+    def curvature(self, r: np.ndarray) -> np.ndarray:
+        return 2 / np.hypot(1.0, r / self.delta) ** 3
+
+    def young(self, r: np.ndarray, h: np.ndarray) -> np.ndarray:
+        # With r / delta = tan a and h / (2 delta) = sin b it is 2 delta^2 times
+        # (sin b - sin a) sin(b - a) / (cos a (cos a + cos b)), which has no difference of large
+        # numbers
+        root, sine = np.hypot(1.0, r / self.delta), h / (2 * self.delta)
+        cosine = np.sqrt(np.maximum((1 - sine) * (1 + sine), 0.0))
+        other = r / self.delta / root
+        turned = sine / root - other * cosine
+        excess = 2 * self.delta**2 * (sine - other) * turned * root / (1 / root + cosine)
+        return np.where(np.abs(sine) <= 1, np.maximum(excess, 0.0), np.inf)
+
+    def stages(self, size: float) -> tuple[PseudoHuber, ...]:
+        # With a delta far below the residuals F is nearly flat around them. So delta falls
+        deltas, delta = [], self.delta * STAGES_APART
+        while delta < size:
+            deltas.append(delta)
+            delta *= STAGES_APART
+        return tuple(PseudoHuber(delta) for delta in reversed(deltas))
 
 
 @frozen
@@ -106,17 +130,30 @@ class EpsilonInsensitive(Lines):
 
 
 @frozen
-class SquaredEpsilonInsensitive(Rho):
+class SquaredEpsilonInsensitive(Curved):
     """max(|r| - epsilon, 0)^2: the square of that."""
 
     epsilon: float
 
     # scikit-learn has no half in this loss, though it has one in its squared loss
     name, factor, power, smooth = "squared_epsilon_insensitive", 1.0, 2, True
-    scaled, rung = False, ""
+    scaled, rung = False, "curved"
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(np.abs(r) - self.epsilon, 0.0) ** 2
 
     def slope(self, r: np.ndarray) -> np.ndarray:
         return 2 * (r - np.clip(r, -self.epsilon, self.epsilon))
+
+    def curvature(self, r: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(r) > self.epsilon, 2.0, 0.0)
+
+    def young(self, r: np.ndarray, h: np.ndarray) -> np.ndarray:
+        size = np.abs(h)
+        beyond = np.where(h < 0, -r, r) - self.epsilon  # on the side of h
+        apart = (size / 2) ** 2 + size * np.abs(beyond) + self.value(r)
+        excess = np.where(beyond >= 0, (size / 2 - beyond) ** 2, apart)
+        return np.where(h == 0, self.value(r), excess)
+
+    def stages(self, size: float) -> tuple[SquaredEpsilonInsensitive, ...]:
+        return ()

@@ -41,7 +41,7 @@ class Found(NamedTuple):
     def of(
         cls, problem: Pinball, theta: np.ndarray, d: np.ndarray, met: np.ndarray, at_vertex: bool
     ) -> Found:
-        """From the numbers of the rows that it meets. If one is a penalty, a coefficient is zero."""
+        """From the numbers of the rows that it meets. A penalty among them makes a zero."""
         kinks = problem.A[met[met >= problem.n_rows]]
         return cls(np.where(kinks.any(axis=0), 0.0, theta), d, met if at_vertex else None)
 

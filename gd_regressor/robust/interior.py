@@ -140,4 +140,5 @@ def _lengths(problem: Pinball, at: Inside, move: Inside) -> tuple[float, float]:
     x, s = at.d - problem.low, problem.high - at.d
     dual = min(length(x, move.d), length(s, -move.d))
     primal = min(length(at.w, move.w), length(at.z, move.z))
-    return (min(dual, primal),) * 2 if problem.has_ridge else (dual, primal)
+    shorter = min(dual, primal)
+    return (shorter, shorter) if problem.has_ridge else (dual, primal)

@@ -1,0 +1,161 @@
+"""by_curved, for smooth losses beside the square: Newton's steps with the products of all rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from gd_regressor.arithmetic.doubled import EPS, plain
+from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.findings import Findings, shift_in
+from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
+from gd_regressor.data.table import Given
+from gd_regressor.descent.nouns import Next, Problem, Rule, Step
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status
+from gd_regressor.descent.rho import Curved
+from gd_regressor.descent.walk import Walk
+from gd_regressor.objective.frame import scales_of
+from gd_regressor.objective.on_moments import MomentLoss, gram_of
+from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.on_rows_curved import CurvedRows
+from gd_regressor.robust.smooth import At, Descent, theta_of
+
+# More sparse columns than this have no products
+MOST_SPARSE_BENT = 2000
+
+
+@frozen
+class OnCurve(Problem):
+    """F of a point. The state of a step has its gap."""
+
+    descent: Descent
+
+    @property
+    def gap_is(self) -> Bound:
+        return Bound.AT_MOST
+
+    def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return _loss_and_gradient(self.descent.begin(theta))
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+    def gap(self, here: Iterate) -> np.ndarray:
+        """(t,): that of the steps. F is not below zero, so a start is at most F above."""
+        return here.loss if here.state is None else np.array([at.gap for at in here.state])
+
+
+@dataclass(frozen=True)
+class CurveStep(Step):
+    """The first update goes near the minimum, from least squares; the others are Newton's."""
+
+    descent: Descent
+    stages: list[Descent]  # the losses on the way
+    least_squares: np.ndarray  # (p, t)
+
+    def start(self, theta: np.ndarray) -> None:
+        return None
+
+    def next(self, state: list[At] | None, here: Iterate, problem: Problem) -> Next:
+        if state is None:
+            there = self.descent.through(self.stages, self.least_squares)
+        else:
+            there = self.descent.step(state)
+        loss, gradient = _loss_and_gradient(there)
+        return theta_of(there), loss, gradient, there
+
+
+@frozen(kw_only=True)
+class CurvedPlan(Plan):
+    """A smooth loss, and perhaps a ridge."""
+
+    step: CurveStep
+    found: Findings
+
+    @property
+    def source(self) -> str:
+        return "moments"
+
+    def set_out(self, start: Start) -> Walk:
+        free = self.step.descent.free
+        theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
+        theta[free] = self.frame.from_raw(*start)[free]
+        return Walk(OnCurve(self.step.descent), theta, self.step)
+
+    def rules(self) -> tuple[Rule, ...]:
+        return gap_rules(self)
+
+    def settle(self, walk: Walk, end: End) -> Arrival:
+        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
+        if end.status is Status.INTERRUPTED:
+            return arrival
+        theta, error = plain(arrival.theta), arrival.coef_error
+        if self.request.terms is None:
+            error = max(error, EPS * dependence.condition_number)
+            if dependence.vectors.size:
+                theta = plain(dependence.least_norm(theta))
+        status = judged(arrival.status, error)
+        return arrival._replace(theta=theta, status=status, coef_error=error)
+
+
+def by_curved(
+    given: Given, request: Request, found: Findings | None
+) -> tuple[Plan | None, Findings | None]:
+    """The plan. It serves any table whose moments fit into memory."""
+    rho = cast(Curved, request.rho)
+    if given.is_sparse and given.n_columns > MOST_SPARSE_BENT:
+        raise ValueError(
+            f'loss="{rho.name}" with learning_rate="auto" needs products of all columns, and X has '
+            f"{given.n_columns} sparse columns, more than {MOST_SPARSE_BENT}; choose columns, or write "
+            "a number as learning_rate."
+        )
+    found = Findings.of(given, request.fit_intercept)
+    frame, d = found.frame, given.n_columns
+    ridge = np.zeros((frame.n_parameters, found.rows.n_targets))
+    moving = np.ones(frame.n_parameters, dtype=bool)
+    moving[:d] = np.isin(np.arange(d), found.factor.pivots)
+    if request.terms is not None:
+        moving[:d] = ~found.factor.constant_columns
+        ridge[:d] = request.terms.in_units(frame.scale).l2 * (rho.factor / 2)
+    square = DataLoss(found.rows, frame, shift_in(found.rows, frame))
+    gram, free = gram_of(found.moments, frame), np.flatnonzero(moving)
+
+    def on(rho: Curved) -> Descent:
+        return Descent(CurvedRows(square, rho), gram, free, ridge)
+
+    descent = on(rho)
+    least, size = _least_squares(found, descent)
+    stages = [on(stage) for stage in rho.stages(size)]
+    plan = CurvedPlan(
+        frame=frame,
+        scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
+        request=request,
+        condition_number=found.dependence.condition_number,
+        rank=found.dependence.rank,
+        step=CurveStep(descent, stages, least),
+        found=found,
+    )
+    return plan, found
+
+
+def _loss_and_gradient(there: list[At]) -> tuple[np.ndarray, np.ndarray]:
+    gradients = [at.gradient for at in there]
+    return np.array([at.loss for at in there]), np.stack(gradients, axis=1)
+
+
+def _least_squares(found: Findings, descent: Descent) -> tuple[np.ndarray, float]:
+    """The least squares (p, t) with the same ridge, and the largest root mean square left."""
+    square = MomentLoss(found.moments, found.frame)
+    theta = np.zeros_like(descent.ridge)
+    _, gradient = square.value_and_gradient(theta)
+    for j in range(found.rows.n_targets):
+        hessian = 2 * descent.gram + np.diag(2 * descent.ridge[:, j])
+        at = At(theta[:, j], 0.0, gradient[:, j], hessian, 0.0)
+        theta[:, j] = descent.move(j, at)[0]
+    left, _ = square.value_and_gradient(theta)
+    return theta, float(np.sqrt(left.max()))
