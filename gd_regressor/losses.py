@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any, Literal, final
 
 import numpy as np
@@ -134,8 +135,14 @@ class Quantile(LossChoice, BaseEstimator):
 
     Parameters
     ----------
-    quantile : float, default=0.5
-        The share q of rows that shall lie below the model, in (0, 1). 0.5 is the median.
+    quantile : float or list of float, default=0.5
+        The share q of rows that shall lie below the model, in (0, 1). 0.5 is the median. A list
+        makes one output for each of its quantiles: `coef_` has shape (n_quantiles, n_features),
+        `predict` gives (n_samples, n_quantiles), and y must have one dimension. `score` is then
+        the mean of `d2_pinball_score` over the quantiles.
+    non_crossing : bool, default=False
+        Whether `predict` sorts the quantiles of each row, so that none is above a higher one
+        (rearrangement [2]_). This never moves them away from the true ones. `coef_` stays as it is.
 
     See Also
     --------
@@ -148,6 +155,8 @@ class Quantile(LossChoice, BaseEstimator):
     References
     ----------
     .. [1] R. Koenker and G. Bassett, "Regression quantiles", Econometrica 46 (1), 1978.
+    .. [2] V. Chernozhukov, I. Fernandez-Val and A. Galichon, "Quantile and probability curves
+       without crossing", Econometrica 78 (3), 2010.
 
     Examples
     --------
@@ -157,21 +166,41 @@ class Quantile(LossChoice, BaseEstimator):
     >>> model = GDLinearRegressor(loss=Quantile(0.5)).fit(X, y)
     >>> print(f"{model.intercept_:.1f}")  # the median, not the mean of 22
     3.0
+    >>> model = GDLinearRegressor(loss=Quantile([0.1, 0.5, 0.9])).fit(X, y)
+    >>> print(model.predict([[0.0]]))
+    [[  1.   3. 100.]]
     """
 
-    quantile: float
+    quantile: float | Sequence[float]
+    non_crossing: bool
 
-    def __init__(self, quantile: float = 0.5) -> None:
+    def __init__(self, quantile: float | Sequence[float] = 0.5, non_crossing: bool = False) -> None:
         self.quantile = quantile
+        self.non_crossing = non_crossing
 
     @property
     def rho(self) -> Rho:
         """The loss of a row. Raises if a parameter cannot be used."""
-        if not (_is_real(self.quantile) and 0 < self.quantile < 1):
+        several = self.outputs
+        if not isinstance(self.non_crossing, (bool, np.bool_)):
             raise ValueError(
-                f"loss must be a Quantile whose quantile is a number between 0 and 1, got {self!r}."
+                f"loss must be a Quantile whose non_crossing is True or False, got {self!r}."
             )
-        return robust.Quantile(float(self.quantile))
+        each: list[Any] = [self.quantile] if several is None else list(several)
+        if not each or not all(_is_real(q) and 0 < q < 1 for q in each):
+            raise ValueError(
+                "loss must be a Quantile whose quantile is a number between 0 and 1, or a list of "
+                f"such numbers, got {self!r}."
+            )
+        numbers = np.array(each, dtype=np.float64)
+        return robust.Quantile(float(numbers[0]) if several is None else numbers)
+
+    @property
+    def outputs(self) -> Sequence[float] | None:
+        """The quantiles of the outputs, if there are several."""
+        value: Any = self.quantile
+        is_list = isinstance(value, (list, tuple)) or np.ndim(value) == 1
+        return value if is_list else None
 
 
 @final
@@ -289,6 +318,45 @@ def rho_of(loss: object) -> Rho | None:
         return loss.rho
     words = ", ".join(f'"{word}"' for word in (SQUARED, *CHOICES))
     raise ValueError(f"loss must be one of {words}, or an object such as Huber(), got {loss!r}.")
+
+
+def quantiles_of(loss: object) -> np.ndarray | None:
+    """The quantiles (k,) that a parameter makes outputs of; None if y has the outputs."""
+    outputs = loss.outputs if isinstance(loss, Quantile) else None
+    return None if outputs is None else np.asarray(outputs, dtype=np.float64)
+
+
+def targets_for(loss: object, y: np.ndarray) -> np.ndarray:
+    """The targets of a fit: y itself, or beside each other as many of it as there are quantiles."""
+    quantiles = quantiles_of(loss)
+    if quantiles is None:
+        return y
+    if y.ndim != 1:
+        raise ValueError(
+            f"y must have one dimension with {loss!r}, which makes an output of each quantile, got "
+            f"{y.ndim} dimensions; fit a model for each column of y, or write one quantile."
+        )
+    return np.repeat(y[:, None], len(quantiles), axis=1)
+
+
+def arranged(loss: object, values: np.ndarray) -> np.ndarray:
+    """The predictions, none of a lower quantile above one of a higher where the loss says so."""
+    quantiles = quantiles_of(loss)
+    if quantiles is None or not getattr(loss, "non_crossing", False):
+        return values
+    rank = np.argsort(np.argsort(quantiles, kind="stable"), kind="stable")
+    return np.sort(values, axis=1)[:, rank]
+
+
+def quantile_score(quantiles: np.ndarray, y: Any, values: Any, sample_weight: Any) -> float:
+    """The mean of D2 over several quantiles (k,), which are predicted as `values` (n, k)."""
+    from sklearn.metrics import d2_pinball_score  # slow, and few ask for it
+
+    scores = [
+        d2_pinball_score(y, value, sample_weight=sample_weight, alpha=q)
+        for value, q in zip(np.transpose(values), quantiles.tolist(), strict=True)
+    ]
+    return float(np.mean(scores))
 
 
 def _above_zero(loss: LossChoice, name: str, value: Any, other: str = "") -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
 import numpy as np
@@ -31,7 +32,7 @@ from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
 from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
-from gd_regressor.losses import SQUARED
+from gd_regressor.losses import SQUARED, arranged, quantile_score, quantiles_of
 from gd_regressor.schedules import Nesterov
 from gd_regressor.streams.stream import Stream
 
@@ -337,12 +338,6 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
     if TYPE_CHECKING:
         # scikit-learn, which implements these methods, declares no types
 
-        def score(
-            self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-        ) -> float:
-            """Compute R² of the predictions."""
-            ...
-
         def get_params(self, deep: bool = True) -> dict[str, Any]:
             """Get the parameters by name."""
             ...
@@ -478,7 +473,7 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         with columns_named(X), unchanged_on_error(self):
             for name in ("stream_", "epochs_"):
                 self.__dict__.pop(name, None)
-            table, y_ndim = table_of(self, X, y, sample_weight)
+            table, y_ndim = table_of(self, X, y, sample_weight, self.loss)
             given.check(asked.patience is not None)
             if asked.patience is not None:
                 table, held = held_out_of(self, table, given, y_ndim)
@@ -818,7 +813,39 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         >>> GDLinearRegressor().fit(X, y).predict([[6.0]]).round(4)
         array([5.8])
         """
-        return predictions(self, X)
+        return predictions(self, X, partial(arranged, self.loss))
+
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Compute R² of the predictions, or the mean D² of several quantiles.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Columns in the units and order of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+
+        Returns
+        -------
+        score : float
+            `r2_score` of the predictions. With a loss of several quantiles, the mean of their
+            `d2_pinball_score`: 1 is the best, and 0 that of the quantiles of y alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gd_regressor import GDLinearRegressor
+        >>> X = np.array([[1.0], [2.0], [3.0], [4.0], [5.0]])
+        >>> y = np.array([2.0, 4.0, 5.0, 4.0, 5.0])
+        >>> print(f"{GDLinearRegressor().fit(X, y).score(X, y):.2f}")
+        0.60
+        """
+        quantiles = quantiles_of(self.loss)
+        if quantiles is not None:
+            return quantile_score(quantiles, y, self.predict(X), sample_weight)
+        return super().score(X, y, sample_weight)
 
     @property
     def _repr_html_(self) -> Callable[[], str]:

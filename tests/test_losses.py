@@ -356,7 +356,7 @@ def test_a_loss_is_a_parameter_like_any_other():
     loss = Quantile(0.2)
     X, y = table(9)
     model = GDLinearRegressor(InverseScaling(0.1), 20, None, loss=loss).fit(X, y)
-    assert model.loss is loss and vars(loss) == {"quantile": 0.2}
+    assert model.loss is loss and vars(loss) == {"quantile": 0.2, "non_crossing": False}
     other = clone(model).set_params(loss__quantile=0.7)
     assert other.loss is not loss and loss.quantile == 0.2
     again = pickle.loads(pickle.dumps(model))
@@ -385,7 +385,10 @@ def test_a_word_is_the_object_with_its_defaults(word):
         (Huber("high"), 'or "auto", got Huber'),
         (PseudoHuber(np.inf), "loss must be a PseudoHuber whose delta"),
         (Quantile(1.0), "loss must be a Quantile whose quantile is a number between 0 and 1"),
-        (Quantile([0.1, 0.9]), "got Quantile"),
+        (Quantile([0.1, 1.5]), "a number between 0 and 1, or a list of such numbers, got"),
+        (Quantile([]), "or a list of such numbers"),
+        (Quantile([[0.1]]), "or a list of such numbers"),
+        (Quantile(0.5, non_crossing="yes"), "whose non_crossing is True or False"),
         (EpsilonInsensitive(-1), "whose epsilon is a number from .* or 0, got"),
         (SquaredEpsilonInsensitive(True), "whose epsilon is a number"),
     ],

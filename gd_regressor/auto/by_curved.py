@@ -111,8 +111,8 @@ def by_curved(
     if given.is_sparse and given.n_columns > MOST_SPARSE_BENT:
         raise ValueError(
             f'loss="{rho.name}" with learning_rate="auto" needs products of all columns, and X has '
-            f"{given.n_columns} sparse columns, more than {MOST_SPARSE_BENT}; choose columns, or write "
-            "a number as learning_rate."
+            f"{given.n_columns} sparse columns, more than {MOST_SPARSE_BENT}; choose columns, or "
+            "write a number as learning_rate."
         )
     found = Findings.of(given, request.fit_intercept)
     frame, d = found.frame, given.n_columns

@@ -14,7 +14,7 @@ from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
 from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status, Terms
-from gd_regressor.descent.rho import Lines
+from gd_regressor.descent.rho import Kink, Lines
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.robust.globs import least
@@ -118,14 +118,17 @@ def by_pinball(
 ) -> tuple[Plan | None, Findings | None]:
     """The plan. It serves any table whose columns fit into memory, in full."""
     rho, d = cast(Lines, request.rho), given.n_columns
-    _check(given, rho)
+    _check(given, rho.name, len(rho.kinks_of(0)))
     found = Findings.of(given, request.fit_intercept)
     frame, t = found.frame, found.rows.n_targets
     terms = Terms(np.zeros((d, t)), np.zeros((d, t))) if request.terms is None else request.terms
     terms = terms.in_units(frame.scale).times(rho.factor)
     free = _free(found, terms)
     A, y, u = _in_memory(found.rows, frame, free)
-    pinballs = (_pinball(rho, A, y[:, j], u, free, _of_target(terms, j)) for j in range(t))
+    pinballs = (
+        _pinball(rho.kinks_of(j), A, y[:, j], u, free, (terms.l1[:, j], terms.l2[:, j]))
+        for j in range(t)
+    )
     plan = PinballPlan(
         frame=frame,
         scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
@@ -149,12 +152,8 @@ def _free(found: Findings, terms: Terms) -> np.ndarray:
     return np.flatnonzero(moving)
 
 
-def _of_target(terms: Terms, j: int) -> tuple[np.ndarray, np.ndarray]:
-    return terms.l1[:, j], terms.l2[:, j]
-
-
 def _pinball(
-    rho: Lines,
+    kinks: tuple[Kink, ...],
     A: np.ndarray,
     y: np.ndarray,
     u: np.ndarray,
@@ -166,7 +165,6 @@ def _pinball(
     bent = np.flatnonzero(l1)
     ridge = np.zeros(len(free))
     ridge[: len(l2)] = l2 / 2
-    kinks = rho.kinks
     low = np.concatenate([*(kink.low * u for kink in kinks), -l1[bent]])
     high = np.concatenate([*(kink.high * u for kink in kinks), l1[bent]])
     targets = np.concatenate([*(y - kink.at for kink in kinks), np.zeros(len(bent))])
@@ -175,16 +173,16 @@ def _pinball(
     return Pinball(A, targets, low, high, np.zeros(len(free)), ridge, len(bent))
 
 
-def _check(given: Given, rho: Lines) -> None:
+def _check(given: Given, name: str, copies: int) -> None:
     """Refuse rows that cannot be read one by one."""
     why = ""
     if given.is_elsewhere:
         why = "needs all rows in one memory, and they are elsewhere; fit a sample of them"
-    elif given.is_sparse and len(rho.kinks) * given.size > MOST_IN_FULL:
+    elif given.is_sparse and copies * given.size > MOST_IN_FULL:
         why = f"needs the columns in full, and X has {given.size} entries; choose columns or rows"
     if why:
         raise ValueError(
-            f'loss="{rho.name}" with learning_rate="auto" {why}, or write a number or a schedule '
+            f'loss="{name}" with learning_rate="auto" {why}, or write a number or a schedule '
             "as learning_rate."
         )
 

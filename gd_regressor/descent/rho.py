@@ -45,10 +45,9 @@ class Lines(Rho):
 
     of_lines = True
 
-    @property
     @abstractmethod
-    def kinks(self) -> tuple[Kink, ...]:
-        """The parts whose sum it is."""
+    def kinks_of(self, target: int) -> tuple[Kink, ...]:
+        """The parts whose sum it is, for one target."""
 
 
 class Curved(Rho):

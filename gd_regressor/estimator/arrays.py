@@ -15,12 +15,21 @@ from gd_regressor.data.inputs import Batch, rows_of, rows_of_block
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
+from gd_regressor.losses import quantiles_of, targets_for
 from gd_regressor.streams.stream import Stream
 
 
-def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
-    """The rows to fit, unchecked where a first pass shows a NaN, and the dimensions of y."""
+def table_of(model: Any, X, y, sample_weight, loss: Any = None) -> tuple[Given, int]:
+    """The rows to fit, unchecked where a first pass shows a NaN, and the dimensions of y.
+
+    A loss with several quantiles makes several targets of one.
+    """
     if is_dask(X):
+        if quantiles_of(loss) is not None:
+            raise ValueError(
+                f"{loss!r} makes an output of each quantile, which needs y in memory, and it "
+                "is a Dask collection; fit a model for each quantile."
+            )
         rows = dask_rows(X, y, sample_weight, rows_of_block)
         model.n_features_in_ = rows.n_columns
         vars(model).pop("feature_names_in_", None)
@@ -29,6 +38,7 @@ def table_of(model: Any, X, y, sample_weight) -> tuple[Given, int]:
         return rows, y.ndim
     on_disk = isinstance(X, np.memmap)
     X, y = validated(model, X, y)
+    y = targets_for(loss, y)
     # A row without weight is in no sum, and sums of sparse columns leave targets out
     if sample_weight is not None or issparse(X):
         return rows_of(X, y, sample_weight, on_disk=on_disk), y.ndim

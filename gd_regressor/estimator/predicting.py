@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from gd_regressor.data.distributed import is_dask, predicted
 PREDICT_ROWS = 1 << 14
 
 
-def predictions(model: Any, X: Any) -> Any:
+def predictions(model: Any, X: Any, arranged: Callable[[Any], Any] = lambda values: values) -> Any:
     """Those of a model with `coef_` and `intercept_`, whose method `predict` calls this."""
     check_is_fitted(model)
     if is_dask(X):
@@ -31,7 +32,7 @@ def predictions(model: Any, X: Any) -> Any:
             f"X has rows whose predictions are beyond what {table.dtype} holds, the first in "
             f"row {row}; scale X, or pass it as float64 if it is not."
         )
-    return values
+    return arranged(values)
 
 
 def _values(model: Any, X: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
@@ -92,13 +94,13 @@ class PseudoHuber(Curved):
 class Quantile(Lines):
     """q r above zero, (q - 1) r below: the minimum is at the q-quantile (Koenker 1978)."""
 
-    q: float
+    q: Any  # a number, or an array (t,) with one for each target
 
     name, factor, power, smooth, scaled, rung = "quantile", 1.0, 1, False, False, "pinball"
 
-    @property
-    def kinks(self) -> tuple[Kink, ...]:
-        return (Kink(0.0, self.q - 1, self.q),)
+    def kinks_of(self, target: int) -> tuple[Kink, ...]:
+        q = float(self.q[target] if np.ndim(self.q) else self.q)
+        return (Kink(0.0, q - 1, q),)
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(self.q * r, (self.q - 1) * r)
@@ -116,8 +118,7 @@ class EpsilonInsensitive(Lines):
     name, factor, power, smooth, scaled = "epsilon_insensitive", 1.0, 1, False, False
     rung = "pinball"
 
-    @property
-    def kinks(self) -> tuple[Kink, ...]:
+    def kinks_of(self, target: int) -> tuple[Kink, ...]:
         if self.epsilon == 0:
             return (Kink(0.0, -1.0, 1.0),)
         return Kink(self.epsilon, 0.0, 1.0), Kink(-self.epsilon, -1.0, 0.0)
