@@ -1,9 +1,20 @@
-"""Write the table of options and modes for the page "How to choose", from the table of the errors.
+"""Write the tables of options, modes and losses for the pages, from the tables of the errors.
 
 python docs/compatibility.py > docs/compatibility_table.inc
+python docs/compatibility.py losses > docs/losses_table.inc
 """
 
-from gd_regressor.estimator.compatibility import CLASHES, MODES, OPTIONS, REMARKS
+import sys
+
+from gd_regressor.estimator.compatibility import (
+    CLASHES,
+    LOSS_CLASHES,
+    LOSSES,
+    MODES,
+    OPTIONS,
+    REMARKS,
+    SETTINGS,
+)
 
 
 def cell(option, mode):
@@ -14,18 +25,34 @@ def cell(option, mode):
     return "yes" if note is None else note
 
 
-def table():
-    """The table as reStructuredText."""
+def written(rows):
+    """A table as reStructuredText."""
     lines = [".. list-table::", "   :class: wrapped", "   :header-rows: 1"]
-    lines += [f"   :widths: 25{' 25' * len(MODES)}", ""]
-    rows = [["option", *(mode.title for mode in MODES.values())]]
-    rows += [
-        [option.title, *(cell(name, mode) for mode in MODES)] for name, option in OPTIONS.items()
-    ]
+    lines += [f"   :widths: 25{' 25' * (len(rows[0]) - 1)}", ""]
     for row in rows:
         lines += [f"   {'* -' if i == 0 else '  -'} {text}" for i, text in enumerate(row)]
     return "\n".join(lines) + "\n"
 
 
+def table():
+    """Options and modes."""
+    rows = [["option", *(mode.title for mode in MODES.values())]]
+    rows += [
+        [option.title, *(cell(name, mode) for mode in MODES)] for name, option in OPTIONS.items()
+    ]
+    return written(rows)
+
+
+def losses_table():
+    """Settings and losses. What the squared loss takes is in the other table."""
+    names = [name for name in LOSSES if name != "squared_error"]
+    rows = [["loss", *(setting.title for setting in SETTINGS.values())]]
+    rows += [
+        [LOSSES[name], *("no" if (name, key) in LOSS_CLASHES else "yes" for key in SETTINGS)]
+        for name in names
+    ]
+    return written(rows)
+
+
 if __name__ == "__main__":
-    print(table(), end="")
+    print(losses_table() if sys.argv[1:] == ["losses"] else table(), end="")

@@ -163,8 +163,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         What a row with residual r adds to the loss: "squared_error" (r^2), "huber",
         "pseudo_huber", "quantile", "epsilon_insensitive", "squared_epsilon_insensitive", or an
         object with parameters: `Huber`, `PseudoHuber`, `Quantile`, `EpsilonInsensitive`,
-        `SquaredEpsilonInsensitive`. Each tells its formula and its gradient. "auto" serves the
-        squared loss, Huber's and the quantiles'. A stream keeps sums for the squared loss alone.
+        `SquaredEpsilonInsensitive`. Each tells its formula and its gradient. "auto" serves
+        all of them. A stream keeps sums for the squared loss alone.
 
     Attributes
     ----------

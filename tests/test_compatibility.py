@@ -7,8 +7,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from gd_regressor import GDLinearRegressor
-from gd_regressor.estimator.compatibility import CLASHES, MODES, OPTIONS, REMARKS
+from gd_regressor import GDLinearRegressor, Huber
+from gd_regressor.estimator.compatibility import (
+    CLASHES,
+    LOSS_CLASHES,
+    LOSSES,
+    MODES,
+    OPTIONS,
+    REMARKS,
+    SCALED,
+    SETTINGS,
+)
 
 DOCS = Path(__file__).parent.parent / "docs"
 rng = np.random.default_rng(0)
@@ -104,3 +113,43 @@ def test_the_page_has_the_table():
     table = runpy.run_path(str(DOCS / "compatibility.py"))["table"]
     assert (DOCS / "compatibility_table.inc").read_text("utf-8") == table()
     assert ".. include:: compatibility_table.inc" in (DOCS / "choosing.rst").read_text("utf-8")
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "squared_error"])
+def test_a_loss_fits_or_is_refused_as_the_table_says(name, setting):
+    loss = {SCALED: "huber", "huber": Huber(1.0)}.get(name, name)
+    rate = 0.01 if setting == "number" else "auto"
+    model = GDLinearRegressor(rate, 500, None, loss=loss)
+    parameters = {
+        "ridge": {"alpha": 0.1, "l1_ratio": 0.0},
+        "lasso": {"alpha": 0.1, "l1_ratio": 1.0},
+        "positive": {"positive": True},
+        "batches": {"batch_size": 8},
+    }.get(setting, {})
+    model.set_params(**parameters, tol="auto")
+
+    def fit():
+        if setting == "stream":
+            return model.fit_batches([(X, Y[:, 0])])
+        return model.fit(X, Y[:, 0])
+
+    clash = LOSS_CLASHES.get((name, setting))
+    if clash is None:
+        assert np.isfinite(fit().coef_).all()
+        return
+    with pytest.raises(ValueError) as raised:
+        fit()
+    where = SETTINGS[setting].written.format(verb="fit_batches")
+    assert f"cannot be combined with {where}, {clash.why}; {clash.instead}." in str(raised.value)
+
+
+def test_the_table_of_losses_knows_its_rows_and_columns():
+    assert all(name in LOSSES and setting in SETTINGS for name, setting in LOSS_CLASHES)
+
+
+def test_the_page_has_the_table_of_losses():
+    """Written by ``python docs/compatibility.py losses > docs/losses_table.inc``."""
+    table = runpy.run_path(str(DOCS / "compatibility.py"))["losses_table"]
+    assert (DOCS / "losses_table.inc").read_text("utf-8") == table()
+    assert ".. include:: losses_table.inc" in (DOCS / "losses.rst").read_text("utf-8")

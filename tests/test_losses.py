@@ -405,8 +405,8 @@ def test_what_does_not_go_together_is_named_with_what_to_write():
         GDLinearRegressor(0.1, loss="huber").fit(X, y)
     with pytest.raises(ValueError, match=r"auto.* and a batch_size, .* batch_size=None"):
         GDLinearRegressor(batch_size=5, loss="quantile").fit(X, y)
-    for options in ({"alpha": 0.1}, {"positive": True}):
-        with pytest.raises(ValueError, match="l1_ratio=0 and positive=False"):
+    for options, words in (({"alpha": 0.1}, "l1_ratio=0"), ({"positive": True}, "positive=False")):
+        with pytest.raises(ValueError, match=f"write {words}, or a number"):
             GDLinearRegressor(loss="huber", **options).fit(X, y)
     with pytest.raises(AttributeError) as refused:
         GDLinearRegressor(loss="huber").partial_fit(X, y)
@@ -415,7 +415,7 @@ def test_what_does_not_go_together_is_named_with_what_to_write():
         lambda model: model.fit_batches([(X, y)]),
         lambda model: model.fit_moments(Moments.of(X, y)),
     ):
-        with pytest.raises(ValueError, match='loss="huber" needs all rows at once'):
+        with pytest.raises(ValueError, match=r"cannot be combined with .* sums for the square"):
             call(GDLinearRegressor(loss="huber"))
     fitted = GDLinearRegressor(0.1, 5, None, loss=Huber(1.0)).fit(X, y)
     with pytest.raises(ValueError, match=r"fitted has loss=Huber\(delta=1.0\)"):

@@ -232,7 +232,7 @@ def test_a_linear_term_that_pulls_too_far_has_no_minimum():
 
 
 def test_positive_coefficients_are_refused_by_name():
-    with pytest.raises(ValueError, match=r'loss="quantile" .*"auto" takes no bounds; write positi'):
+    with pytest.raises(ValueError, match=r'"quantile" .* positive=True, .*; write positive'):
         GDLinearRegressor(loss="quantile", positive=True).fit(*table())
 
 

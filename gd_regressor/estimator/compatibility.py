@@ -1,10 +1,13 @@
-"""Which options go together: one table, of which come the errors and a table of the pages."""
+"""Which options go together: two tables, of which come the errors and tables of the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from gd_regressor.descent.rho import Rho
 from gd_regressor.estimator.callbacks import has_callbacks
 
 
@@ -122,6 +125,97 @@ REMARKS = {
 }
 
 
+class Setting(NamedTuple):
+    """What one may ask for beside a loss: a column of the table of losses."""
+
+    title: str  # on the page
+    holds: Callable[[Any, str], bool]  # whether a model, fitted by this verb, asks for it
+    written: str  # what the user wrote, in a message; {verb} is the method that was called
+
+
+# The columns of the table of losses
+SETTINGS = {
+    "number": Setting(
+        "a number or a schedule",
+        lambda model, verb: not _is_auto(model),
+        "a number or a schedule as learning_rate",
+    ),
+    "auto": Setting('"auto"', lambda model, verb: _is_auto(model), 'learning_rate="auto"'),
+    "ridge": Setting(
+        '"auto" with a ridge',
+        lambda model, verb: _is_auto(model) and _has_penalty(model) and model.l1_ratio < 1,
+        'learning_rate="auto" and a ridge',
+    ),
+    "lasso": Setting(
+        '"auto" with an L1 share',
+        lambda model, verb: _is_auto(model) and _has_penalty(model) and model.l1_ratio > 0,
+        'learning_rate="auto" and an L1 penalty',
+    ),
+    "positive": Setting(
+        '"auto" with ``positive=True``',
+        lambda model, verb: _is_auto(model) and bool(model.positive),
+        'learning_rate="auto" and positive=True',
+    ),
+    "batches": Setting(
+        '"auto" with a ``batch_size``',
+        lambda model, verb: _is_auto(model) and model.batch_size is not None,
+        'learning_rate="auto" and a batch_size',
+    ),
+    "stream": Setting("``partial_fit`` and the like", lambda model, verb: verb != "fit", "{verb}"),
+}
+# The rows: what a loss is called, and an expression for it on the page
+SCALED = "huber with a scale"
+LOSSES = {
+    "squared_error": '``"squared_error"``',
+    SCALED: "``Huber()``",
+    "huber": "``Huber(delta)``",
+    "pseudo_huber": "``PseudoHuber(delta)``",
+    "quantile": "``Quantile(q)``",
+    "epsilon_insensitive": "``EpsilonInsensitive(epsilon)``",
+    "squared_epsilon_insensitive": "``SquaredEpsilonInsensitive(epsilon)``",
+}
+_OTHERS = [name for name in LOSSES if name != "squared_error"]
+_NO_BATCHES = Clash(
+    "whose metric is that of the squared loss",
+    "write batch_size=None, or a number or a schedule as learning_rate",
+)
+_NO_STREAM = Clash(
+    "which keeps sums for the squared loss alone", 'call fit, or write loss="squared_error"'
+)
+_NO_KINKS = Clash(
+    "whose steps know penalties of squares alone", "write l1_ratio=0, or a number as learning_rate"
+)
+_NO_BOUNDS = Clash(
+    "whose minimum here has no bounds", "write positive=False, or a number as learning_rate"
+)
+# The pairs that raise an error, a (loss, setting) each
+LOSS_CLASHES = {
+    **{(name, "batches"): _NO_BATCHES for name in _OTHERS},
+    **{(name, "stream"): _NO_STREAM for name in _OTHERS},
+    **{(name, "positive"): _NO_BOUNDS for name in _OTHERS},
+    (SCALED, "lasso"): _NO_KINKS,
+    ("huber", "lasso"): _NO_KINKS,
+    ("pseudo_huber", "lasso"): _NO_KINKS,
+    ("squared_epsilon_insensitive", "lasso"): _NO_KINKS,
+    (SCALED, "number"): Clash(
+        "because it estimates a scale beside the coefficients",
+        'write learning_rate="auto", or a delta of your own: loss=Huber(1.35)',
+    ),
+}
+
+
+def check_loss(rho: Rho, model: Any, verb: str) -> None:
+    """Refuse a loss that the descent does not know with these options."""
+    name = SCALED if rho.scaled else rho.name
+    for key, setting in SETTINGS.items():
+        clash = LOSS_CLASHES.get((name, key))
+        if clash is not None and setting.holds(model, verb):
+            raise ValueError(
+                f'loss="{rho.name}" cannot be combined with {setting.written.format(verb=verb)}, '
+                f"{clash.why}; {clash.instead}."
+            )
+
+
 def check_together(model: Any, verb: str) -> None:
     """Refuse an option that the mode of a fit cannot serve. Both are named, and what to write."""
     for name, mode in CLASHES:
@@ -139,3 +233,7 @@ def refusal(what: str, option: str, mode: str, verb: str = "fit") -> str:
 
 def _is_auto(model: Any) -> bool:
     return isinstance(model.learning_rate, str)
+
+
+def _has_penalty(model: Any) -> bool:
+    return bool(np.any(model.alpha))

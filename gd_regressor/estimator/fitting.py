@@ -90,11 +90,6 @@ def fit_chunk(
 
 def fit_stream(stream: Stream, start: Start, asked: Asked) -> Result:
     """Descend on what a stream keeps of its rows."""
-    if asked.request.rho is not None:
-        raise ValueError(
-            f'loss="{asked.request.rho.name}" needs all rows at once, while a stream keeps sums '
-            'for the squared loss alone; call fit, or write loss="squared_error".'
-        )
     request = asked.request_for(stream)
     step, observers = _step_of(asked), asked.observers_for(request)
 

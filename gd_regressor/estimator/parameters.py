@@ -15,10 +15,9 @@ from gd_regressor.data.checks import finite_floats
 from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import Limits, MomentumRecipe, Observer, Recipe, ScheduleRecipe
 from gd_regressor.descent.records import Request, Terms
-from gd_regressor.descent.rho import Rho
 from gd_regressor.descent.schedules import ConstantRate
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
-from gd_regressor.estimator.compatibility import check_together
+from gd_regressor.estimator.compatibility import check_loss, check_together
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.losses import rho_of
 from gd_regressor.objective.on_batches import Batching
@@ -120,7 +119,7 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     patience = int(model.n_iter_no_change) if model.early_stopping else None
     asked = Asked(request, step, verbose, penalties, patience, batching=batching)
     if rho is not None:
-        _check_loss(rho, asked)
+        check_loss(rho, model, verb)
     return asked
 
 
@@ -135,41 +134,6 @@ def _check_auto_batches(model: Any, penalties: Penalties) -> None:
         f"{which}, because its metric serves one penalty of squares alone; write l1_ratio=0 and "
         "one alpha, or batch_size=None, or a number or a schedule as learning_rate."
     )
-
-
-def _check_loss(rho: Rho, asked: Asked) -> None:
-    """Refuse a loss that the descent does not know with these options."""
-    if asked.step is None and asked.batching is not None:
-        raise ValueError(
-            f'loss="{rho.name}" cannot be combined with learning_rate="auto" and a batch_size, '
-            "whose metric is that of the squared loss; write batch_size=None, or a number or a "
-            "schedule as learning_rate."
-        )
-    if asked.step is not None and rho.scaled:
-        raise ValueError(
-            f'loss="{rho.name}" estimates a scale beside the coefficients, which a number or a '
-            'schedule as learning_rate cannot do; write learning_rate="auto", or a delta of your '
-            "own: loss=Huber(1.35)."
-        )
-    if asked.step is None and not rho.rung:
-        raise ValueError(
-            f'loss="{rho.name}" cannot be combined with learning_rate="auto" yet; write a number '
-            "or a schedule such as InverseScaling() as learning_rate."
-        )
-    if asked.step is None and asked.penalties is not None:
-        _check_terms(rho, asked.penalties)
-
-
-def _check_terms(rho: Rho, penalties: Penalties) -> None:
-    """Refuse a penalty that "auto" does not know with this loss."""
-    if penalties.positive or (penalties.have_kinks and not rho.of_lines):
-        what = "no bounds; write"
-        if not rho.of_lines:
-            what = "a penalty of squares alone; write l1_ratio=0 and"
-        raise ValueError(
-            f'loss="{rho.name}" with learning_rate="auto" takes {what} positive=False, or a number '
-            "as learning_rate."
-        )
 
 
 def tol_of(model: Any) -> float | None:
