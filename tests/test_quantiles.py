@@ -94,6 +94,19 @@ def test_lists_tuples_arrays_memory_maps_and_one_quantile(tmp_path):
     assert single.coef_.shape == (1, 3) and single.predict(X).shape == (200, 1)
 
 
+def test_mini_batches_and_their_chunks():
+    X, y = table()
+    told = {"max_iter": 5, "batch_size": 20, "shuffle": False, "tol": None}
+    model = GDLinearRegressor(0.05, loss=Quantile(QS), **told)
+    whole, chunks = clone(model).fit(X, y), clone(model)
+    for _ in range(5):
+        chunks.partial_fit(X[:100], y[:100]).partial_fit(X[100:], y[100:])
+    np.testing.assert_allclose(chunks.coef_, whole.coef_, rtol=1e-12)
+    for j, q in enumerate(QS):
+        alone = GDLinearRegressor(0.05, loss=Quantile(q), **told).fit(X, y)
+        np.testing.assert_allclose(whole.coef_[j], alone.coef_, rtol=1e-12)
+
+
 def test_several_targets_are_refused_with_what_to_write():
     X, y = table()
     with pytest.raises(ValueError, match=r"one dimension .*output of each quantile.* fit a model"):

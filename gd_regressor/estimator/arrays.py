@@ -122,6 +122,7 @@ def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:
     if batch.names is not None and begun:
         _check_names(model, batch.names)
     X, y = validated(model, batch.X, batch.y, reset=not begun or batch.names is not None)
+    y = targets_for(model.loss, y)
     rows = rows_of(X, y, batch.sample_weight, may_vanish=begun)
     if batch.names is not None:
         model.feature_names_in_ = np.array(batch.names, dtype=object)

@@ -161,7 +161,11 @@ SETTINGS = {
         lambda model, verb: _is_auto(model) and model.batch_size is not None,
         'learning_rate="auto" and a batch_size',
     ),
-    "stream": Setting("``partial_fit`` and the like", lambda model, verb: verb != "fit", "{verb}"),
+    "stream": Setting(
+        "``partial_fit`` and the like",
+        lambda model, verb: verb != "fit" and model.batch_size is None,
+        "{verb}",
+    ),
 }
 # The rows: what a loss is called, and an expression for it on the page
 SCALED = "huber with a scale"
