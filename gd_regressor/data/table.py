@@ -202,8 +202,8 @@ class Table(Given, Generic[Known]):
         """The sum of `work(part)` over parts that have all rows, by `add`, in a fixed order.
 
         A `work` of None counts nothing, and a sum of nothing is None. `work` may travel to other
-        machines, once for each part: it holds parameters, and no table. At most `stretches` parts
-        are worked on, where that can be chosen; 0 leaves it to the table.
+        machines, once for each part: it holds parameters, and no table. There are
+        `stretches` parts, where that can be chosen; 0 leaves it to the table.
         """
 
 
