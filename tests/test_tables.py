@@ -403,3 +403,20 @@ def test_work_of_streams_holds_no_table(keep, sent):
     GDLinearRegressor(stream=keep).fit_batches([(X, y), (X + 1, y)])
     assert any("NullSpace" in name for name in sent) is (keep == "moments")
     assert max(sent.values()) < MOST_BYTES, sent
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("n", [257, 272, 519, 8_193, 16_384, 20_011])
+def test_sums_of_whole_numbers_are_exact(n, order):
+    random = np.random.default_rng(n)
+    X = random.integers(-8, 9, (n, 3)).astype(float, order=order)
+    y = random.integers(-8, 9, (n, 1)).astype(float)
+    moments = Moments.of_rows(Rows(X, y))
+    assert not moments.origin.any()
+    assert (moments.mean == X.sum(axis=0) / n).all()
+    apart = y[:, 0] - moments.target_origin
+    assert moments.target_mean == apart.sum() / n
+    total = [Fraction(int(a)) for a in (X[:, 0].sum(), y.sum(), X[:, 0] @ y[:, 0])]
+    assert moments.xy[0, 0] == pytest.approx(float(total[2] - total[0] * total[1] / n), rel=1e-14)
+    squares = Fraction(int(y[:, 0] @ y[:, 0])) - total[1] ** 2 / n
+    assert moments.yy[0] == pytest.approx(float(squares), rel=1e-14)

@@ -420,3 +420,16 @@ def test_the_public_path_takes_working_sets(targets, monkeypatch):
     np.testing.assert_allclose(coefs[..., 12], model.coef_, atol=1e-6)
     np.testing.assert_allclose(intercepts[..., 12], model.intercept_, atol=1e-6)
     assert (2 * gaps <= 1e-12 * y.var()).all()
+
+
+@pytest.mark.parametrize("far", [0, 2999, 5999])
+def test_a_column_far_from_zero_is_moved_wherever_it_stands(far):
+    X = np.random.default_rng(3).standard_normal((40, 6000))
+    y = X[:, far] + 1.0
+    X[:, far] += 1e9
+    reading = Reading.of(Rows(X, y[:, None]), centred=True)
+    assert abs(reading.shift[far] - 1e9) < 10
+    assert np.abs(np.delete(reading.shift, far)).max() < 10
+    target, _ = reading.target(0)
+    exact = (X[:, far] - 1e9 - (X[:, far] - 1e9).mean()) @ (y - y.mean()) / len(y)
+    assert reading.slopes(target[:, None])[far, 0] == pytest.approx(exact, rel=1e-13)

@@ -71,8 +71,13 @@ def _shift_of(rows: Rows) -> np.ndarray | None:
     """Values near the means of all columns, or None if no column is far from zero."""
     # Only full columns of sparse ones can be far from zero, and move
     X, where = (rows.X.dense, rows.X.where) if rows.is_sparse else (rows.X, slice(None))
-    # Neighbouring rows: any others of an array in the order of columns take as long as all rows
-    near, far = _near(np.asarray(np.concatenate([X[:LOOKED_AT], X[-LOOKED_AT:]]), dtype=np.float64))
+    near, far = np.empty(X.shape[1]), False
+    # Some columns at a time, so that the copies of them stay in a core's cache
+    for span in _spans(X.shape[1], 8 * LOOKED_AT):
+        # Neighbouring rows: others of an array in the order of columns take as long as all rows
+        some = np.concatenate([X[:LOOKED_AT, span], X[-LOOKED_AT:, span]])
+        near[span], is_far = _near(np.asarray(some, dtype=np.float64))
+        far |= is_far
     shift = np.zeros(rows.n_columns)
     shift[where] = near
     return shift if far else None

@@ -20,6 +20,9 @@ ONE_BY_ONE = 2
 # Such a product adds one row to the sum at a time, so its rounding grows with the root of the rows.
 # We sum so many rows at once, and then these sums
 SHORT = 512
+# We sum so many neighbouring rows side by side, as if they were one. Processors add numbers that
+# lie side by side at once, and few columns alone do not fill such an addition
+SIDE_BY_SIDE = 16
 
 
 class Products(NamedTuple):
@@ -110,11 +113,12 @@ class _AsTheyAre:
         np.subtract(y.T, target_origin[:, None], out=others[1:])
         self._xx += product(x.T, x)
         if len(others) <= ONE_BY_ONE:
-            for total, vector in zip(self._across, others, strict=True):
+            self._across[0] += _sum_of(x)
+            for total, vector in zip(self._across[1:], others[1:], strict=True):
                 total += _product_in_short(x, vector)
         else:
             self._across += product(x.T, others.T).T
-        self._rest += product(others, others.T)
+        self._rest += _products_of_vectors(others)
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
         """Add the sums to the products and squares of `Products`."""
@@ -127,6 +131,32 @@ class _AsTheyAre:
         sums[np.ix_(others[kept], others)] += self._rest[kept]
         if t > d:
             yy += self._rest.diagonal()[1:]
+
+
+def _products_of_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Those of the ones and a target (2, m), or of more vectors, with each other.
+
+    The copies that BLAS makes for a product of two matrices take longer than two vectors take.
+    """
+    if len(vectors) != 2:
+        return product(vectors, vectors.T)
+    total = vectors[1].sum()
+    return np.array([[vectors.shape[1], total], [total, product(vectors[1], vectors[1])]])
+
+
+def _sum_of(x: np.ndarray) -> np.ndarray:
+    """(d,): the sum of the rows, in sums of SHORT additions."""
+    m, d = x.shape
+    whole = m // SIDE_BY_SIDE * SIDE_BY_SIDE
+    ones = np.ones(SHORT)
+    if not (whole and d and x.flags.c_contiguous):
+        return _product_in_short(x, np.ones(m))
+    total = product(ones[: m - whole], x[whole:])
+    wide = x[:whole].reshape(-1, SIDE_BY_SIDE * d)
+    for first in range(0, len(wide), SHORT):
+        some = wide[first : first + SHORT]
+        total += product(ones[: len(some)], some).reshape(SIDE_BY_SIDE, d).sum(axis=0)
+    return total
 
 
 def _product_in_short(x: np.ndarray, vector: np.ndarray) -> np.ndarray:
