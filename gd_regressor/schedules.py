@@ -374,9 +374,15 @@ class Nesterov(MomentumRecipe, BaseEstimator):
     mu / 2 |w_0 - w_min|^2`` above its minimum [1]_. The stability limit ``max_learning_rate_`` is
     ``2 (1 + beta) / ((1 + 2 beta) L)``.
 
+    With an L1 penalty or ``positive=True`` an update is ``v = w + beta (w - w_before)``, then ``w =
+    prox(v - rate * g(v))``: FISTA [2]_ with a constant momentum. Below ``max_learning_rate_ = 1 /
+    L`` it converges.
+
     References
     ----------
     .. [1] Y. Nesterov, "Lectures on Convex Optimization", 2nd edition, Springer 2018, section 2.2.
+    .. [2] A. Beck and M. Teboulle, "A fast iterative shrinkage-thresholding algorithm", SIAM
+       Journal on Imaging Sciences 2 (1), 2009.
 
     Examples
     --------

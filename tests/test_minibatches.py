@@ -50,11 +50,17 @@ def reference(columns, targets, rate, size, n_epochs, *, share=0.0, ahead=False,
         where = order(epoch, n)
         for rows in (where[i : i + size] for i in range(0, n, size)):
             t += 1
-            gradient = 2 / len(rows) * A[rows].T @ (A[rows] @ theta - targets[rows])
+            there = theta + share * velocity if ahead and prox else theta
+            gradient = 2 / len(rows) * A[rows].T @ (A[rows] @ there - targets[rows])
             push = -rate(t, epoch) * (gradient + (move(theta) if move else 0))
             velocity = share * velocity + push
-            theta = theta + (share * velocity + push if ahead else velocity)
-            theta = prox(theta, rate(t, epoch)) if prox else theta
+            last, theta = (
+                theta,
+                theta + (share * velocity + push if ahead and not prox else velocity),
+            )
+            if prox:
+                theta = prox(theta, rate(t, epoch))
+                velocity = theta - last
             if first and epoch >= first:
                 total, kept = total + theta, kept + 1
         shown = total / kept if kept else theta
@@ -257,8 +263,9 @@ def test_a_ridge_pulls_at_each_update():
     assert model.loss_curve_[-1] == pytest.approx(losses[-1] + ridge, rel=1e-12)
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5, Nesterov(0.5)], ids=["plain", "ball", "nesterov"])
 @pytest.mark.parametrize("positive", [False, True])
-def test_an_l1_penalty_is_a_prox_at_each_update(positive):
+def test_an_l1_penalty_is_a_prox_at_each_update(positive, momentum):
     l1, l2 = 0.2 * 0.7, 0.2 * 0.3
 
     def prox(theta, rate):
@@ -268,8 +275,9 @@ def test_an_l1_penalty_is_a_prox_at_each_update(positive):
         return np.vstack([w / (1 + 2 * rate * l2), theta[-1:]])
 
     options = {"alpha": 0.2, "l1_ratio": 0.7, "positive": positive, "random_state": 0}
-    model = GDLinearRegressor(0.01, 4, None, batch_size=6, **options).fit(X, Y)
-    theta, _ = reference(X, Y, lambda *_: 0.01, 6, 4, prox=prox)
+    model = GDLinearRegressor(0.01, 4, None, batch_size=6, momentum=momentum, **options).fit(X, Y)
+    kept = {"share": 0.5 * (momentum != 0), "ahead": isinstance(momentum, Nesterov)}
+    theta, _ = reference(X, Y, lambda *_: 0.01, 6, 4, prox=prox, **kept)
     assert_is(model, theta)
 
 

@@ -17,7 +17,14 @@ from sklearn.datasets import make_regression
 from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import scale
 
-from gd_regressor import GDLinearRegressor, Moments, Status, elastic_net_path
+from gd_regressor import (
+    GDLinearRegressor,
+    Huber,
+    Moments,
+    Nesterov,
+    Status,
+    elastic_net_path,
+)
 from gd_regressor.objective import penalties
 
 N, D = 120, 6
@@ -300,15 +307,20 @@ def test_more_columns_than_rows(net):
 
 
 def naive(X, y, model, n_updates, w, b):
-    """The textbook loop with the soft threshold of half the distance that F's penalty asks for."""
-    rate, momentum, alpha = model.learning_rate, model.momentum, model.alpha
+    """The textbook loop with the soft threshold of half the distance that F's penalty asks for.
+
+    Polyak's momentum takes the gradient at w, and Nesterov's where the momentum leads (FISTA).
+    """
+    rate, ahead, alpha = model.learning_rate, isinstance(model.momentum, Nesterov), model.alpha
+    momentum = model.momentum.beta if ahead else model.momentum
     l1, l2 = alpha * model.l1_ratio, alpha * (1 - model.l1_ratio)
     smooth = not (model.positive or l1)
     losses, moved, moved_b = [], np.zeros_like(w), 0.0
     for _ in range(n_updates + 1):
-        left = y - X @ w - b
-        losses.append((left**2).mean() + 2 * l1 * np.abs(w).sum() + l2 * w @ w)
+        losses.append(((y - X @ w - b) ** 2).mean() + 2 * l1 * np.abs(w).sum() + l2 * w @ w)
         last = w, b
+        v, c = (w + momentum * moved, b + momentum * moved_b) if ahead else (w, b)
+        left = y - X @ v - c
         step = -2 * X.T @ left / len(X) + (2 * l2 * w if smooth else 0)
         w = w - rate * step + momentum * moved
         b = b + 2 * rate * left.mean() + momentum * moved_b
@@ -319,19 +331,82 @@ def naive(X, y, model, n_updates, w, b):
     return *last, np.array(losses)
 
 
-@each_net
-@pytest.mark.parametrize("momentum", [0.0, 0.5])
-@pytest.mark.parametrize("started", [False, True])
-def test_the_textbooks_iterates(net, momentum, started, route):
-    X, y = table(10)
-    w, b = (np.arange(D) - 2.0, 0.5) if started else (np.zeros(D), 0.0)
-    model = GDLinearRegressor(
-        0.01, max_iter=60, tol=None, momentum=momentum, alpha=0.2, **NETS[net]
-    ).fit(X, y, coef_init=w, intercept_init=b)
+def assert_is_naive(model, X, y, w, b):
+    model.fit(X, y, coef_init=w, intercept_init=b)
     coef, intercept, losses = naive(X, y, model, 60, w, b)
     np.testing.assert_allclose(model.coef_, coef, atol=1e-12)
     assert abs(model.intercept_ - intercept) < 1e-12
     np.testing.assert_allclose(model.loss_curve_, losses, rtol=1e-12)
+
+
+@each_net
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("started", [False, True])
+def test_the_textbooks_iterates(net, momentum, started, route):
+    w, b = (np.arange(D) - 2.0, 0.5) if started else (np.zeros(D), 0.0)
+    options = {"momentum": momentum, "alpha": 0.2, **NETS[net]}
+    assert_is_naive(GDLinearRegressor(0.01, 60, None, **options), *table(10), w, b)
+
+
+KINKED = pytest.mark.parametrize(
+    "options", [{"alpha": 0.2}, {"alpha": 0.1, "l1_ratio": 1.0}, {"positive": True}], ids=str
+)
+
+
+@KINKED
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("started", [False, True])
+def test_nesterovs_iterates_under_a_prox(options, beta, started, route):
+    w, b = (np.arange(D) % 3.0, 0.5) if started else (np.zeros(D), 0.0)
+    model = GDLinearRegressor(0.01, 60, None, momentum=Nesterov(beta), **options)
+    assert_is_naive(model, *table(10), w, b)
+
+
+def safe_rate(X):
+    """1 / L, L the largest curvature of the squared loss."""
+    A = np.column_stack([X, np.ones(len(X))])
+    return len(X) / 2 / np.linalg.eigvalsh(A.T @ A)[-1]
+
+
+@KINKED
+def test_nesterov_under_a_prox_loses_energy_at_each_update(options):
+    """F(x_k) + |x_k - x_{k-1}|^2 / (2 rate) never rises for rates up to 1 / L.
+
+    This is lemma 2.3 of Beck and Teboulle (2009) between an update and the one before.
+    """
+    X, y = table(14)
+    limit, momentum = safe_rate(X), Nesterov(0.95)
+    rate = limit * (1 - 1e-9)
+    last, energies = np.zeros(D + 1), []
+    for k in range(120):
+        model = GDLinearRegressor(rate, k, None, momentum=momentum, **options).fit(X, y)
+        assert model.max_learning_rate_ == pytest.approx(limit, rel=1e-9)
+        here = np.append(model.coef_, model.intercept_)
+        energies.append(model.loss_curve_[-1] + ((here - last) ** 2).sum() / (2 * rate))
+        last = here
+    assert (np.diff(energies) <= 1e-12 * energies[0]).all()
+    # F alone does rise: the energy is what falls
+    assert np.diff(model.loss_curve_).max() > 0
+
+
+@KINKED
+def test_nesterov_under_a_prox_arrives_at_the_minimum_of_auto(options):
+    X, y = table(15)
+    best = GDLinearRegressor(**options).fit(X, y)
+    rate = 0.99 * safe_rate(X)
+    model = GDLinearRegressor(rate, 10_000, 0, momentum=Nesterov(0.98), **options).fit(X, y)
+    np.testing.assert_allclose(model.coef_, best.coef_, atol=1e-8)
+    assert ((model.coef_ == 0) == (best.coef_ == 0)).all()
+
+
+@pytest.mark.parametrize("options", [{"alpha": 0.05}, {"positive": True}], ids=str)
+def test_nesterov_under_a_prox_of_another_loss(options):
+    """Huber's loss with a delta beyond all residuals is the square."""
+    X, y = table(10)
+    options = {"momentum": Nesterov(0.5), **options}
+    square = GDLinearRegressor(0.01, 40, None, **options).fit(X, y)
+    model = GDLinearRegressor(0.01, 40, None, loss=Huber(1e6), **options).fit(X, y)
+    np.testing.assert_allclose(model.coef_, square.coef_, atol=1e-12)
 
 
 @each_net

@@ -351,8 +351,6 @@ def test_a_bad_momentum_is_named_with_what_it_holds(beta):
     ("options", "words"),
     [
         ({"learning_rate": "auto"}, 'combined with learning_rate="auto".* write momentum=0.0'),
-        ({"alpha": 0.1}, "combined with l1_ratio=0.5, .* write momentum=0.5"),
-        ({"positive": True}, "combined with positive=True, .* write momentum=0.5"),
     ],
 )
 def test_nesterov_where_it_is_not_served_names_both(options, words):

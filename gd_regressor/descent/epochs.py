@@ -94,12 +94,13 @@ class Epochs(Step):
     def next(self, state: Underway, here: Iterate, problem: Problem) -> Next:
         theta, velocity, paced, t, epochs, total, averaged = state
         schedule, moved, epoch = self.by.schedule, self.by.moved, epochs + 1
+        ahead = self.by.ahead
         averages, total = epoch >= self.average_from, total.copy()
         paced = schedule.seen(paced, here.loss)
         for gradient in self.batches.gradients(epoch):
             t += 1
             rate = schedule.rate(t, epoch, paced)
-            theta, velocity = moved(rate, theta, gradient(theta), velocity)
+            theta, velocity = moved(rate, theta, gradient(ahead(theta, velocity)), velocity)
             if averages:
                 total += theta
                 averaged += 1

@@ -19,6 +19,10 @@ class HeavyBall(Momentum):
             push += self.share * velocity
         return push, push
 
+    @property
+    def foresight(self) -> float:
+        return 0.0
+
     def limit(self, largest_curvature: float) -> float:
         return 2 * (1 + self.share) / largest_curvature
 
@@ -35,6 +39,9 @@ class Lookahead(Momentum):
     x_{k+1} = y_k - rate g(y_k), y_{k+1} = x_{k+1} + share (x_{k+1} - x_k). The points of the
     descent are the y, because the gradient at y is the only one that an update takes. The velocity
     is x_{k+1} - x_k.
+
+    Under a prox the points of the descent are the x (Beck and Teboulle 2009), because the y need
+    be neither sparse nor positive. The gradient at y then costs a look at the rows of its own.
     """
 
     share: float
@@ -42,6 +49,10 @@ class Lookahead(Momentum):
     def moved(self, push: np.ndarray, velocity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         velocity = push + self.share * velocity
         return push + self.share * velocity, velocity
+
+    @property
+    def foresight(self) -> float:
+        return self.share
 
     def limit(self, largest_curvature: float) -> float:
         # Along an eigenvector, with h = rate times the eigenvalue and s the share, the error is

@@ -173,6 +173,14 @@ class Momentum(ABC):
         The push is what the point would move by without momentum.
         """
 
+    @property
+    @abstractmethod
+    def foresight(self) -> float:
+        """How much of the velocity lies before the point where a proximal step takes its gradient.
+
+        Zero takes it at the point itself.
+        """
+
     @abstractmethod
     def limit(self, largest_curvature: float) -> float:
         """The rate from which on the error along some direction never shrinks."""

@@ -68,6 +68,10 @@ class TextbookStep(Step):
         )
         return theta, *problem.value_and_gradient(theta), Moving(velocity, paced)
 
+    def ahead(self, theta: Point, velocity: np.ndarray) -> Point:
+        """Where the next update takes its gradient: the points of the descent are such."""
+        return theta
+
     def moved(
         self, rate: float | np.ndarray, theta: Point, direction: np.ndarray, velocity: np.ndarray
     ) -> tuple[Point, np.ndarray]:
@@ -121,8 +125,10 @@ class ScheduledStep(TextbookStep):
 class ProximalStep(Step):
     """The update of a textbook's step, and then the prox of the penalty for the same rate.
 
-    theta_{k+1} = prox(theta_k - rate_k * gradient_k + momentum * (theta_k - theta_{k-1})). The
-    intercept has no penalty. The velocity is the last move.
+    theta_{k+1} = prox(theta_k - rate_k * gradient_k + momentum * (theta_k - theta_{k-1})). Polyak's
+    momentum takes the gradient at theta_k, and Nesterov's where the momentum leads: that is FISTA
+    (Beck and Teboulle 2009) with a constant momentum. The intercept has no penalty. The velocity is
+    the last move.
     """
 
     by: TextbookStep
@@ -145,16 +151,27 @@ class ProximalStep(Step):
 
     def next(self, state: Moving, here: Iterate, problem: Problem) -> Next:
         paced, k = self.schedule.seen(state.paced, here.loss), here.k + 1
+        ahead, direction = self.ahead(here.theta, state.velocity), here.direction
+        if ahead is not here.theta:
+            direction = problem.direction(problem.value_and_gradient(ahead)[1])
         theta, velocity = self.moved(
-            self.schedule.rate(k, k, paced), here.theta, here.direction, state.velocity
+            self.schedule.rate(k, k, paced), here.theta, direction, state.velocity
         )
         return theta, *problem.value_and_gradient(theta), Moving(velocity, paced)
+
+    def ahead(self, theta: Point, velocity: np.ndarray) -> Point:
+        """Where the next update takes its gradient. `theta` itself where nothing leads on."""
+        foresight = self.by.inertia.foresight
+        return theta + foresight * velocity if foresight else theta
 
     def moved(
         self, rate: float | np.ndarray, theta: Point, direction: np.ndarray, velocity: np.ndarray
     ) -> tuple[Point, np.ndarray]:
         """The point after one update at `rate`, and the velocity there."""
-        there, _ = self.by.moved(rate, theta, direction, velocity)
+        push = -rate * direction
+        if self.share:
+            push += self.share * velocity
+        there = theta + push
         d = self.penalty.n_columns
         there[:d] = self.penalty.prox(there[:d], rate)
         return there, there - theta

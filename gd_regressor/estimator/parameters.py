@@ -111,8 +111,6 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
         verbose = Verbose(every, int(model.max_iter), may_stop=may_stop, unit=unit)
     rho, penalties = rho_of(model.loss), penalties_of(model)
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol, rho=rho)
-    if penalties is not None and isinstance(model.momentum, MomentumRecipe):
-        _check_nesterov(model, penalties)
     step = step_of(model.learning_rate, model.momentum)
     if step is None and batching is not None and penalties is not None:
         _check_auto_batches(model, penalties)
@@ -198,17 +196,6 @@ def step_of(learning_rate: Any, momentum: Any) -> TextbookStep | None:
     schedule = learning_rate.made if scheduled else ConstantRate(float(learning_rate))
     kept = momentum.made if isinstance(momentum, MomentumRecipe) else HeavyBall(float(momentum))
     return ScheduledStep(schedule, kept)
-
-
-def _check_nesterov(model: Any, penalties: Penalties) -> None:
-    """Refuse proximal steps from points where the penalty was not applied."""
-    if penalties.have_kinks:
-        option = "positive=True" if penalties.positive else f"l1_ratio={model.l1_ratio!r}"
-        raise ValueError(
-            f"momentum={model.momentum!r} cannot be combined with {option}, whose steps are "
-            f'proximal; write momentum={model.momentum.beta!r}, learning_rate="auto" with '
-            "momentum=0.0, or a ridge (l1_ratio=0)."
-        )
 
 
 def penalties_of(model: Any) -> Penalties | None:
