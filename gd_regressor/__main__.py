@@ -24,7 +24,7 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +34,14 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from gd_regressor.command.asked import (
+    DEFAULT_TOL,
+    SCHEDULE_WORDS,
+    check_is_held,
+    check_steps,
+    estimator_of,
+    size_of_batch,
+)
 from gd_regressor.command.choosing import (
     DEFAULT_SHARE,
     Choice,
@@ -63,6 +71,7 @@ from gd_regressor.command.tables import (
 )
 from gd_regressor.command.words import in_shell_words
 from gd_regressor.descent.records import Status
+from gd_regressor.losses import CHOICES, SQUARED
 from gd_regressor.regressor import GDLinearRegressor
 
 # What the help and all errors call the command
@@ -107,17 +116,15 @@ def _run_fit(options) -> int:
         for name in filter(os.path.isfile, options.features or []):
             raise UserError(f"no table given; was {name!r} meant? Put it before --features")
     _check_outputs(options)
+    check_steps(options)
     check_cv(options, streamed=options.table is not None and is_large(options.table))
     check_page(options.explore)
     pictures = with_figures(options.plot)
     keep = None if options.save is None else model_writer(options.save)
     problem = _problem(options)
-    if options.early_stopping and problem.table.streamed:
-        raise UserError(
-            f"--early-stopping needs rows that are held, and {options.table} is read once, because "
-            "it is large: leave --early-stopping out, or take a part of the rows"
-        )
-    descent = _descent(options)
+    if problem.table.streamed:
+        check_is_held(options)
+    descent = estimator_of(options)
     choice = _chosen(options, problem, descent)
     scene = Scene(problem, descent, options.standardize)
     scene.check(pictures, options.explore)
@@ -193,23 +200,6 @@ def _predicted(path: str, model: RegressorMixin, X: np.ndarray) -> np.ndarray:
     except Exception as error:  # the file may hold a model of any kind, with any errors
         raise UserError(f"{path} cannot predict for this table: {in_a_line(error)}") from None
     return predictions
-
-
-def _descent(options) -> GDLinearRegressor:
-    """The estimator, not yet fitted."""
-    return GDLinearRegressor(
-        options.learning_rate,
-        options.max_iter,
-        options.tol,
-        fit_intercept=options.fit_intercept,
-        momentum=options.momentum,
-        verbose=options.verbose,
-        alpha=options.alpha[0] if options.alpha else 0.0,
-        l1_ratio=options.l1_ratio,
-        positive=options.positive,
-        early_stopping=options.early_stopping,
-        random_state=0,  # the same command holds the same rows out
-    )
 
 
 def _chosen(options, problem: Problem, descent: GDLinearRegressor) -> Choice | None:
@@ -339,13 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     features: dict[str, Any] = {"nargs": "+", "action": "extend", "metavar": "NAME"}
     add("--features", **features, help="columns to use (default: all numeric)")
     add("--standardize", action="store_true", help="give columns and target mean 0, deviation 1")
-    rate = "auto (the default), or the step of the textbook"
-    number: dict[str, Any] = {"type": _number_or_word}
-    add("--learning-rate", **number, default="auto", metavar="auto|NUMBER", help=rate)
-    add("--max-iter", type=int, default=1000, metavar="N", help="maximum number of updates (1000)")
-    add("--tol", **number, default=1e-12, metavar="NUMBER|none", help="when to stop (1e-12)")
-    momentum = "Polyak momentum, at least 0 and below 1 (0)"
-    add("--momentum", type=float, default=0.0, metavar="NUMBER", help=momentum)
+    _add_descent(add, number={"type": _number_or_word})
     strength = "strength of the penalty, per row and for the columns as they are fitted (0); with "
     strength += "--cv the candidates"
     add("--alpha", nargs="+", action="extend", metavar="NUMBER", help=strength)
@@ -370,6 +354,25 @@ def _parser() -> argparse.ArgumentParser:
     add("--predict", metavar="FILE.skops", help=trust)
     add("--output", metavar="FILE.csv", help="where --predict writes (default: standard output)")
     return parser
+
+
+def _add_descent(add: Callable[..., Any], number: dict[str, Any]) -> None:
+    """The options of the loss and of the steps."""
+    loss = f"what a residual costs: {', '.join((SQUARED, *CHOICES))} ({SQUARED})"
+    add("--loss", metavar="NAME", help=loss)
+    share = "the share of rows below the model, for --loss quantile (0.5)"
+    add("--quantile", type=float, metavar="Q", help=share)
+    rate = "auto (the default), or the step of the textbook"
+    add("--learning-rate", **number, default="auto", metavar="auto|NUMBER", help=rate)
+    falls = f"how the rate falls from --learning-rate on: {', '.join(SCHEDULE_WORDS)}"
+    add("--schedule", metavar="NAME", help=falls)
+    rows = "rows of a batch, or their share: an update for each, and epochs in place of updates"
+    add("--batch-size", type=size_of_batch, metavar="N", help=rows)
+    add("--max-iter", type=int, default=1000, metavar="N", help="maximum number of updates (1000)")
+    stop = "when to stop (1e-12; 1e-3 with --batch-size)"
+    add("--tol", **number, default=DEFAULT_TOL, metavar="NUMBER|none", help=stop)
+    momentum = "Polyak momentum, at least 0 and below 1 (0)"
+    add("--momentum", type=float, default=0.0, metavar="NUMBER", help=momentum)
 
 
 def _say(text: str):

@@ -258,10 +258,21 @@ def stochastic(objective: Objective) -> dict[str, Any]:
     return {"SGDRegressor": SGDRegressor(**options)}
 
 
+def mean_square(residuals: np.ndarray) -> float:
+    """The mean squared error."""
+    return float(np.mean(residuals**2))
+
+
 def measured(
-    name: str, estimator: Any, X: Any, y: Any, cv: int, test: tuple[Any, Any] | None = None
+    name: str,
+    estimator: Any,
+    X: Any,
+    y: Any,
+    cv: int,
+    test: tuple[Any, Any] | None = None,
+    judge: Callable[[np.ndarray], float] = mean_square,
 ) -> ComparedEstimator:
-    """One estimator's line; `estimator` is fitted to X and y."""
+    """One estimator's line; `estimator` is fitted to X and y. `judge` makes a loss of residuals."""
     from sklearn.metrics import r2_score
     from sklearn.model_selection import KFold, cross_validate
 
@@ -286,12 +297,12 @@ def measured(
         X_test, y_test = test
         predicted = estimator.predict(X_test)
         after["test_r2"] = float(r2_score(y_test, predicted))
-        after["test_loss"] = float(np.mean((np.asarray(y_test) - predicted) ** 2))
+        after["test_loss"] = judge(np.asarray(y_test) - predicted)
     return ComparedEstimator(
         name,
         float(mean),
         float(deviation),
-        float(np.mean((np.asarray(y) - estimator.predict(X)) ** 2)),
+        judge(np.asarray(y) - estimator.predict(X)),
         getattr(unwrapped(estimator).model, "n_iter_", None),
         converged,
         float(np.median(seconds)),

@@ -305,6 +305,21 @@ CHOICES: dict[str, type[LossChoice]] = {
     "squared_epsilon_insensitive": SquaredEpsilonInsensitive,
 }
 SQUARED = "squared_error"  # scikit-learn's word for it
+# What F is without a penalty, in words
+MEANS = {
+    SQUARED: "mean squared error",
+    "huber": "mean Huber loss",
+    "pseudo_huber": "mean pseudo-Huber loss",
+    "quantile": "mean pinball loss",
+    "epsilon_insensitive": "mean epsilon-insensitive loss",
+    "squared_epsilon_insensitive": "mean squared epsilon-insensitive loss",
+}
+
+
+def mean_in_words(loss: object) -> str:
+    """What the loss of an estimator is the mean of. Its parameter may be of any kind."""
+    words: dict[object, str] = {kind: word for word, kind in CHOICES.items()}
+    return MEANS.get(words.get(type(loss), str(loss)), "loss")
 
 
 def rho_of(loss: object) -> Rho | None:

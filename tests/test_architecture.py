@@ -26,6 +26,7 @@ TESTS = Path(__file__).parent
 LAYERS = [
     "__main__",
     *("command.pictures", "command.report", "command.files", "command.choosing"),
+    *("command.peers", "command.asked"),
     *("command.parquet", "command.words", "command.tables"),
     "__init__",
     *("plots.explorer", "plots.page_data"),

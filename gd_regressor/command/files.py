@@ -22,6 +22,7 @@ from gd_regressor.data.moments import Low, Moments
 from gd_regressor.data.root import Root
 from gd_regressor.descent.epochs import Underway
 from gd_regressor.descent.schedules import Watched
+from gd_regressor.losses import CHOICES
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.schedules import (
     Adaptive,
@@ -42,9 +43,11 @@ from gd_regressor.streams.stream import Stream
 KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
 # Values of learning_rate
 SCHEDULES = (Constant, InverseScaling, Cosine, StepDecay, Adaptive, WarmUp)
+# Values of loss
+LOSSES = tuple(CHOICES.values())
 # Where the updates of partial_fit with a batch_size are
 GOING_ON = (Underway, Watched)
-TRUSTED = (GDLinearRegressor, *SCHEDULES, Nesterov, Stream, *KEPT, *GOING_ON, np.dtype)
+TRUSTED = (GDLinearRegressor, *LOSSES, *SCHEDULES, Nesterov, Stream, *KEPT, *GOING_ON, np.dtype)
 
 
 def destination(path: str) -> Path:

@@ -18,8 +18,12 @@ from gd_regressor.command.files import write
 from gd_regressor.command.report import descent_of, in_original_units
 from gd_regressor.command.tables import Problem, UserError, printable
 from gd_regressor.command.words import in_shell_words
+from gd_regressor.descent.nouns import ScheduleRecipe
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.estimator.described import described
+from gd_regressor.estimator.parameters import tol_of
+from gd_regressor.estimator.shown import unit_of
+from gd_regressor.losses import SQUARED, mean_in_words
 from gd_regressor.paths import LearningRateReport, learning_rate_report
 from gd_regressor.plots.explorer import DescentExplorer
 from gd_regressor.plots.fit import FitDisplay
@@ -113,18 +117,38 @@ class Scene:
 
     def __init__(self, problem: Problem, descent: Any, standardize: bool) -> None:
         self.problem, self.standardize = problem, standardize
-        self.fit_intercept, self.tol = descent.fit_intercept, descent.tol
+        self.fit_intercept, self.tol = descent.fit_intercept, tol_of(descent)
         self.learning_rate, self.momentum = descent.learning_rate, descent.momentum
         self.alpha, self.positive = descent.alpha, descent.positive
-        self.l1_ratio = descent.l1_ratio
+        self.l1_ratio, self.loss, self.batch_size = (
+            descent.l1_ratio,
+            descent.loss,
+            descent.batch_size,
+        )
 
     @property
     def is_auto(self) -> bool:
         return self.learning_rate == "auto"
 
     @property
+    def is_plain(self) -> bool:
+        """Whether an update takes all rows, at "auto" or one rate, and the squared loss."""
+        return self.beyond is None
+
+    @property
+    def beyond(self) -> tuple[str, str] | None:
+        """What makes the descent another one than that, and the option to leave out."""
+        if self.loss != SQUARED:
+            return "descents on the squared loss", "--loss"
+        if self.batch_size is not None:
+            return "descents on all rows", "--batch-size"
+        if isinstance(self.learning_rate, ScheduleRecipe):
+            return "descents of one rate", "--schedule"
+        return None
+
+    @property
     def has_kinks(self) -> bool:
-        """Whether no eigenvalues foretell the descent."""
+        """Whether the penalty makes a descent that no eigenvalues foretell."""
         return bool(self.positive or (self.alpha > 0 and self.l1_ratio > 0))
 
     @property
@@ -145,8 +169,12 @@ class Scene:
     @property
     def title(self) -> str:
         momentum = f", momentum {self.momentum:g}" if self.momentum else ""
-        title = f"{self.problem.target}: learning rate {self.learning_rate}{momentum}{self.penalty}"
-        title += self.units
+        batches = "" if self.batch_size is None else f", batches of {self.batch_size:g}"
+        loss = "" if self.loss == SQUARED else f", {mean_in_words(self.loss).removeprefix('mean ')}"
+        title = (
+            f"{self.problem.target}: learning rate {self.learning_rate}{momentum}{batches}{loss}"
+        )
+        title += f"{self.penalty}{self.units}"
         return printable(title)
 
     @cached_property
@@ -172,12 +200,24 @@ class Scene:
         for kind in (picture.kind for picture in pictures):
             if kind == "rates":
                 self._check_foretold("--plot rates")
+            if kind == "surface" and self.beyond is not None:
+                what, option = self.beyond
+                raise UserError(
+                    f"--plot surface shows {what} alone: leave {option} out, or choose --plot loss "
+                    "or fit"
+                )
             if kind in ("rates", "surface"):
                 report = _told(f"--plot {kind}", lambda: self.report)
                 if kind == "surface":
                     self._check_surface(report)
 
     def _check_foretold(self, option: str) -> None:
+        if self.beyond is not None:
+            what, instead = self.beyond
+            raise UserError(
+                f"{option} shows what eigenvalues foretell, and they foretell {what} alone: leave "
+                f"{instead} out, or choose --plot loss or fit"
+            )
         if self.has_kinks:
             raise UserError(
                 f"{option} shows what eigenvalues foretell, and with an L1 penalty or --positive "
@@ -242,9 +282,11 @@ def _told(option: str, work: Callable[[], Any]) -> Any:
 
 
 def _draw_loss(figure: Any, scene: Scene, model: RegressorMixin) -> None:
-    curve, held = descent_of(model).loss_curve_, bool(scene.alpha)
+    descent = descent_of(model)
+    curve, held, what = descent.loss_curve_, bool(scene.alpha), mean_in_words(scene.loss)
     wide = curve.max() > 1e3 * curve.min() > 0  # a climbing loss, or a nearly perfect fit
-    LossCurveDisplay(curve, penalised=held).plot(figure.subplots(), log_scale=wide)
+    display = LossCurveDisplay(curve, penalised=held, loss_name=what, unit=unit_of(descent))
+    display.plot(figure.subplots(), log_scale=wide)
 
 
 def _draw_rates(figure: Any, scene: Scene, model: RegressorMixin) -> None:
@@ -277,7 +319,7 @@ def _draw_fit(figure: Any, scene: Scene, model: RegressorMixin) -> None:
     """In the units of the table: a line for one column, else predictions."""
     problem, descent = scene.problem, descent_of(model)
     ks, coefs, intercepts = np.array([descent.n_iter_]), descent.coef_[:, None], descent.intercept_
-    if not scene.is_auto:
+    if scene.is_plain and not scene.is_auto:
         steps = [k for k in STEPS_SHOWN if k < descent.n_iter_]
         ks = np.array([*steps, descent.n_iter_])
         coefs, intercepts = _iterates(scene, model, ks)

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.preprocessing import StandardScaler
 
+from gd_regressor.command.peers import Judge, peers
 from gd_regressor.command.tables import POINTS, Problem, printable
 from gd_regressor.command.words import in_shell_words
 from gd_regressor.comparison import (
@@ -18,15 +19,16 @@ from gd_regressor.comparison import (
     Objective,
     automatic,
     cells,
-    compare_estimators,
     direct,
+    measured,
     scaled,
     stochastic,
     textbook,
 )
-from gd_regressor.estimator.shown import penalty_in_words
+from gd_regressor.estimator.shown import penalty_in_words, so_many, unit_of
 from gd_regressor.estimator.tables import Row, text_table
 from gd_regressor.estimator.wrapped import unwrapped
+from gd_regressor.losses import SQUARED, mean_in_words
 
 WIDTH = 92  # characters of a line of prose
 MOST_COEFFICIENTS = 30  # one screen
@@ -54,10 +56,11 @@ def comparison(problem: Problem, model: RegressorMixin, *, chosen: bool = False)
     `chosen` says whether its alpha was chosen on these rows.
     """
     n_folds = FOLDS if len(problem.y) >= ROWS_PER_FOLD * FOLDS else 0
-    found = compare_estimators(
-        problem.X, problem.y, estimators=_contestants(problem, model), cv=n_folds
-    )
-    lines = [cells(one, _number) for one in found]
+    judge = _judge(problem, model)
+    lines = [
+        cells(measured(name, one, problem.X, problem.y, n_folds, judge=judge), _number)
+        for name, one in _contestants(problem, model).items()
+    ]
     notes = _notes(model, n_folds)
     if chosen:
         notes += " The first row's alpha was chosen on all rows, which flatters its R² a little."
@@ -73,10 +76,12 @@ def _notes(model: RegressorMixin, n_folds: int) -> str:
     if not n_folds:
         notes = f"R² is not cross-validated with fewer than {ROWS_PER_FOLD * FOLDS} rows. "
     notes += (
-        "Training loss: mean squared error in original units. Iterations: for SGDRegressor, passes "
-        "over the rows. Fit time: median of these fits, scaling included."
+        f"Training loss: {mean_in_words(descent_of(model).loss)} in original units. Iterations: "
+        "for SGDRegressor, passes over the rows. Fit time: median of these fits, scaling included."
     )
     descent, held = descent_of(model), _objective(descent_of(model)).is_penalised
+    if descent.loss != SQUARED:
+        return notes + " LinearRegression makes the squared error small instead."
     if descent.alpha:
         notes += " All have the same penalty, which the training loss leaves out."
     if held and model is descent:
@@ -124,6 +129,7 @@ def _descent(problem: Problem, model: RegressorMixin, chosen: str) -> str:
     descent = descent_of(model)
     how = f"learning rate {descent.learning_rate}"
     how += f", momentum {descent.momentum}" if descent.momentum else ""
+    how += "" if descent.batch_size is None else f", batches of {_batch(descent.batch_size)}"
     how += "" if descent.fit_intercept else ", no intercept"
     units = "columns as they are"
     if model is not descent:
@@ -133,19 +139,39 @@ def _descent(problem: Problem, model: RegressorMixin, chosen: str) -> str:
     return _entries(
         ("Descent", f"{how}; {units}"),
         ("", limit and f"(stable below a learning rate of {limit:.4g})"),
-        ("Penalty", _penalty(descent)),
+        ("Loss", "" if descent.loss == SQUARED else _loss(descent)),
+        ("Penalty" if penalty_in_words(descent) else "Certificate", _gap(descent)),
         ("Chosen", chosen),
-        ("Iterations", f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
+        (_iterations(descent), f"{descent.n_iter_:,} of at most {descent.max_iter:,}"),
         ("Status", f"{descent.status_.name.lower()}: {said[0].lower()}{said[1:]}"),
     )
 
 
-def _penalty(descent: RegressorMixin) -> str:
-    """The penalty in words, and how near the loss is to its minimum; empty without one."""
+def _loss(descent: Any) -> str:
+    """What a residual costs, and what was found of outliers, in units of the descent."""
+    told = mean_in_words(descent.loss).removeprefix("mean ")
+    told += f" of quantile {descent.loss.quantile:g}" if hasattr(descent.loss, "quantile") else ""
+    if (scale := getattr(descent, "scale_", None)) is not None:
+        n_outliers = np.count_nonzero(descent.outliers_)
+        told += f", scale {scale:.4g}; {n_outliers:,} rows are outliers, beyond 1.35 of it"
+    return told
+
+
+def _batch(size: float) -> str:
+    return f"{size} rows" if isinstance(size, int) else f"{100 * size:g} % of the rows"
+
+
+def _iterations(descent: Any) -> str:
+    return "Iterations" if descent.batch_size is None else "Epochs"
+
+
+def _gap(descent: RegressorMixin) -> str:
+    """The penalty in words, and how near the loss is to its minimum, where it is known."""
     gap = getattr(descent, "dual_gap_", None)
     if gap is None:
         return ""
-    return f"{penalty_in_words(descent)}; duality gap {gap:.2g}"
+    told = [penalty_in_words(descent), f"duality gap {gap:.2g}"]
+    return "; ".join(filter(None, told))
 
 
 def _coefficients(problem: Problem, model: RegressorMixin) -> str:
@@ -154,7 +180,7 @@ def _coefficients(problem: Problem, model: RegressorMixin) -> str:
     original, standardised = _in_both_units(problem, model)
     largest = np.argsort(-np.abs(standardised[0]), kind="stable")[:MOST_COEFFICIENTS]
     start, end = descent.loss_curve_[[0, -1]]
-    updates = f"{descent.n_iter_:,} update{'s' * (descent.n_iter_ != 1)}"
+    updates = so_many(descent.n_iter_, unit_of(descent).removesuffix("s"))
     measures = [
         *((names[j], original[0][j], standardised[0][j]) for j in sorted(largest)),
         ("(intercept)", original[1], standardised[1]),
@@ -164,7 +190,7 @@ def _coefficients(problem: Problem, model: RegressorMixin) -> str:
     rows = [(name, _number(left), _fixed(right)) for name, left, right in measures]
     units = ("original units", "standardised")
     held = " and penalty" if descent.alpha else ""
-    loss_head = [("", "", ""), (f"Loss (mean squared error{held})", *units)]
+    loss_head = [("", "", ""), (f"Loss ({mean_in_words(descent.loss)}{held})", *units)]
     text = _grid([("Coefficient", *units), *rows[:-2], *loss_head, *rows[-2:]])
     if len(names) > MOST_COEFFICIENTS:
         text += f"\nThe {MOST_COEFFICIENTS} largest of {len(names)}, in the order of the table."
@@ -182,12 +208,12 @@ def _in_both_units(problem: Problem, model: RegressorMixin):
     x, y = StandardScaler().fit(problem.X), StandardScaler().fit(problem.y[:, None])
     y_mean, y_sd = y.mean_[0], y.scale_[0]
     descent = descent_of(model)
-    w, b = descent.coef_, descent.intercept_
+    w, b, power = descent.coef_, descent.intercept_, _judge(problem, model).power
     if model is descent:
         intercept = (b + w @ x.mean_ - y_mean) / y_sd
-        return (w, b, 1.0), (w * x.scale_ / y_sd, intercept, y_sd**-2)
+        return (w, b, 1.0), (w * x.scale_ / y_sd, intercept, y_sd**-power)
     original, intercept = in_original_units(problem, w, b)
-    return (original, intercept, y_sd**2), (w, b, 1.0)
+    return (original, intercept, y_sd**power), (w, b, 1.0)
 
 
 def in_original_units(problem: Problem, w: np.ndarray, b: Any) -> tuple[np.ndarray, Any]:
@@ -204,6 +230,9 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
     objective, was_automatic = _objective(descent), descent.learning_rate == "auto"
     scalers = "" if model is descent else "StandardScaler (x, y) + "
     found = {f"{scalers}GDLinearRegressor {descent.learning_rate}": asked}
+    if descent.loss != SQUARED:
+        others = peers(descent.loss, objective, len(problem.y), raw=model is descent)
+        return found | {f"{scalers}{name}": _behind(model, one) for name, one in others.items()}
     if not objective.is_penalised:
         other = automatic(objective)
         if was_automatic:
@@ -218,6 +247,13 @@ def _contestants(problem: Problem, model: RegressorMixin) -> dict[str, Regressor
         other = textbook(problem.X, problem.y, objective) if was_automatic else {}
         others = {**other, **others, **stochastic(objective)}
     return found | {f"{scalers}{name}": _behind(model, one) for name, one in others.items()}
+
+
+def _judge(problem: Problem, model: RegressorMixin) -> Judge:
+    """The loss of the descent, of residuals in the units of the table."""
+    descent = descent_of(model)
+    unit = 1.0 if model is descent else StandardScaler().fit(problem.y[:, None]).scale_[0]
+    return Judge(descent.loss, float(unit))
 
 
 def _objective(descent: Any) -> Objective:

@@ -10,13 +10,23 @@ from gd_regressor.data.checks import with_names
 
 # Parameters of the estimator that are options of the command, alone or with a value
 PARAMETERS = re.compile(
-    r"\b(learning_rate|max_iter|tol|momentum|verbose)\b(?:=(\"?)([\w.+-]*\w)\2)?"
+    r"\b(learning_rate|max_iter|tol|momentum|verbose|batch_size)\b(?:=(\"?)([\w.+-]*\w)\2)?"
 )
+# A word as loss. The loss itself is no option
+LOSS = re.compile(r'\bloss="(\w+)"')
 # What is done in Python by other names
 PHRASES = {
     "put a StandardScaler in front": "add --standardize",
     "scale the columns (StandardScaler)": "add --standardize",
     "fit_intercept=False": "--no-intercept",
+    "write batch_size=None": "leave --batch-size out",
+    "or batch_size=None": "or leave --batch-size out",
+    "batch_size must be None, an integer": "--batch-size must be an integer",
+    "write alpha=0 and positive=False": "leave --alpha and --positive out",
+    "l1_ratio=0 and positive=False": "--l1-ratio 0, leave --positive out",
+    " or a schedule such as InverseScaling() as": " as",
+    " or a schedule as": " as",
+    ", or a delta of your own: loss=Huber(1.35)": "",
     "early_stopping=True": "--early-stopping",
     "write early_stopping=False": "leave --early-stopping out",
     "alpha=... with l1_ratio=0": "--alpha with --l1-ratio 0",
@@ -33,6 +43,7 @@ def in_shell_words(message: object, names: Sequence[str] = ()) -> str:
     text = in_a_line(message)
     for phrase, ours in PHRASES.items():
         text = text.replace(phrase, ours)
+    text = LOSS.sub(r"--loss \1", text)
     text = PARAMETERS.sub(_option, text)
     return with_names(text, names) if names else text
 

@@ -48,7 +48,7 @@ def fit_in_words(model: Any) -> list[tuple[str, str]]:
         return []
     return [
         ("Status", str(known.get("message_", model.status_))),
-        (_updates(model), f"{model.n_iter_:,}"),
+        (unit_of(model).capitalize(), f"{model.n_iter_:,}"),
         ("Loss", _losses(model)),
         *_penalty(model),
         *_minimum(model.loss_curve_[-1], known.get("minimum_loss_", math.nan)),
@@ -58,9 +58,9 @@ def fit_in_words(model: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _updates(model: Any) -> str:
+def unit_of(model: Any) -> str:
     """What `n_iter_` counts; an older model knows no mini-batches."""
-    return "Updates" if getattr(model, "batch_size", None) is None else "Epochs"
+    return "updates" if getattr(model, "batch_size", None) is None else "epochs"
 
 
 def penalty_in_words(model: Any) -> str:

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from gd_regressor.descent.nouns import Recipe
 from gd_regressor.descent.records import Status
 from gd_regressor.estimator.parameters import check_bool
+from gd_regressor.estimator.shown import unit_of
 from gd_regressor.estimator.wrapped import unwrapped
+from gd_regressor.losses import SQUARED, mean_in_words
 from gd_regressor.paths import LearningRateReport
 from gd_regressor.plots import canvas
 from gd_regressor.plots.subject import check_fitted, checked_report, report_of, updates_to
@@ -49,6 +51,10 @@ class LossCurveDisplay:
         Names of the descents.
     penalised : bool, default=False
         Whether the losses have a penalty: the axis says so.
+    loss_name : str, default="mean squared error"
+        What the losses are, for the axis.
+    unit : str, default="updates"
+        What `updates` counts, for the axis: epochs of mini-batches are such a unit.
 
     Attributes
     ----------
@@ -109,6 +115,8 @@ class LossCurveDisplay:
         diverging: Sequence[bool] | None = None,
         names: Sequence[str] | None = None,
         penalised: bool = False,
+        loss_name: str = "mean squared error",
+        unit: str = "updates",
     ) -> None:
         self.losses = losses
         self.updates = updates
@@ -117,6 +125,8 @@ class LossCurveDisplay:
         self.diverging = diverging
         self.names = names
         self.penalised = penalised
+        self.loss_name = loss_name
+        self.unit = unit
 
     def plot(
         self,
@@ -180,9 +190,9 @@ class LossCurveDisplay:
                 style = {**canvas.line_style(i), **marker, **orange, **each[i]}
                 self.lines_ += ax.plot(ks, values, **style)
             self._mark_stops(ax, curves)
-            ylabel = f"mean squared error{' and penalty' if self.penalised else ''}"
+            ylabel = f"{self.loss_name}{' and penalty' if self.penalised else ''}"
             ylabel = "loss above its minimum" if above_minimum else ylabel
-            canvas.dress(ax, ["updates"], [ylabel, "loss"])
+            canvas.dress(ax, [self.unit], [ylabel, "loss"])
             self._set_view(ax, curves, log_scale, above_minimum)
             canvas.widen(ax, before)
             if names:
@@ -448,7 +458,17 @@ class LossCurveDisplay:
         same = np.ptp(minima) <= near + canvas.ROUNDING * max(curve[0] for curve in losses)
         least = float(minima[0]) if same else None
         held = any(np.any(getattr(model, "alpha", 0.0)) for model in models)
-        return cls(losses, stops=stops, minimum_loss=least, names=names, penalised=held)
+        what = {mean_in_words(getattr(model, "loss", SQUARED)) for model in models}
+        units = {unit_of(model) for model in models}
+        return cls(
+            losses,
+            stops=stops,
+            minimum_loss=least,
+            names=names,
+            penalised=held,
+            loss_name=what.pop() if len(what) == 1 else "loss",
+            unit=units.pop() if len(units) == 1 else "updates or epochs",
+        )
 
     def _curves(
         self, log_scale: bool, above_minimum: bool

@@ -1,0 +1,82 @@
+"""Estimators of scikit-learn for the loss of a descent, and that loss of their residuals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gd_regressor.comparison import Objective, direct, mean_square, scaled
+from gd_regressor.descent.rho import Rho
+from gd_regressor.losses import rho_of
+from gd_regressor.objective.robust import EPSILON, ScaledHuber
+
+# A linear program of more rows takes QuantileRegressor seconds, and it is fitted to each fold
+MOST_ROWS_OF_A_PROGRAM = 2000
+# The scale as a share of the largest residual. The loss is flat there, so it has twice the digits
+SCALE_TOL = 1e-8
+
+
+class Judge:
+    """The mean loss of residuals, in units of the table."""
+
+    def __init__(self, loss: Any, unit: float = 1.0) -> None:
+        self.rho, self.unit = rho_of(loss), unit  # of y, in which the descent saw its residuals
+
+    @property
+    def power(self) -> int:
+        """The loss has the units of y to this power."""
+        return 2 if self.rho is None else self.rho.power
+
+    def __call__(self, residuals: np.ndarray) -> float:
+        if self.rho is None:
+            return mean_square(residuals)
+        left, unit = residuals / self.unit, self.unit**self.power
+        return unit * (_at_best_scale(left) if self.rho.scaled else _mean(self.rho, left))
+
+
+def peers(loss: Any, objective: Objective, n_rows: int, *, raw: bool) -> dict[str, Any]:
+    """Unfitted estimators by name, the nearest first; least squares are the last of them.
+
+    The columns are `raw` where no scaler of the model is in front of these estimators.
+    """
+    rho, found = rho_of(loss), {}
+    if rho is not None and not objective.is_penalised:  # each counts a penalty in its own way
+        found = _of_loss(rho, {"fit_intercept": objective.fit_intercept}, n_rows)
+    return scaled(found, raw) | direct(objective)
+
+
+def _of_loss(rho: Rho, options: dict[str, Any], n_rows: int) -> dict[str, Any]:
+    from sklearn.linear_model import HuberRegressor, QuantileRegressor, SGDRegressor
+
+    if rho.scaled:
+        return {"HuberRegressor": HuberRegressor(alpha=0, **options)}
+    if rho.name == "quantile":
+        if n_rows > MOST_ROWS_OF_A_PROGRAM:
+            return {}
+        share = float(vars(rho)["q"])
+        name = f"QuantileRegressor(quantile={share:g})"
+        return {name: QuantileRegressor(quantile=share, alpha=0, solver="highs", **options)}
+    if "epsilon" in rho.name:
+        kept = {"epsilon": vars(rho)["epsilon"], "random_state": 0, **options}
+        return {f"SGDRegressor(loss={rho.name!r})": SGDRegressor(rho.name, **kept)}
+    return {}
+
+
+def _mean(rho: Rho, residuals: np.ndarray) -> float:
+    return float(rho.value(residuals).mean())
+
+
+def _at_best_scale(residuals: np.ndarray) -> float:
+    """Huber's loss with the scale that makes it least. It is convex in the scale."""
+    from scipy.optimize import minimize_scalar
+
+    most = float(np.abs(residuals).max(initial=0.0))
+    if not most:
+        return 0.0
+
+    def at(scale: float) -> float:
+        return _mean(ScaledHuber(EPSILON, scale * most), residuals)
+
+    found = minimize_scalar(at, bounds=(0.0, 1.0), method="bounded", options={"xatol": SCALE_TOL})
+    return float(found.fun)
