@@ -104,4 +104,4 @@ print(model.status_.name, "after", model.n_iter_, "updates")
 print(model.message_)
 
 # %%
-# Back to the start: :ref:`sphx_glr_auto_gallery_plot_01_from_scratch.py`
+# Next: :ref:`sphx_glr_auto_gallery_plot_16_outliers.py`
