@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_regression
+from sklearn.linear_model import HuberRegressor, QuantileRegressor
 from sklearn.model_selection import train_test_split
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -482,3 +483,90 @@ def test_a_callback_that_plots_live():
         assert f"update {k}: loss {losses[k]:.3f}, slope {slopes[k]:.3f}" in printed
     still = 1 + int(np.argmax(np.abs(np.diff(slopes)) < 0.01))
     assert f"STOPPED after {still} updates" in printed
+
+
+def test_outliers():
+    printed, names = run("16_outliers")
+    x, price, wrong = FEATURES[:, :1], PRICE / 1000, names["wrong"]
+    spoilt = price.copy()
+    spoilt[wrong] *= 10
+    assert "8 of 159 prices are wrong" in printed and x[wrong].max() < np.median(x)
+    (w_true, _), (w, b) = least_squares(x, price), least_squares(x, spoilt)
+    assert w < w_true / 2  # "Least squares bends towards them"
+    assert after("squares: slope", printed)[0] == pytest.approx(w[0], abs=5.1e-4)
+    error = np.abs(price - x @ w - b).mean()
+    assert after("squares: slope", printed)[1] == pytest.approx(error, abs=0.0051)
+    z = standardised(x)
+    huber = HuberRegressor(alpha=0, tol=1e-9, max_iter=1000).fit(z, spoilt)
+    assert after("Huber: slope", printed)[0] == pytest.approx(huber.coef_[0] / x.std(), abs=2e-3)
+    assert after("scale", printed)[0] == pytest.approx(huber.scale_, abs=0.0051)
+    assert names["huber"].outliers_[wrong].all() and "among them: True" in printed
+    for q, target, said in [(0.5, spoilt, after("median: slope", printed)[0]), (0.9, price, None)]:
+        peer = QuantileRegressor(quantile=q, alpha=0).fit(x, target)
+        assert said is None or said == pytest.approx(peer.coef_[0], abs=5.1e-4)
+        share = np.mean(price - peer.predict(x) < -1e-9)
+        if said is None:
+            assert after("quantile 0.9:", printed) == [round(share, 2)]
+
+
+def noisy(X, y, rate, size, epochs):
+    """The loop over batches: F above its minimum after each epoch, in variances of y.
+
+    The second curve is that of the mean over the updates from epoch 2 on.
+    """
+    seed = int(np.random.RandomState(0).randint(2**31 - 1))  # what random_state=0 gives
+    A = np.column_stack([X, np.ones(len(X))])
+    theta, total, count, t = np.zeros(A.shape[1]), 0.0, 0, 0
+    least = np.mean((A @ np.linalg.lstsq(A, y)[0] - y) ** 2)
+    found = [[np.mean(y**2)] * 2]
+    for epoch in range(1, epochs + 1):
+        order = np.random.default_rng([seed, epoch]).permutation(len(y))
+        for rows in (order[i : i + size] for i in range(0, len(y), size)):
+            t += 1
+            theta = theta - rate(t, epoch) * 2 / len(rows) * A[rows].T @ (A[rows] @ theta - y[rows])
+            if epoch >= 2:
+                total, count = total + theta, count + 1
+        both = theta, total / count if count else theta
+        found.append([np.mean((A @ one - y) ** 2) for one in both])
+    return (np.array(found).T - least) / y.var()
+
+
+def test_minibatches():
+    printed, names = run("17_minibatches")
+    X, y, plain, mean = (names[name] for name in ("X", "y", "plain", "averaged"))
+    for name, size in (("8 rows", 8), ("64 rows", 64)):
+        loops = noisy(X, y, lambda *_: 0.02, size, 30)
+        for curve, loop in zip((plain[name], mean[name]), loops, strict=True):
+            np.testing.assert_allclose(curve, loop, rtol=1e-4, atol=1e-13)
+        assert mean[name][-1] < plain[name][10:].min() / 10  # "below the floor"
+    assert plain["8 rows"][10:].mean() > 5 * plain["64 rows"][10:].mean()
+    losses = descend(X, y, 0.02, 30)[2]
+    assert after("all rows:", printed)[1] == float(
+        f"{(losses[-1] - names['minimum']) / y.var():.0e}"
+    )
+    assert (np.diff(losses) < 0).all()
+
+
+def test_schedules():
+    printed, names = run("18_schedules")
+    X, y, excess = names["X"], names["y"], names["excess"]
+    rates = {
+        "constant": lambda t, e: 0.05,
+        "inverse scaling": lambda t, e: 0.05 / np.sqrt(t),
+        "step decay": lambda t, e: 0.05 / 2 ** ((e - 1) // 5),
+        "cosine": lambda t, e: 0.025 * (1 + np.cos(np.pi * (e - 1) / 30)),
+    }
+    means = {}
+    for name, rate in rates.items():
+        loop, mean = noisy(X, y, rate, 32, 30)
+        means = {**means, name: mean}
+        np.testing.assert_allclose(excess[name], loop, rtol=1e-4, atol=1e-13)
+        assert after(f"{name}:", printed)[0] == pytest.approx(loop[-1], rel=0.5)
+        starts = [rate(1 + 157 * (e - 1), e) for e in range(1, 31)]
+        np.testing.assert_allclose(names["rates"][name], starts)
+    assert -(-5000 // 32) == 157
+    loop = means["constant"]
+    np.testing.assert_allclose(excess["constant, averaged"], loop, rtol=1e-4, atol=1e-13)
+    falling = [curve[-1] for name, curve in excess.items() if name != "constant"]
+    assert max(falling) < excess["constant"][-1] / 100
+    assert loop[2] < 1e-2 * excess["constant"][-1]  # "low after two epochs already"

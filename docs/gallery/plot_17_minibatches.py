@@ -39,23 +39,25 @@ for name, curve in plain.items():
 # The mean of the updates
 # -----------------------
 #
-# With ``average=2`` the coefficients are the mean over all updates since the second epoch. The updates
-# go on as before:
+# With ``average=2`` the coefficients are the mean over all updates since the second epoch. The
+# updates go on as before:
 
 averaged = {name: excess(batch_size=sizes[name], average=2) for name in ("8 rows", "64 rows")}
 for name, curve in averaged.items():
-    print(f"{name}, averaged: {curve[-1]:.0e} after thirty, {plain[name][-1] / curve[-1]:.0f} times less")
+    print(
+        f"{name}, averaged: {curve[-1]:.0e} after thirty, {plain[name][-1] / curve[-1]:.0f} times less"
+    )
 
 # %%
 # The picture
 # -----------
 #
-# Without averaging the loss falls to a floor of noise, and the smaller the batch, the higher the floor.
-# A descent on all rows has no floor, but it makes one update where the others make hundreds. The mean
-# goes below the floor of its own updates.
+# Without averaging the loss falls to a floor of noise, and the smaller the batch, the higher
+# the floor. A descent on all rows has no floor, but it makes one update where the others make
+# hundreds. The mean goes below the floor of its own updates.
 
 figure, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
-for (name, curve), colour in zip(plain.items(), ("C1", "C0", "0.35"), strict=True):
+for (name, curve), colour in zip(plain.items(), ("#D55E00", "#0072B2", "black"), strict=True):
     ax.plot(curve, "--" if name in averaged else ":", color=colour, lw=1.5, label=name)
     if name in averaged:
         ax.plot(averaged[name], color=colour, lw=2, label=f"{name}, averaged")
