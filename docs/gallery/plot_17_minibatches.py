@@ -44,9 +44,8 @@ for name, curve in plain.items():
 
 averaged = {name: excess(batch_size=sizes[name], average=2) for name in ("8 rows", "64 rows")}
 for name, curve in averaged.items():
-    print(
-        f"{name}, averaged: {curve[-1]:.0e} after thirty, {plain[name][-1] / curve[-1]:.0f} times less"
-    )
+    less = plain[name][-1] / curve[-1]
+    print(f"{name}, averaged: {curve[-1]:.0e} after thirty, {less:,.0f} times less")
 
 # %%
 # The picture
