@@ -135,6 +135,9 @@ BATCHES = [
     small(Cosine(0.1, 8)),
     small(WarmUp(InverseScaling(0.1), 10)),
     small(Adaptive(0.1), tol="auto"),
+    small("auto", l1_ratio=0.0),  # a check sets alpha
+    small(loss=Huber(1.0)),
+    small(InverseScaling(0.3), loss="quantile", average=2),
 ]
 STOPPED = [
     descent(0.01, early_stopping=True, random_state=0),
