@@ -52,6 +52,10 @@ AUTO = [
     GDLinearRegressor(loss="huber", l1_ratio=0.0, fit_intercept=False),
     GDLinearRegressor(loss=Huber(0.5), **RIDGE),
     GDLinearRegressor(loss=Huber(5.0), l1_ratio=0.0, warm_start=True),
+    GDLinearRegressor(loss="pseudo_huber", l1_ratio=0.0),
+    GDLinearRegressor(loss="squared_epsilon_insensitive", l1_ratio=0.0),
+    GDLinearRegressor(loss=EpsilonInsensitive(0.05)),
+    GDLinearRegressor(loss=Quantile(0.4), l1_ratio=0.0, fit_intercept=False),
 ]
 TEXTBOOK = [
     descent(Constant(0.1)),

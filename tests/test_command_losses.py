@@ -190,8 +190,8 @@ def test_the_fit_is_drawn_at_its_end(run, cars, tmp_path, drawn, options):
         ("--quantile 2", "--quantile must be between 0 and 1, got 2"),
         ("--quantile nan", "--quantile must be between 0 and 1, got nan"),
         ("--loss huber --quantile 0.5", "--quantile 0.5 belongs to --loss quantile, got --loss hu"),
-        ("--loss huber --learning-rate 0.1", "--loss huber estimates a scale beside the coeffici"),
-        ("--loss huber --alpha 0.1", "takes a penalty of squares alone; write --l1-ratio 0, leave"),
+        ("--loss huber --learning-rate 0.1", "because it estimates a scale beside the coeffici"),
+        ("--loss huber --alpha 0.1", "know penalties of squares alone; write --l1-ratio 0, or"),
         ("--schedule cosine", "--schedule cosine needs a first rate; write --learning-rate NUMBER"),
         ("--schedule cosin --learning-rate 1", "--schedule must be one of constant, inverse_scal"),
         ("--batch-size many", "--batch-size must be a number of rows or a share of them, got 'man"),
@@ -208,6 +208,14 @@ def test_the_fit_is_drawn_at_its_end(run, cars, tmp_path, drawn, options):
         (
             "--schedule cosine --learning-rate 1 --plot rates {0}.png",
             "one rate alone: leave --sche",
+        ),
+        (
+            "--early-stopping --learning-rate 0.1 --plot surface {0}.png",
+            "descents on all rows alone: leave --early-stopping out, or choose",
+        ),
+        (
+            "--early-stopping --learning-rate 0.1 --explore {0}.html",
+            "foretell descents on all rows alone: leave --early-stopping out",
         ),
     ],
 )

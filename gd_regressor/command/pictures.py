@@ -120,6 +120,7 @@ class Scene:
         self.fit_intercept, self.tol = descent.fit_intercept, tol_of(descent)
         self.learning_rate, self.momentum = descent.learning_rate, descent.momentum
         self.alpha, self.positive = descent.alpha, descent.positive
+        self.early_stopping = descent.early_stopping
         self.l1_ratio, self.loss, self.batch_size = (
             descent.l1_ratio,
             descent.loss,
@@ -144,6 +145,8 @@ class Scene:
             return "descents on all rows", "--batch-size"
         if isinstance(self.learning_rate, ScheduleRecipe):
             return "descents of one rate", "--schedule"
+        if self.early_stopping:
+            return "descents on all rows", "--early-stopping"
         return None
 
     @property

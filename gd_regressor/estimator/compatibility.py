@@ -181,16 +181,16 @@ LOSSES = {
 _OTHERS = [name for name in LOSSES if name != "squared_error"]
 _NO_BATCHES = Clash(
     "whose metric is that of the squared loss",
-    "write batch_size=None, or a number or a schedule as learning_rate",
+    "write batch_size=None, or give learning_rate a number or a schedule",
 )
 _NO_STREAM = Clash(
     "which keeps sums for the squared loss alone", 'call fit, or write loss="squared_error"'
 )
 _NO_KINKS = Clash(
-    "whose steps know penalties of squares alone", "write l1_ratio=0, or a number as learning_rate"
+    "whose steps know penalties of squares alone", "write l1_ratio=0, or give learning_rate a number"
 )
 _NO_BOUNDS = Clash(
-    "whose minimum here has no bounds", "write positive=False, or a number as learning_rate"
+    "whose minimum here has no bounds", "write positive=False, or give learning_rate a number"
 )
 # The pairs that raise an error, a (loss, setting) each
 LOSS_CLASHES = {
