@@ -190,8 +190,15 @@ def test_the_fit_is_drawn_at_its_end(run, cars, tmp_path, drawn, options):
         ("--quantile 2", "--quantile must be between 0 and 1, got 2"),
         ("--quantile nan", "--quantile must be between 0 and 1, got nan"),
         ("--loss huber --quantile 0.5", "--quantile 0.5 belongs to --loss quantile, got --loss hu"),
-        ("--loss huber --learning-rate 0.1", "because it estimates a scale beside the coeffici"),
-        ("--loss huber --alpha 0.1", "know penalties of squares alone; write --l1-ratio 0, or"),
+        (
+            "--loss huber --learning-rate 0.1",
+            "because it estimates a scale beside the coefficients; write --learning-rate auto.",
+        ),
+        (
+            "--loss huber --alpha 0.1",
+            "know penalties of squares alone; write --l1-ratio 0, or give --learning-rate a number",
+        ),
+        ("--loss huber --positive", "leave --positive out, or give --learning-rate a number"),
         ("--schedule cosine", "--schedule cosine needs a first rate; write --learning-rate NUMBER"),
         ("--schedule cosin --learning-rate 1", "--schedule must be one of constant, inverse_scal"),
         ("--batch-size many", "--batch-size must be a number of rows or a share of them, got 'man"),
@@ -223,7 +230,7 @@ def test_what_does_not_go_together_gets_one_line(run, cars, tmp_path, options, w
     options = options.format(tmp_path / "a").split()
     line = refusal(run, cars, "--target", "price", *options)
     assert words in line
-    for python in ("learning_rate", "batch_size", "loss=", "None", "()", "True"):
+    for python in ("learning_rate", "batch_size", "loss=", "l1_ratio", "None", "()", "True"):
         assert python not in line
 
 

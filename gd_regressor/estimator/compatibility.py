@@ -187,7 +187,8 @@ _NO_STREAM = Clash(
     "which keeps sums for the squared loss alone", 'call fit, or write loss="squared_error"'
 )
 _NO_KINKS = Clash(
-    "whose steps know penalties of squares alone", "write l1_ratio=0, or give learning_rate a number"
+    "whose steps know penalties of squares alone",
+    "write l1_ratio=0, or give learning_rate a number",
 )
 _NO_BOUNDS = Clash(
     "whose minimum here has no bounds", "write positive=False, or give learning_rate a number"
