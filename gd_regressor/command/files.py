@@ -44,10 +44,19 @@ KEPT = (KeptMoments, Moments, Low, NullSpace, KeptRoot, Root)
 # Values of learning_rate
 SCHEDULES = (Constant, InverseScaling, Cosine, StepDecay, Adaptive, WarmUp)
 # Values of loss
-LOSSES = tuple(CHOICES.values())
+LOSS_CHOICES = tuple(CHOICES.values())
 # Where the updates of partial_fit with a batch_size are
 GOING_ON = (Underway, Watched)
-TRUSTED = (GDLinearRegressor, *LOSSES, *SCHEDULES, Nesterov, Stream, *KEPT, *GOING_ON, np.dtype)
+TRUSTED = (
+    GDLinearRegressor,
+    *LOSS_CHOICES,
+    *SCHEDULES,
+    Nesterov,
+    Stream,
+    *KEPT,
+    *GOING_ON,
+    np.dtype,
+)
 
 
 def destination(path: str) -> Path:
