@@ -196,9 +196,9 @@ def test_the_fit_is_drawn_at_its_end(run, cars, tmp_path, drawn, options):
         ),
         (
             "--loss huber --alpha 0.1",
-            "know penalties of squares alone; write --l1-ratio 0, or give --learning-rate a number",
+            "know penalties of squares alone; write --l1-ratio 0",
         ),
-        ("--loss huber --positive", "leave --positive out, or give --learning-rate a number"),
+        ("--loss huber --positive", "leave --positive out"),
         ("--schedule cosine", "--schedule cosine needs a first rate; write --learning-rate NUMBER"),
         ("--schedule cosin --learning-rate 1", "--schedule must be one of constant, inverse_scal"),
         ("--batch-size many", "--batch-size must be a number of rows or a share of them, got 'man"),

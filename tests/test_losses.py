@@ -406,8 +406,10 @@ def test_what_does_not_go_together_is_named_with_what_to_write():
     with pytest.raises(ValueError, match=r"auto.* and a batch_size, .* batch_size=None"):
         GDLinearRegressor(batch_size=5, loss="quantile").fit(X, y)
     for options, words in (({"alpha": 0.1}, "l1_ratio=0"), ({"positive": True}, "positive=False")):
-        with pytest.raises(ValueError, match=f"write {words}, or a number"):
+        with pytest.raises(ValueError, match=f"write {words}\\.$"):
             GDLinearRegressor(loss="huber", **options).fit(X, y)
+        with pytest.raises(ValueError, match=f"write {words}, or give learning_rate a number"):
+            GDLinearRegressor(loss=PseudoHuber(), **options).fit(X, y)
     with pytest.raises(AttributeError) as refused:
         GDLinearRegressor(loss="huber").partial_fit(X, y)
     assert 'write loss="squared_error"' in str(refused.value.__cause__)

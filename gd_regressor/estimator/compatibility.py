@@ -198,7 +198,9 @@ LOSS_CLASHES = {
     **{(name, "batches"): _NO_BATCHES for name in _OTHERS},
     **{(name, "stream"): _NO_STREAM for name in _OTHERS},
     **{(name, "positive"): _NO_BOUNDS for name in _OTHERS},
-    (SCALED, "lasso"): _NO_KINKS,
+    # A number as learning_rate would be refused, too
+    (SCALED, "lasso"): _NO_KINKS._replace(instead="write l1_ratio=0"),
+    (SCALED, "positive"): _NO_BOUNDS._replace(instead="write positive=False"),
     ("huber", "lasso"): _NO_KINKS,
     ("pseudo_huber", "lasso"): _NO_KINKS,
     ("squared_epsilon_insensitive", "lasso"): _NO_KINKS,
