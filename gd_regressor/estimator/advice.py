@@ -110,10 +110,10 @@ def divergence_advice(
     scaler = "" if _is_standardised(curvature.units) else "put a StandardScaler in front, "
     who = blame(curvature.direction, columns)
     what = f"the largest stable rate, {limit:.6g}, which {who}"
-    if is_bound:  # larger rates may be stable: it holds for any penalty
+    if is_bound:  # larger rates may be stable: it holds for any penalty and loss
         what = (
-            f"{limit:.6g}, which {who}: a descent with an L1 penalty or positive=True is sure to "
-            "converge below this rate only"
+            f"{limit:.6g}, which {who}: with this loss and penalty a descent is sure to converge "
+            "below this rate only"
         )
     return (
         f"learning_rate={float(learning_rate):g} is not below {what}. Write a smaller "
