@@ -76,7 +76,7 @@ LAYERS = [
     *("lasso.along_alpha", "lasso.certificate"),
     *("lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
     "lasso.ahead",
-    *("robust.start", "robust.newton", "robust.pieces", "robust.smooth"),
+    *("robust.start", "robust.newton", "robust.pieces", "robust.smooth", "robust.shortest"),
     *("robust.globs", "robust.ridged", "robust.interior", "robust.vertex", "robust.pinball"),
     *("textbook.landscape", "textbook.forecast", "textbook.held_out"),
     *("textbook.follow", "textbook.epochs", "textbook.penalised", "textbook.robust"),

@@ -282,3 +282,14 @@ def test_scikit_learn_checks(estimator, check):
     if check.func.__name__ == "check_regressors_train":
         pytest.skip("this check sets alpha, and the loss takes no L1 penalty")
     check(estimator)
+
+
+def test_a_start_at_the_minimum_has_a_certificate():
+    """With epsilon 0 the loss is the squares. The descent begins there, where no slope is left."""
+    for seed in range(48):
+        random = np.random.default_rng(seed)
+        X = np.eye(4)[random.integers(0, 4, 20)][:, 1:]
+        y = 3.0 * random.integers(0, 6, 20) * (random.random(20) < 0.4)
+        model = GDLinearRegressor(loss=SquaredEpsilonInsensitive(0.0)).fit(X, y)
+        assert model.status_ is Status.CONVERGED, seed
+        assert 0 <= model.dual_gap_ <= 1e-12 * y.var()

@@ -413,3 +413,32 @@ CHECKED = [
 @parametrize_with_checks(CHECKED)
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("delta", ["auto", 1.0, 0.5, 0.1])
+def test_groups_of_whole_numbers_have_a_certificate(delta):
+    """A group without a row inside leaves no equation for its column, yet F is at its minimum.
+
+    There the slope along the column vanishes, which proves the minimum: F is convex.
+    """
+    for seed in range(24):
+        random = np.random.default_rng(seed)
+        n, k = int(random.choice([20, 60])), int(random.integers(2, 6))
+        X = np.eye(k)[random.integers(0, k, n)][:, 1:]
+        y = 3 * random.integers(0, 6, n) * (random.random(n) < 0.4)
+        model = GDLinearRegressor(loss=Huber(delta)).fit(X, y)
+        assert model.status_ is Status.CONVERGED, seed
+        if delta != "auto":
+            psi = np.clip(y - model.predict(X), -delta, delta)
+            slopes = np.append(X.T @ psi / n, psi.mean())
+            assert np.abs(slopes).max() < 1e-12
+        assert 0 <= model.dual_gap_ <= 1e-12 * y.var()
+
+
+def test_a_ridge_without_a_row_inside_has_a_certificate():
+    """The slopes of the signs balance the ridge: mean (x - 1.5) sign(r) delta = alpha w."""
+    X, y = np.arange(4.0)[:, None], np.array([0.0, 10.0, 0.0, 10.0])
+    model = GDLinearRegressor(loss=Huber(0.01), alpha=0.1, l1_ratio=0).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    np.testing.assert_allclose(model.coef_, 0.05, rtol=1e-12)
+    assert 0 <= model.dual_gap_ <= 1e-12 * y.var()

@@ -12,6 +12,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.objective.on_rows_clipped import Clipped, Spot, Sums
 from gd_regressor.robust.pieces import Move, Piece, Sizing
+from gd_regressor.robust.shortest import shortest
 
 # A step is long enough if F falls by this share of what the piece promised (Armijo 1966)
 FAR_ENOUGH = 1e-4
@@ -19,7 +20,7 @@ FAR_ENOUGH = 1e-4
 FIRST_TERM, SMALLEST_TERM, TERM_CHANGES = 1e-2, 1e-6, 10.0
 # Shares of a step that a line search tries, all in one pass
 STEP_SHARES = 3.0 ** -np.arange(1.0, 13.0)
-# F is rounded to so many eps
+# F is rounded to so many eps, and a difference of two means of products to so many of them
 ROUNDED_BY = 16
 # So many steps in a row that find no smaller F: with terms from FIRST_TERM on they cover all sizes
 MOST_FAILURES = 12
@@ -222,7 +223,7 @@ class Newton:
 
 
 class _Solver:
-    """Solves (H + sigma Lambda + term M) s = right. The term grows until the matrix is definite."""
+    """Solves (H + sigma Lambda + term M) s = right. The term grows until a solution exists."""
 
     def __init__(
         self, metric: np.ndarray, gone: np.ndarray, ridge: np.ndarray, term: float
@@ -230,7 +231,7 @@ class _Solver:
         self._metric, self._gone, self._ridge = metric, gone, ridge
         self.term = term
 
-    def __call__(self, sigma: float, right: np.ndarray) -> np.ndarray:
+    def __call__(self, sigma: float, right: np.ndarray, spread: np.ndarray) -> np.ndarray:
         if not len(right):
             return right
         diagonal = np.maximum(self._metric.diagonal(), SMALLEST_DIVISOR)
@@ -245,9 +246,15 @@ class _Solver:
             # A pivot that is rounding of the difference of two sums is no pivot
             # The transpose is the same matrix, in the order in which LAPACK needs no copy
             root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-            least = len(matrix) * EPS * diagonal
+            least = ROUNDED_BY * len(matrix) * EPS * diagonal
             if not failed and (root.diagonal() ** 2 > least).all():
                 return lapack.dpotrs(root, right, lower=1)[0]
+            if not term:
+                size = np.sqrt(diagonal + sigma * self._ridge)[:, None]
+                unit = (self._metric - self._gone + np.diag(sigma * self._ridge)) / size / size.T
+                found = shortest(unit, right / size, ROUNDED_BY * len(unit) * EPS, spread)
+                if found is not None:
+                    return found / size
             self.term = max(TERM_CHANGES * self.term, SMALLEST_TERM)
 
 

@@ -30,8 +30,13 @@ class Piece(NamedTuple):
     delta: float
     sums: Sums  # `inner` and `outer` in these coordinates
     ridge: np.ndarray  # (q,): F has the sum of ridge theta^2
-    # Solves (H + sigma Lambda) s = right for a scale sigma, and for right (q, m)
-    solve: Callable[[float, np.ndarray], np.ndarray]
+    # Solves (H + sigma Lambda) s = right for a scale sigma, for right (q, m), and for the root
+    # mean square (m,) of the values of rows whose products with the columns are `right`
+    solve: Callable[[float, np.ndarray, np.ndarray], np.ndarray]
+
+    def spread(self, reach: float) -> np.ndarray:
+        """(1,): the root mean square of the residuals, those of rows outside cut to `reach`."""
+        return np.sqrt([self.sums.square + reach**2 * self.sums.outside])
 
     def square(self, step: np.ndarray, product: np.ndarray) -> float:
         """The mean r^2 of the rows inside, after a step s whose product with H is known."""
@@ -94,7 +99,7 @@ class FixedDelta(Sizing):
     def move(self, piece: Piece) -> Move:
         sums, delta = piece.sums, piece.delta
         right = sums.inner + delta * sums.outer - piece.ridge * piece.theta
-        step = piece.solve(1.0, right[:, None])[:, 0]
+        step = piece.solve(1.0, right[:, None], piece.spread(delta))[:, 0]
         return Move(step, delta, float(right @ step))
 
     def gap(self, sums: Sums, delta: float, ridge: float) -> float:
@@ -139,7 +144,8 @@ class JointScale(Sizing):
         """Sigma, the step and the mean square after it. The step is a + sigma c."""
         sums = piece.sums
         right = np.column_stack([sums.inner, self.epsilon * sums.outer])
-        a, c = piece.solve(0.0, right).T
+        spread = np.sqrt([sums.square, self.epsilon**2 * sums.outside])
+        a, c = piece.solve(0.0, right, spread).T
         least = max(sums.square - float(sums.inner @ a), 0.0)
         bend = self.epsilon * float(sums.outer @ c)
         rest = share - bend
@@ -154,7 +160,8 @@ class JointScale(Sizing):
         def at(sigma: float) -> tuple[np.ndarray, float]:
             held = self.epsilon * sums.outer - piece.ridge * piece.theta
             right = sums.inner + sigma * held
-            step = piece.solve(sigma, right[:, None])[:, 0]
+            spread = piece.spread(sigma * self.epsilon)
+            step = piece.solve(sigma, right[:, None], spread)[:, 0]
             product = right - sigma * piece.ridge * step
             return step, piece.square(step, product)
 

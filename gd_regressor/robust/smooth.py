@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import eigh, lapack
+from scipy.linalg import lapack
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.objective.on_rows_curved import Bend, CurvedRows
+from gd_regressor.robust.shortest import shortest
 
 # A step is long enough if F falls by this share of what the parabola promised (Armijo 1966)
 LONG_ENOUGH = 1e-4
@@ -118,7 +119,9 @@ class Descent:
         hessian, metric = at.hessian[free], 2 * self.gram[free]
         step, right, term = np.zeros(len(at.theta)), -at.gradient[self.free], at.term
         while True:
-            found = _solution(hessian + term * metric if term else hessian, right, metric)
+            matrix = hessian + term * metric if term else hessian
+            # The mean of psi^2 is at most 4 F for each loss that bends
+            found = _solution(matrix, right, metric, 2 * np.sqrt(at.loss))
             if found is not None or not len(right):
                 break
             term = max(TERM_CHANGES_BY * term, TERM_ENDS)
@@ -144,7 +147,9 @@ class Descent:
         return replace(at, term=term, failures=failures, at_rest=failures >= MOST_FAILED)
 
 
-def _solution(matrix: np.ndarray, right: np.ndarray, metric: np.ndarray) -> np.ndarray | None:
+def _solution(
+    matrix: np.ndarray, right: np.ndarray, metric: np.ndarray, spread: float
+) -> np.ndarray | None:
     """The solution of definite equations; the shortest one of others; None where there is none."""
     if not len(right):
         return None
@@ -154,13 +159,8 @@ def _solution(matrix: np.ndarray, right: np.ndarray, metric: np.ndarray) -> np.n
     least = len(right) * EPS
     if not failed and (root.diagonal() ** 2 > least).all():
         return lapack.dpotrs(root, scaled, lower=1)[0] / size
-    values, vectors = eigh(unit)
-    along = vectors.T @ scaled
-    kept = values > least * max(values[-1], SMALLEST_DIVISOR)
-    lost = np.abs(along[~kept]).max(initial=0.0)
-    if lost > np.sqrt(EPS) * np.abs(along).max(initial=0.0):
-        return None
-    return vectors[:, kept] @ (along[kept] / values[kept]) / size
+    found = shortest(unit, scaled[:, None], least * SMALLEST_DIVISOR, np.array([spread]))
+    return None if found is None else found[:, 0] / size
 
 
 def theta_of(here: list[At]) -> np.ndarray:
