@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 from gd_regressor.data.kinds import MatrixLike
 from gd_regressor.estimator.callbacks import BELOW
-from gd_regressor.estimator.parameters import check_integer, check_tol
+from gd_regressor.estimator.parameters import check_bool, check_integer, check_tol
 
 __all__ = ["Checkpoint", "EarlyStopping", "History"]
 
@@ -98,7 +98,7 @@ class EarlyStopping:
         if context.task_name not in BELOW:
             return False
         run = self._runs[_fit_of(context.parent)]
-        errors = (np.asarray(self.y_val) - fitted_estimator.predict(self.X_val)) ** 2
+        errors = self._left(fitted_estimator) ** 2
         weights = None if self.sample_weight_val is None else np.asarray(self.sample_weight_val)
         error = float(np.average(errors, axis=0, weights=weights).mean())
         best = min(run.errors, default=np.inf)
@@ -107,6 +107,20 @@ class EarlyStopping:
             run.best = _as_fitted(fitted_estimator)
         run.errors.append(error)
         return run.streak >= self.patience
+
+    def _left(self, model: Any) -> np.ndarray:
+        """What the model leaves of the targets."""
+        try:
+            predicted = model.predict(self.X_val)
+        except ValueError as error:
+            raise ValueError(f"X_val must be rows like those of X ({error})") from error
+        y = np.asarray(self.y_val)
+        if predicted.shape != y.shape:
+            raise ValueError(
+                f"y_val must have the shape of what the model predicts for X_val, "
+                f"{predicted.shape}, got {y.shape}."
+            )
+        return y - predicted
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Keep what the fit has shown."""
@@ -147,6 +161,8 @@ class Checkpoint:
 
     def __init__(self, path: str | os.PathLike[str], every: int = 100) -> None:
         check_integer("every", every, 1)
+        if not hasattr(path, "__fspath__") and not isinstance(path, str):
+            raise ValueError(f"path must be the name of a file, got {path!r}.")
         self.path = Path(path)
         self.every = every
 
@@ -218,6 +234,7 @@ class History:
 
     def __init__(self, every: int = 1, *, coef: bool = False) -> None:
         check_integer("every", every, 1)
+        check_bool("coef", coef)
         self.every = every
         self.coef = coef
         self.runs_: list[dict[str, np.ndarray]] = []

@@ -378,9 +378,14 @@ def _above_zero(loss: LossChoice, name: str, value: Any, other: str = "") -> flo
     if _is_real(value) and SMALLEST_ROOT <= float(value) <= LARGEST_ROOT:
         return float(value)
     raise ValueError(
-        f"loss must be a {type(loss).__name__} whose {name} is a number from {SMALLEST_ROOT:g} to "
+        f"loss must be {_with_article(loss)} whose {name} is a number from {SMALLEST_ROOT:g} to "
         f"{LARGEST_ROOT:g}{other}, got {loss!r}."
     )
+
+
+def _with_article(loss: LossChoice) -> str:
+    name = type(loss).__name__
+    return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
 
 
 def _at_least_zero(loss: LossChoice, name: str, value: Any) -> float:

@@ -412,3 +412,23 @@ def test_a_rate_too_large_overflows_and_no_update_is_told_twice(route):
         model.fit(X, Y[:, 0])
     assert model.status_ is Status.DIVERGED
     assert recorder.seen == told(model.n_iter_)
+
+
+@pytest.mark.parametrize(
+    ("rows", "targets", "words"),
+    [
+        ([[1.0], [2.0]], [1.0], r"y_val must have the shape .* \(2,\), got \(1,\)"),
+        ([[1.0, 2.0]], [1.0], "X_val must be rows like those of X"),
+    ],
+)
+def test_held_rows_of_another_shape_are_named(rows, targets, words):
+    stopping = EarlyStopping(rows, targets)
+    with pytest.raises(ValueError, match=words):
+        GDLinearRegressor(0.1).set_callbacks(stopping).fit([[0.0], [1.0]], [0.0, 1.0])
+
+
+def test_what_callbacks_cannot_use_is_named():
+    with pytest.raises(ValueError, match="coef must be"):
+        History(coef="yes")
+    with pytest.raises(ValueError, match="path must be the name of a file, got 5"):
+        Checkpoint(5)

@@ -262,3 +262,15 @@ def test_the_start_does_not_matter():
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("epsilon", [20.0, 1e3, 1e9])
+def test_where_all_rows_fit_within_the_interval_least_squares_are_the_answer(epsilon):
+    """All such models are minima. The vertices among them lean on the ends of the interval."""
+    r = np.random.default_rng(0)
+    X, noise = r.standard_normal((100, 2)), r.standard_normal(100)
+    y = X @ [1.0, 2.0] + noise
+    model = GDLinearRegressor(loss=EpsilonInsensitive(epsilon)).fit(X, y)
+    best = np.linalg.lstsq(np.column_stack([X, np.ones(100)]), y, rcond=None)[0]
+    np.testing.assert_allclose([*model.coef_, model.intercept_], best, rtol=1e-6)
+    assert (model.status_.name, model.loss_curve_[-1]) == ("CONVERGED", 0.0)

@@ -389,7 +389,10 @@ def test_a_word_is_the_object_with_its_defaults(word):
         (Quantile([]), "or a list of such numbers"),
         (Quantile([[0.1]]), "or a list of such numbers"),
         (Quantile(0.5, non_crossing="yes"), "whose non_crossing is True or False"),
-        (EpsilonInsensitive(-1), "whose epsilon is a number from .* or 0, got"),
+        (
+            EpsilonInsensitive(-1),
+            "must be an EpsilonInsensitive whose epsilon is a number from .* or 0, got",
+        ),
         (SquaredEpsilonInsensitive(True), "whose epsilon is a number"),
     ],
     ids=str,

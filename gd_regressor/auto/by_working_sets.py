@@ -140,7 +140,7 @@ def by_working_sets(
     frame = Frame(members.means, np.ones(d), means, request.fit_intercept)
     plan = InUse(
         frame=frame,
-        scales=Scales(square + (square == 0), square + means**2),
+        scales=Scales.of(square, square + means**2),
         request=request,
         condition_number=None,
         rank=None,

@@ -85,8 +85,8 @@ CLASHES = {
     ),
     ("early_stopping", "auto"): Clash(
         "which arrives at the minimum in an update or two, so there is no way along which to stop",
-        "write a number as learning_rate, or alpha=... with l1_ratio=0, which shrinks like an "
-        "early stop",
+        "write a number as learning_rate, or early_stopping=False; a ridge (alpha=... with "
+        "l1_ratio=0) shrinks like an early stop",
     ),
     ("dask", "batches"): Clash(
         "which needs the rows one by one, and they are elsewhere",

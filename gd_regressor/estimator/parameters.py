@@ -252,7 +252,7 @@ def _check(model: Any) -> None:
     if isinstance(model.momentum, MomentumRecipe):
         _check_recipe("momentum", "Nesterov()", model.momentum)
     else:
-        check_momentum(model.momentum)
+        check_momentum(model.momentum, " or a momentum such as Nesterov(0.9)")
     check_integer("max_iter", model.max_iter, 0)
     if not (isinstance(model.tol, str) and model.tol == "auto"):
         check_tol(model.tol)
@@ -313,10 +313,10 @@ def _in_words(limits: Limits) -> str:
     return f"a number {'>' if limits.is_open else '>='} {limits.least:g} and {last}"
 
 
-def check_momentum(value) -> None:
+def check_momentum(value, other: str = "") -> None:
     """Refuse a value that is not a number in [0, 1)."""
     if not (_is_real(value) and 0 <= _float(value) < 1):
-        raise ValueError(f"momentum must be a number in [0, 1), got {value!r}.")
+        raise ValueError(f"momentum must be a number in [0, 1){other}, got {value!r}.")
 
 
 def check_tol(value) -> None:

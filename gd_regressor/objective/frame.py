@@ -101,8 +101,7 @@ def scales_of(moments: Moments | ColumnMoments, fit_intercept: bool) -> Scales:
     variance = moments.yy / moments.weight
     square = variance + moments.target_means**2
     check_mean_square(square)
-    variance = variance if fit_intercept else square
-    return Scales(variance + (variance == 0), square)
+    return Scales.of(variance if fit_intercept else square, square)
 
 
 class AtZero(NamedTuple):

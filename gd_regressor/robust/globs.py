@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from gd_regressor.robust.interior import freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
@@ -51,6 +52,9 @@ def least(problem: Pinball) -> Least:
     n, p = problem.n_rows, problem.A.shape[1]
     if not p:
         return Least(np.zeros(0), np.where(problem.y > 0, problem.high, problem.low))
+    inside = _without_loss(problem)
+    if inside is not None:
+        return inside
     m = int((n * p) ** (2 / 3))
     if n > ROWS_PER_SAMPLED * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
@@ -67,6 +71,22 @@ def least(problem: Pinball) -> Least:
     except NoMinimum:
         return Least(near_minimum(problem).theta, None)
     return Least(found.theta, found.d)
+
+
+def _without_loss(problem: Pinball) -> Least | None:
+    """Least squares, if every row is within its interval without loss there.
+
+    Any model of such an interval is a minimum. The vertices are the worst of them: they lean on the
+    ends of the intervals, however far out these are.
+    """
+    if (problem.low * problem.high).any():  # a row with loss on both sides
+        return None
+    A, y = problem.A, problem.y
+    try:
+        theta = cho_solve(cho_factor(A.T @ A, check_finite=False), A.T @ y, check_finite=False)
+    except LinAlgError:
+        return None
+    return None if problem.value(theta) else Least(theta, np.zeros(len(y)))
 
 
 def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:

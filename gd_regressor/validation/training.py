@@ -112,7 +112,7 @@ class Training:
         square = variance + target_means**2
         unit = variance if fit_intercept else square
         triangle = triangle_of_root(root, fit_intercept)
-        scales = Scales(unit + (unit == 0), square)
+        scales = Scales.of(unit, square)
         means = root.centre + root.scale * means[:d], target_means
         condition = _condition(root.mean_square[1:, 1 : d + 1], root.noise)
         return cls(triangle, scales, *means, fit_intercept, precision, condition, moments)
