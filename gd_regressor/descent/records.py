@@ -201,27 +201,20 @@ class Request(NamedTuple):
 class Scales(NamedTuple):
     """The units of the losses, one for each target."""
 
-    variance: np.ndarray  # (t,): V, the unit of the loss; 1 for y of zeros
+    variance: np.ndarray  # (t,): V, the unit of the loss; 1 for a constant y
     square: np.ndarray  # (t,): the mean square of y, the unit of rounding in the loss
     unit: str = "variance"  # of y: what V is
 
     @classmethod
     def of(cls, variance: np.ndarray, square: np.ndarray) -> Scales:
-        """From the variance of y, or its mean square without intercept, and the mean square.
-
-        The variance of a constant y is zero, so its mean square is V: the unit of y plays no part.
-        """
-        is_constant = variance == 0
-        units = np.where(is_constant, square, variance)
-        unit = "mean square" if is_constant.all() and square.any() else "variance"
-        return cls(np.where(units > 0, units, 1.0), square, unit)
+        """From the variance of y, or its mean square without intercept, and the mean square."""
+        return cls(np.where(variance > 0, variance, 1.0), square)
 
     def of_power(self, power: int) -> Scales:
         """Those of a loss in units of y to this power, 1 or 2."""
         if power == 2:
             return self
-        unit = "deviation" if self.unit == "variance" else "root mean square"
-        return Scales(np.sqrt(self.variance), np.sqrt(self.square), unit)
+        return Scales(np.sqrt(self.variance), np.sqrt(self.square), "deviation")
 
 
 class Stability(NamedTuple):

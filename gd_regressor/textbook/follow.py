@@ -149,7 +149,7 @@ def follow_path(
     fit_intercept = request.fit_intercept
     w, b = (theta[:-1], theta[-1]) if fit_intercept else (theta, np.zeros(theta.shape[1]))
     minimum = np.nan if path.minimum is None else float(path.minimum.mean())
-    result = result_of(path, end, w, b, scales.variance, status=end.status, unit=scales.unit)
+    result = result_of(path, end, w, b, scales.variance, status=end.status)
     needed = np.nan  # asked for where advice will say it, because it takes longer than a small fit
     if tol and held is None and result.is_far(tol):
         needed = path.needed(tol * scales.variance)

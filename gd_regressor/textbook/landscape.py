@@ -107,7 +107,7 @@ class Landscape:
         matrix, responses, rest = self.triangle
         one = slice(target, len(rest), self.start.shape[1])  # and its residuals at the start
         alone = slice(target, target + 1)
-        scales = Scales(self.scales.variance[alone], self.scales.square[alone], self.scales.unit)
+        scales = Scales(self.scales.variance[alone], self.scales.square[alone])
         triangle = (matrix, responses[:, one], rest[one])
         return replace(self, triangle=triangle, start=self.start[:, alone], scales=scales)
 
