@@ -7,13 +7,12 @@ from typing import cast
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.findings import Findings, shift_in
-from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
+from gd_regressor.auto.plan import Arrival, Plan, equations_arrival, gap_rules
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Start
 from gd_regressor.descent.rho import Curved
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import scales_of
@@ -91,16 +90,7 @@ class CurvedPlan(Plan):
         return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
-        if end.status is Status.INTERRUPTED:
-            return arrival
-        theta, error = plain(arrival.theta), arrival.coef_error
-        if self.request.terms is None:
-            error = max(error, EPS * dependence.condition_number)
-            if dependence.vectors.size:
-                theta = plain(dependence.least_norm(theta))
-        status = judged(arrival.status, error)
-        return arrival._replace(theta=theta, status=status, coef_error=error)
+        return equations_arrival(self, walk, end, self.found.dependence)
 
 
 def by_curved(

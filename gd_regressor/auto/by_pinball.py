@@ -7,13 +7,12 @@ from typing import cast
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
+from gd_regressor.auto.plan import Arrival, Plan, equations_arrival, gap_rules
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Status, Terms
+from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Terms
 from gd_regressor.descent.rho import Kink, Lines
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import Frame, scales_of
@@ -100,17 +99,7 @@ class PinballPlan(Plan):
         return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
-        if end.status is Status.INTERRUPTED:
-            return arrival
-        theta, error = plain(arrival.theta), arrival.coef_error
-        # The coefficients are solutions of equations, so they have the rounding of these
-        if self.request.terms is None:
-            error = max(error, EPS * dependence.condition_number)
-            if dependence.vectors.size:
-                theta = plain(dependence.least_norm(theta))
-        status = judged(arrival.status, error)
-        return arrival._replace(theta=theta, status=status, coef_error=error)
+        return equations_arrival(self, walk, end, self.found.dependence)
 
 
 def by_pinball(
