@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from gd_regressor.data.kinds import MatrixLike
 from gd_regressor.estimator.callbacks import BELOW
+from gd_regressor.estimator.held_out import Judge, Validation
 from gd_regressor.estimator.parameters import check_bool, check_integer, check_tol
 
 __all__ = ["Checkpoint", "EarlyStopping", "History"]
@@ -23,14 +24,20 @@ __all__ = ["Checkpoint", "EarlyStopping", "History"]
 class EarlyStopping:
     """Ends a descent that predicts other rows no better.
 
-    It works like ``early_stopping=True``, but computes the predictions of each update anew, and the
-    estimator keeps its last update. `best_estimator_` is the model after the best one. With its
-    parameter `early_stopping` a fit is faster and keeps the best; this callback works with
+    It works like ``early_stopping=True``, but makes a model of each update, and the estimator keeps
+    its last update. `best_estimator_` is the model after the best one. With its parameter
+    `early_stopping` a fit is faster and keeps the best; this callback works with
     ``learning_rate="auto"`` as well.
+
+    Rows are judged by the `loss` of the estimator: its mean over the rows, without the penalty.
+    Several targets, or several quantiles, count in units of V. This is the variance of y, or its
+    deviation for a loss that is as large as y and not as its square: `Quantile`,
+    `EpsilonInsensitive` and ``Huber()``. The last one estimates a scale. Here it takes the best
+    scale for the held-out rows.
 
     Parameters
     ----------
-    X_val : array-like of shape (n_val, n_features)
+    X_val : {array-like, sparse matrix, Dask collection} of shape (n_val, n_features)
         The rows to predict.
     y_val : array-like of shape (n_val,) or (n_val, n_targets)
         Their targets.
@@ -38,7 +45,7 @@ class EarlyStopping:
         The descent ends after so many updates in a row of which none was better than the best
         before.
     tol : float, default=0.0
-        Better means a mean squared error that is lower by more than `tol`, in squared units of y.
+        Better means a mean loss that is lower by more than `tol` times V.
     sample_weight_val : array-like of shape (n_val,), default=None
         Their weights.
 
@@ -49,7 +56,7 @@ class EarlyStopping:
     best_n_iter_ : int
         The number of that update. 0 stands for no update at all.
     curve_ : ndarray
-        The mean squared error after 1, 2, ... updates.
+        The mean loss of the rows after 1, 2, ... updates, as in `validation_curve_`.
 
     Examples
     --------
@@ -92,41 +99,33 @@ class EarlyStopping:
         """Nothing is to do before an update."""
 
     def on_fit_task_end(
-        self, estimator: Any, context: Any, *, fitted_estimator: Any = None
+        self,
+        estimator: Any,
+        context: Any,
+        *,
+        y: Any = None,
+        metadata: Any = None,
+        fitted_estimator: Any = None,
     ) -> bool:
         """Look at an update; True ends the descent."""
         if context.task_name not in BELOW:
             return False
         run = self._runs[_fit_of(context.parent)]
-        errors = self._left(fitted_estimator) ** 2
-        weights = None if self.sample_weight_val is None else np.asarray(self.sample_weight_val)
-        error = float(np.average(errors, axis=0, weights=weights).mean())
-        best = min(run.errors, default=np.inf)
-        run.streak = 0 if error < best - self.tol else run.streak + 1
-        if error < best:
-            run.best = _as_fitted(fitted_estimator)
-        run.errors.append(error)
+        if run.judge is None:
+            held = Validation(self.X_val, self.y_val, self.sample_weight_val)
+            run.judge = Judge.of(fitted_estimator, y, (metadata or {}).get("sample_weight"), held)
+        loss, score = run.judge(fitted_estimator)
+        run.streak = 0 if score < run.least - self.tol else run.streak + 1
+        if score < run.least:
+            run.best, run.least = _as_fitted(fitted_estimator), score
+        run.curve.append(loss)
         return run.streak >= self.patience
-
-    def _left(self, model: Any) -> np.ndarray:
-        """What the model leaves of the targets."""
-        try:
-            predicted = model.predict(self.X_val)
-        except ValueError as error:
-            raise ValueError(f"X_val must be rows like those of X ({error})") from error
-        y = np.asarray(self.y_val)
-        if predicted.shape != y.shape:
-            raise ValueError(
-                f"y_val must have the shape of what the model predicts for X_val, "
-                f"{predicted.shape}, got {y.shape}."
-            )
-        return y - predicted
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Keep what the fit has shown."""
         run = self._runs.pop(_fit_of(context))
         if run.best is not None:
-            self.best_estimator_, self.curve_ = run.best, np.array(run.errors)
+            self.best_estimator_, self.curve_ = run.best, np.array(run.curve)
             self.best_n_iter_ = run.best.n_iter_
 
 
@@ -274,8 +273,10 @@ class _Progress:
     """What EarlyStopping knows of one fit."""
 
     def __init__(self) -> None:
-        self.errors: list[float] = []
+        self.judge: Judge | None = None  # the first update tells the columns and targets
+        self.curve: list[float] = []
         self.best: Any = None
+        self.least = np.inf
         self.streak = 0
 
 

@@ -11,6 +11,8 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from scipy.optimize import brentq
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -18,7 +20,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from gd_regressor import GDLinearRegressor, Status
+from gd_regressor import (
+    EpsilonInsensitive,
+    GDLinearRegressor,
+    Huber,
+    PseudoHuber,
+    Quantile,
+    SquaredEpsilonInsensitive,
+    Status,
+)
 from gd_regressor.callbacks import Checkpoint, EarlyStopping, History
 from gd_regressor.estimator import callbacks as room
 from gd_regressor.textbook.spectrum import Spectrum
@@ -318,6 +328,63 @@ def test_early_stopping_finds_the_update_that_the_parameter_finds(patience):
     assert not hasattr(callback.best_estimator_, "_is_watched")
 
 
+LOSSES = {
+    "huber": Huber(0.5),
+    "pseudo_huber": PseudoHuber(0.5),
+    "median": Quantile(0.5),
+    "quantiles": Quantile([0.9, 0.1], non_crossing=True),
+    "epsilon": EpsilonInsensitive(0.3),
+    "squared epsilon": SquaredEpsilonInsensitive(0.3),
+}
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("case", LOSSES)
+def test_early_stopping_judges_by_the_loss_of_the_model(case, intercept):
+    """As the parameter does, which has another way to the losses and to their units."""
+    y = Y[:, 0] if case == "quantiles" else np.column_stack([Y[:, 0], 100 * Y[:, 0] + 50 * X[:, 3]])
+    some, others = {"sample_weight": S[20:]}, {"sample_weight_val": S[:20]}
+    model = GDLinearRegressor(
+        0.05, 400, tol=1e-4, loss=LOSSES[case], fit_intercept=intercept, momentum=0.5
+    )
+    callback = EarlyStopping(X[:20], y[:20] / 2, 3, tol=1e-4, **others)
+    watched = clone(model).set_callbacks(callback).fit(X[20:], y[20:], **some)
+    other = clone(model).set_params(early_stopping=True, n_iter_no_change=3)
+    other.fit(X[20:], y[20:], X_val=X[:20], y_val=y[:20] / 2, **some, **others)
+    assert other.n_iter_ > 0
+    assert callback.best_n_iter_ == other.n_iter_
+    assert watched.n_iter_ == len(other.validation_curve_) - 1
+    np.testing.assert_allclose(callback.curve_, other.validation_curve_[1:], rtol=1e-12)
+
+
+def test_the_held_out_huber_loss_has_the_best_scale():
+    """As F has it: sigma + sigma H(r / sigma) at the minimum, found here from its equation."""
+    callback = EarlyStopping(X[:20], Y[:20, 0], sample_weight_val=S[:20])
+    model = GDLinearRegressor(loss=Huber()).set_callbacks(callback).fit(X[20:], Y[20:, 0])
+    assert model.n_iter_ > 1
+    r, s = Y[:20, 0] - callback.best_estimator_.predict(X[:20]), S[:20] / S[:20].sum()
+    equation = lambda sigma: s @ np.minimum(np.abs(r) / sigma, 1.35) ** 2 - 1  # noqa: E731
+    sigma = brentq(equation, 1e-3, 1e3, xtol=1e-14)
+    inside, size = np.abs(r) <= 1.35 * sigma, np.abs(r) / sigma
+    expected = sigma + sigma * (s @ np.where(inside, size**2, 2 * 1.35 * size - 1.35**2))
+    assert callback.curve_[callback.best_n_iter_ - 1] == pytest.approx(expected, rel=1e-12)
+    exact = EarlyStopping(X[:20], np.zeros(20))
+    GDLinearRegressor(loss=Huber()).set_callbacks(exact).fit(X[20:], np.zeros(40))
+    assert not exact.curve_.any()
+
+
+def test_held_rows_of_a_cluster_and_sparse_ones_judge_alike():
+    array = pytest.importorskip("dask.array")
+    held = [X[:20], csr_array(X[:20]), array.from_array(X[:20], chunks=(7, 4))]
+    curves = []
+    for rows in held:
+        targets = array.from_array(Y[:20, 0], chunks=7) if rows is held[-1] else Y[:20, 0]
+        callback = EarlyStopping(rows, targets)
+        GDLinearRegressor(RATE, 9).set_callbacks(callback).fit(X[20:], Y[20:, 0])
+        curves.append(callback.curve_)
+    np.testing.assert_allclose(curves[1:], [curves[0]] * 2, rtol=1e-12)
+
+
 def test_early_stopping_weighs_rows_and_means_targets():
     s = np.arange(20.0)
     callback = EarlyStopping(X[:20], Y[:20], tol=1e9, patience=2, sample_weight_val=s)
@@ -417,8 +484,9 @@ def test_a_rate_too_large_overflows_and_no_update_is_told_twice(route):
 @pytest.mark.parametrize(
     ("rows", "targets", "words"),
     [
-        ([[1.0], [2.0]], [1.0], r"y_val must have the shape .* \(2,\), got \(1,\)"),
-        ([[1.0, 2.0]], [1.0], "X_val must be rows like those of X"),
+        ([[1.0], [2.0]], [1.0], "X_val and y_val: .*inconsistent numbers of samples"),
+        ([[1.0, 2.0]], [1.0], "X_val and y_val: X has 2 features, but"),
+        ([[1.0]], [[1.0, 2.0]], "X_val and y_val: they must have the columns and targets of X"),
     ],
 )
 def test_held_rows_of_another_shape_are_named(rows, targets, words):

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from gd_regressor.comparison import Objective, direct, mean_square, scaled
 from gd_regressor.descent.rho import Rho
 from gd_regressor.losses import rho_of
-from gd_regressor.objective.robust import EPSILON, ScaledHuber
+from gd_regressor.objective.robust import ScaledHuber
 
 # A linear program of more rows takes QuantileRegressor seconds, and it is fitted to each fold
 MOST_ROWS_OF_A_PROGRAM = 2000
-# The scale as a share of the largest residual. The loss is flat there, so it has twice the digits
-SCALE_TOL = 1e-8
 
 
 class Judge:
@@ -32,7 +30,9 @@ class Judge:
         if self.rho is None:
             return mean_square(residuals)
         left, unit = residuals / self.unit, self.unit**self.power
-        return unit * (_at_best_scale(left) if self.rho.scaled else _mean(self.rho, left))
+        if self.rho.scaled:
+            return unit * float(cast(ScaledHuber, self.rho).least(lambda of: of(left).mean()))
+        return unit * float(self.rho.value(left).mean())
 
 
 def peers(loss: Any, objective: Objective, n_rows: int, *, raw: bool) -> dict[str, Any]:
@@ -61,22 +61,3 @@ def _of_loss(rho: Rho, options: dict[str, Any], n_rows: int) -> dict[str, Any]:
         kept = {"epsilon": vars(rho)["epsilon"], "random_state": 0, **options}
         return {f"SGDRegressor(loss={rho.name!r})": SGDRegressor(rho.name, **kept)}
     return {}
-
-
-def _mean(rho: Rho, residuals: np.ndarray) -> float:
-    return float(rho.value(residuals).mean())
-
-
-def _at_best_scale(residuals: np.ndarray) -> float:
-    """Huber's loss with the scale that makes it least. It is convex in the scale."""
-    from scipy.optimize import minimize_scalar
-
-    most = float(np.abs(residuals).max(initial=0.0))
-    if not most:
-        return 0.0
-
-    def at(scale: float) -> float:
-        return _mean(ScaledHuber(EPSILON, scale * most), residuals)
-
-    found = minimize_scalar(at, bounds=(0.0, 1.0), method="bounded", options={"xatol": SCALE_TOL})
-    return float(found.fun)

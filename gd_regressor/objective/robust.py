@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from gd_regressor.descent.rho import Curved, Kink, Lines, Rho
 # Of Huber's loss with a scale, as HuberRegressor's: on normal errors it has 95 % of the efficiency
 # of least squares
 EPSILON = 1.35
+# Of the interval that has the best scale. F is flat there, and so has twice as many digits
+SCALE_HALVINGS = 30
 # By how much delta falls from one descent to the next, on the way to a small one
 STAGES_APART = 2.0
 
@@ -41,7 +44,7 @@ class ScaledHuber(Rho):
     """
 
     epsilon: float
-    sigma: float = 1.0
+    sigma: Any = 1.0  # a number, or an array (t,) with one for each target
 
     name, factor, power, smooth, scaled, rung = "huber", 2.0, 1, False, True, "scaled huber"
 
@@ -50,6 +53,21 @@ class ScaledHuber(Rho):
 
     def slope(self, r: np.ndarray) -> np.ndarray:
         return Huber(self.epsilon * self.sigma).slope(r) / self.sigma
+
+    def least(self, mean: Callable[[Callable[[np.ndarray], np.ndarray]], Any]) -> Any:
+        """F at the scale that makes it least, from the `mean` (t,) of any function of residuals.
+
+        Its slope by sigma is 1 - mean(min(|r| / sigma, epsilon)^2). It grows with sigma, and is not
+        below zero at the root mean square.
+        """
+        spread = np.sqrt(mean(np.square))
+        high = np.where(spread > 0, spread, 1.0)
+        low = np.zeros_like(high)
+        for _ in range(SCALE_HALVINGS):
+            sigma = (low + high) / 2
+            pull = mean(lambda r, sigma=sigma: np.minimum(np.abs(r) / sigma, self.epsilon) ** 2)
+            low, high = np.where(pull > 1, sigma, low), np.where(pull > 1, high, sigma)
+        return np.where(spread > 0, mean(ScaledHuber(self.epsilon, high).value), 0.0)
 
 
 @frozen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.rho import Rho
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.objective.robust import ScaledHuber
 from gd_regressor.textbook.follow import closed_form_pays
 from gd_regressor.textbook.triangle import Triangle, triangle_of
 
@@ -31,6 +33,12 @@ def losses_on(rows: Rows, fit_intercept: bool, n_updates: int) -> Losses:
 def losses_by_rho(rows: Table, fit_intercept: bool, rho: Rho) -> Losses:
     """The same of another loss than the square, which no triangle knows."""
     return _by_passes(rows, fit_intercept, rho.value)
+
+
+def losses_at_best_scale(rows: Table, fit_intercept: bool, rho: ScaledHuber) -> Losses:
+    """The same of Huber's loss with a scale, which is the best one for each point."""
+    loss = DataLoss(rows, Frame.raw(rows, fit_intercept))
+    return lambda points: np.array([rho.least(partial(loss.mean_over, theta)) for theta in points])
 
 
 def _by_passes(rows: Table, fit_intercept: bool, of_residual: Callable) -> Losses:
