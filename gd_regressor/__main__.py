@@ -362,6 +362,10 @@ def _add_descent(add: Callable[..., Any], number: dict[str, Any]) -> None:
     add("--loss", metavar="NAME", help=loss)
     share = "the share of rows below the model, for --loss quantile (0.5)"
     add("--quantile", type=float, metavar="Q", help=share)
+    bent = "from which residual --loss huber (by a scale) or pseudo_huber (1) is linear"
+    add("--delta", type=float, metavar="NUMBER", help=bent)
+    free = "up to which residual the epsilon-insensitive losses cost nothing (0.1)"
+    add("--epsilon", type=float, metavar="NUMBER", help=free)
     rate = "auto (the default), or the step of the textbook"
     add("--learning-rate", **number, default="auto", metavar="auto|NUMBER", help=rate)
     falls = f"how the rate falls from --learning-rate on: {', '.join(SCHEDULE_WORDS)}"

@@ -12,9 +12,13 @@ from gd_regressor import (
     Adaptive,
     Constant,
     Cosine,
+    EpsilonInsensitive,
     GDLinearRegressor,
+    Huber,
     InverseScaling,
+    PseudoHuber,
     Quantile,
+    SquaredEpsilonInsensitive,
     StepDecay,
 )
 from gd_regressor.command import parquet
@@ -144,6 +148,34 @@ def test_losses_descend_at_a_number(run, cars, tmp_path, loss):
     assert end[0] == pytest.approx(end[1] * Y.var(), rel=1e-4)
 
 
+EDGES = {
+    "--delta": ("Huber loss with delta 0.5", Huber(0.5)),
+    "--loss pseudo-huber --delta": ("pseudo-Huber loss with delta 0.5", PseudoHuber(0.5)),
+    "--epsilon": ("epsilon-insensitive loss with epsilon 0.5", EpsilonInsensitive(0.5)),
+    "--loss squared_epsilon_insensitive --epsilon": (
+        "squared epsilon-insensitive loss with epsilon 0.5",
+        SquaredEpsilonInsensitive(0.5),
+    ),
+}
+
+
+@pytest.mark.parametrize("options", EDGES)
+def test_edges_are_those_of_the_loss_as_it_is_fitted(run, cars, tmp_path, options):
+    words, loss = EDGES[options]
+    report, model = fitted(run, cars, tmp_path, *PRICE, "--standardize", *options.split(), 0.5)
+    assert_same(model, GDLinearRegressor(loss=loss).fit(scale(X), scale(Y)))
+    assert f"Loss        {words}\n" in report
+
+
+@pytest.mark.parametrize("options", ["--delta 0.5", "--epsilon 0.5"])
+def test_a_loss_with_an_edge_stands_beside_its_peer(run, cars, options):
+    report = fit(run, cars, "--target", "price", "--standardize", *options.split())
+    assert " SGDRegressor(loss=" in report
+    table = report[report.index("Beside other estimators") :].splitlines()
+    mine, peer = (float(table[k].split()[-4].replace(",", "")) for k in (1, 2))
+    assert mine <= peer <= 1.05 * mine
+
+
 def test_a_saved_quantile_predicts(run, cars, tmp_path):
     pytest.importorskip("skops")
     model = tmp_path / "model.skops"
@@ -191,8 +223,18 @@ def test_the_fit_is_drawn_at_its_end(run, cars, tmp_path, drawn, options):
         ("--quantile nan", "--quantile must be between 0 and 1, got nan"),
         ("--loss huber --quantile 0.5", "--quantile 0.5 belongs to --loss quantile, got --loss hu"),
         (
+            "--loss quantile --delta 1",
+            "--delta 1 belongs to --loss huber or pseudo_huber, got --loss quantile; leave one of",
+        ),
+        ("--loss squared_error --delta 1", "pseudo_huber, got --loss squared_error; leave one of"),
+        ("--epsilon 0.1 --delta 1", "--delta 1 and --epsilon 0.1 belong to different losses"),
+        ("--loss huber --epsilon 0", "--epsilon 0 belongs to --loss epsilon_insensitive or square"),
+        ("--delta 0", "--delta must be above 0 and at most 1e+150, got 0"),
+        ("--delta nan", "--delta must be above 0 and at most 1e+150, got nan"),
+        ("--epsilon -1", "--epsilon must be 0 or above and at most 1e+150, got -1"),
+        (
             "--loss huber --learning-rate 0.1",
-            "because it estimates a scale beside the coefficients; write --learning-rate auto.",
+            "beside the coefficients; write --learning-rate auto, or a delta of your own: --delta",
         ),
         (
             "--loss huber --alpha 0.1",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from gd_regressor.arithmetic.ranges import LARGEST_ROOT
 from gd_regressor.command.tables import UserError
 from gd_regressor.descent.nouns import ScheduleRecipe
-from gd_regressor.losses import CHOICES, SQUARED, Quantile
+from gd_regressor.losses import CHOICES, SQUARED, rho_of
 from gd_regressor.regressor import GDLinearRegressor
 from gd_regressor.schedules import Adaptive, Constant, Cosine, InverseScaling, StepDecay
 
@@ -19,6 +20,16 @@ SCHEDULE_WORDS: dict[str, Callable[[float, int], ScheduleRecipe]] = {
     "cosine": lambda rate, n_epochs: Cosine(rate, max(n_epochs, 1)),
     "step_decay": lambda rate, _: StepDecay(rate),
     "adaptive": lambda rate, _: Adaptive(rate),
+}
+# Options that are parameters of losses: which have them, the first one where --loss is not written,
+# and what the values may be
+PARTS = {
+    "quantile": (("quantile",), "between 0 and 1"),
+    "delta": (("huber", "pseudo_huber"), f"above 0 and at most {LARGEST_ROOT:g}"),
+    "epsilon": (
+        ("epsilon_insensitive", "squared_epsilon_insensitive"),
+        f"0 or above and at most {LARGEST_ROOT:g}",
+    ),
 }
 # --tol where it is not written
 DEFAULT_TOL = "auto"
@@ -48,15 +59,7 @@ def check_steps(options: Any) -> None:
     """Refuse, before any work, words that are not known, and options that need others."""
     options.loss = _known("--loss", options.loss, (SQUARED, *CHOICES))
     options.schedule = _known("--schedule", options.schedule, SCHEDULE_WORDS)
-    if options.quantile is not None:
-        if options.loss not in (None, "quantile"):
-            raise UserError(
-                f"--quantile {options.quantile:g} belongs to --loss quantile, got --loss "
-                f"{options.loss}; leave one of the two out"
-            )
-        if not 0 < options.quantile < 1:
-            raise UserError(f"--quantile must be between 0 and 1, got {options.quantile:g}")
-        options.loss = "quantile"
+    _check_part(options)
     if options.schedule is not None and options.learning_rate == "auto":
         raise UserError(
             f"--schedule {options.schedule} needs a first rate; write --learning-rate NUMBER, such "
@@ -109,10 +112,33 @@ def _rate_of(options: Any) -> Any:
     )
 
 
+def _check_part(options: Any) -> None:
+    """Refuse a parameter that the loss has not, and a value that it cannot have."""
+    given = [name for name in PARTS if getattr(options, name) is not None]
+    told = [f"--{name} {getattr(options, name):g}" for name in given]
+    if not given:
+        return
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(told)} belong to different losses; leave one of them out")
+    losses, range_ = PARTS[given[0]]
+    options.loss = options.loss or losses[0]
+    if options.loss not in losses:
+        raise UserError(
+            f"{told[0]} belongs to --loss {' or '.join(losses)}, got --loss {options.loss}; leave "
+            "one of the two out"
+        )
+    try:
+        rho_of(_loss_of(options))
+    except ValueError:
+        value = getattr(options, given[0])
+        raise UserError(f"--{given[0]} must be {range_}, got {value:g}") from None
+
+
 def _loss_of(options: Any) -> Any:
-    if options.quantile is not None:
-        return Quantile(options.quantile)
-    return options.loss or SQUARED
+    parts = {name: getattr(options, name) for name in PARTS}
+    given = {name: value for name, value in parts.items() if value is not None}
+    kind: Any = CHOICES.get(options.loss)
+    return kind(**given) if given else options.loss or SQUARED
 
 
 def _known(option: str, word: str | None, words: Any) -> str | None:

@@ -57,7 +57,8 @@ def _of_loss(rho: Rho, options: dict[str, Any], n_rows: int) -> dict[str, Any]:
         share = float(vars(rho)["q"])
         name = f"QuantileRegressor(quantile={share:g})"
         return {name: QuantileRegressor(quantile=share, alpha=0, solver="highs", **options)}
-    if "epsilon" in rho.name:
-        kept = {"epsilon": vars(rho)["epsilon"], "random_state": 0, **options}
+    if rho.name == "huber" or "epsilon" in rho.name:
+        edge = vars(rho)["delta" if rho.name == "huber" else "epsilon"]
+        kept = {"epsilon": edge, "random_state": 0, **options}
         return {f"SGDRegressor(loss={rho.name!r})": SGDRegressor(rho.name, **kept)}
     return {}

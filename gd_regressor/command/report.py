@@ -33,6 +33,8 @@ from gd_regressor.losses import SQUARED, mean_in_words
 WIDTH = 92  # characters of a line of prose
 MOST_COEFFICIENTS = 30  # one screen
 FOLDS = 5
+# Parameters of losses, and what the report writes before them
+PARTS_IN_WORDS = {"quantile": "of", "delta": "with", "epsilon": "with"}
 
 
 def descent_of(model: RegressorMixin) -> RegressorMixin:
@@ -150,7 +152,9 @@ def _descent(problem: Problem, model: RegressorMixin, chosen: str) -> str:
 def _loss(descent: Any) -> str:
     """What a residual costs, and what was found of outliers, in units of the descent."""
     told = mean_in_words(descent.loss).removeprefix("mean ")
-    told += f" of quantile {descent.loss.quantile:g}" if hasattr(descent.loss, "quantile") else ""
+    for part, link in PARTS_IN_WORDS.items():
+        if hasattr(descent.loss, part):
+            told += f" {link} {part} {getattr(descent.loss, part):g}"
     if (scale := getattr(descent, "scale_", None)) is not None:
         n_outliers = np.count_nonzero(descent.outliers_)
         told += f", scale {scale:.4g}; {n_outliers:,} rows are outliers, beyond 1.35 of it"

@@ -29,7 +29,7 @@ PHRASES = {
     " or a schedule such as InverseScaling() as": " as",
     " or a schedule as": " as",
     " or a momentum such as Nesterov(0.9)": "",
-    ", or a delta of your own: loss=Huber(1.35)": "",
+    "loss=Huber(1.35)": "--delta 1.35",
     "positive=True": "--positive",
     "early_stopping=True": "--early-stopping",
     "write early_stopping=False": "leave --early-stopping out",
