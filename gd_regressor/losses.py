@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import numbers
 from collections.abc import Sequence
 from typing import Any, Literal, final
 
@@ -11,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from gd_regressor.arithmetic.ranges import LARGEST_ROOT, SMALLEST_ROOT
+from gd_regressor.data.checks import as_float, check_no_class, is_real
 from gd_regressor.descent.rho import LossChoice, Rho
 from gd_regressor.objective import robust
 
@@ -187,7 +186,7 @@ class Quantile(LossChoice, BaseEstimator):
                 f"loss must be a Quantile whose non_crossing is True or False, got {self!r}."
             )
         each: list[Any] = [self.quantile] if several is None else list(several)
-        if not each or not all(_is_real(q) and 0 < q < 1 for q in each):
+        if not each or not all(is_real(q) and 0 < q < 1 for q in each):
             raise ValueError(
                 "loss must be a Quantile whose quantile is a number between 0 and 1, or a list of "
                 f"such numbers, got {self!r}."
@@ -331,6 +330,7 @@ def rho_of(loss: object) -> Rho | None:
             return CHOICES[loss]().rho
     if isinstance(loss, LossChoice):
         return loss.rho
+    check_no_class("loss must be", loss, LossChoice)
     words = ", ".join(f'"{word}"' for word in (SQUARED, *CHOICES))
     raise ValueError(f"loss must be one of {words}, or an object such as Huber(), got {loss!r}.")
 
@@ -375,7 +375,7 @@ def quantile_score(quantiles: np.ndarray, y: Any, values: Any, sample_weight: An
 
 
 def _above_zero(loss: LossChoice, name: str, value: Any, other: str = "") -> float:
-    if _is_real(value) and SMALLEST_ROOT <= float(value) <= LARGEST_ROOT:
+    if is_real(value) and SMALLEST_ROOT <= as_float(value) <= LARGEST_ROOT:
         return float(value)
     raise ValueError(
         f"loss must be {_with_article(loss)} whose {name} is a number from {SMALLEST_ROOT:g} to "
@@ -389,11 +389,6 @@ def _with_article(loss: LossChoice) -> str:
 
 
 def _at_least_zero(loss: LossChoice, name: str, value: Any) -> float:
-    if _is_real(value) and value == 0:
+    if is_real(value) and value == 0:
         return 0.0
     return _above_zero(loss, name, value, " or 0")
-
-
-def _is_real(value: Any) -> bool:
-    known = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-    return known and math.isfinite(float(value))

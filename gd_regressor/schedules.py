@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import final
 
 from sklearn.base import BaseEstimator
@@ -14,12 +15,51 @@ from gd_regressor.descent.schedules import (
     CosineRate,
     InverseRate,
     SteppedRate,
+    Timed,
     WarmedRate,
 )
+from gd_regressor.estimator.parameters import check_integer, check_recipe
+
+
+class TimedRecipe(ScheduleRecipe):
+    """A schedule whose rates are known before the descent."""
+
+    @property
+    @abstractmethod
+    def made(self) -> Timed:
+        """The schedule, of parameters that were checked."""
+
+    def rate(self, t: int) -> float:
+        """The rate of one update.
+
+        Parameters
+        ----------
+        t : int
+            Which update, counted from 1. With a `batch_size`, `Cosine` and `StepDecay` count
+            epochs.
+
+        Returns
+        -------
+        rate : float
+
+        Raises
+        ------
+        ValueError
+            If `t` or a parameter of the schedule cannot be used.
+
+        Examples
+        --------
+        >>> from gd_regressor import Cosine
+        >>> Cosine(eta0=0.1, n_epochs=10, eta_min=0.02).rate(11)
+        0.02
+        """
+        check_recipe(type(self).__name__, "a schedule", self)
+        check_integer("t", t, 1)
+        return self.made.rate_at(t, t)
 
 
 @final
-class Constant(ScheduleRecipe, BaseEstimator):
+class Constant(TimedRecipe, BaseEstimator):
     """The rate ``eta0`` for all updates: the same as the number ``eta0``, for `WarmUp`.
 
     Parameters
@@ -37,26 +77,6 @@ class Constant(ScheduleRecipe, BaseEstimator):
     def __init__(self, eta0: float = 0.1) -> None:
         self.eta0 = eta0
 
-    def rate(self, t: int) -> float:
-        """The rate of one update.
-
-        Parameters
-        ----------
-        t : int
-            Which update, counted from 1.
-
-        Returns
-        -------
-        rate : float
-
-        Examples
-        --------
-        >>> from gd_regressor import Constant
-        >>> Constant(0.05).rate(1)
-        0.05
-        """
-        return self.made.rate_at(t, t)
-
     @property
     def parts(self) -> dict[str, Limits]:
         return {"eta0": Limits(self.eta0)}
@@ -67,7 +87,7 @@ class Constant(ScheduleRecipe, BaseEstimator):
 
 
 @final
-class InverseScaling(ScheduleRecipe, BaseEstimator):
+class InverseScaling(TimedRecipe, BaseEstimator):
     """The rate ``eta0 / t**power`` for the t-th update, t = 1, 2, ...
 
     A schedule holds parameters only. `fit` does not change it, so that one may serve several
@@ -103,27 +123,6 @@ class InverseScaling(ScheduleRecipe, BaseEstimator):
         self.eta0 = eta0
         self.power = power
 
-    def rate(self, t: int) -> float:
-        """The rate of one update.
-
-        Parameters
-        ----------
-        t : int
-            Which update, counted from 1.
-
-        Returns
-        -------
-        rate : float
-
-        Examples
-        --------
-        >>> from gd_regressor import InverseScaling
-        >>> schedule = InverseScaling(eta0=0.1, power=0.5)
-        >>> schedule.rate(1), schedule.rate(4)
-        (0.1, 0.05)
-        """
-        return self.made.rate_at(t, t)
-
     @property
     def parts(self) -> dict[str, Limits]:
         return {"eta0": Limits(self.eta0), "power": Limits(self.power, is_open=False)}
@@ -134,7 +133,7 @@ class InverseScaling(ScheduleRecipe, BaseEstimator):
 
 
 @final
-class Cosine(ScheduleRecipe, BaseEstimator):
+class Cosine(TimedRecipe, BaseEstimator):
     """Half a wave of the cosine, from ``eta0`` down to ``eta_min`` in `n_epochs` epochs.
 
     The rate of epoch e = 1, 2, ... is ``eta_min + (eta0 - eta_min) (1 + cos(pi (e - 1) /
@@ -148,7 +147,7 @@ class Cosine(ScheduleRecipe, BaseEstimator):
     n_epochs : int, default=100
         After how many epochs the rate is `eta_min`.
     eta_min : float, default=0.0
-        The last rate.
+        The last rate, at most `eta0`.
 
     References
     ----------
@@ -168,32 +167,12 @@ class Cosine(ScheduleRecipe, BaseEstimator):
         self.n_epochs = n_epochs
         self.eta_min = eta_min
 
-    def rate(self, t: int) -> float:
-        """The rate of one epoch.
-
-        Parameters
-        ----------
-        t : int
-            Which epoch, counted from 1; without a `batch_size` an epoch is one update.
-
-        Returns
-        -------
-        rate : float
-
-        Examples
-        --------
-        >>> from gd_regressor import Cosine
-        >>> Cosine(eta0=0.1, n_epochs=10, eta_min=0.02).rate(11)
-        0.02
-        """
-        return self.made.rate_at(t, t)
-
     @property
     def parts(self) -> dict[str, Limits]:
         return {
             "eta0": Limits(self.eta0),
             "n_epochs": Limits(self.n_epochs, 1, is_open=False, is_whole=True),
-            "eta_min": Limits(self.eta_min, is_open=False),
+            "eta_min": Limits(self.eta_min, is_open=False, most=self.eta0, most_is="eta0 = "),
         }
 
     @property
@@ -202,7 +181,7 @@ class Cosine(ScheduleRecipe, BaseEstimator):
 
 
 @final
-class StepDecay(ScheduleRecipe, BaseEstimator):
+class StepDecay(TimedRecipe, BaseEstimator):
     """The rate is multiplied by `factor` after each `every` epochs.
 
     The rate of epoch e = 1, 2, ... is ``eta0 * factor**((e - 1) // every)``. Without a `batch_size`
@@ -229,26 +208,6 @@ class StepDecay(ScheduleRecipe, BaseEstimator):
         self.eta0 = eta0
         self.factor = factor
         self.every = every
-
-    def rate(self, t: int) -> float:
-        """The rate of one epoch.
-
-        Parameters
-        ----------
-        t : int
-            Which epoch, counted from 1; without a `batch_size` an epoch is one update.
-
-        Returns
-        -------
-        rate : float
-
-        Examples
-        --------
-        >>> from gd_regressor import StepDecay
-        >>> StepDecay(eta0=0.1, factor=0.5, every=10).rate(11)
-        0.05
-        """
-        return self.made.rate_at(t, t)
 
     @property
     def parts(self) -> dict[str, Limits]:

@@ -16,6 +16,7 @@ from gd_regressor import (
     Constant,
     Cosine,
     GDLinearRegressor,
+    Huber,
     InverseScaling,
     LossCurveDisplay,
     Nesterov,
@@ -133,6 +134,7 @@ def test_a_schedule_is_a_parameter_like_any_other():
         Cosine(0.1, 0),
         Cosine(0.1, 10.0),
         Cosine(0.1, 10, -1e-9),
+        Cosine(0.1, 10, 0.1001),
         StepDecay(0.1, 0.0),
         StepDecay(0.1, 1.5),
         StepDecay(0.1, 0.5, True),
@@ -150,6 +152,48 @@ def test_a_bad_schedule_is_named_with_what_it_holds(schedule):
     words += re.escape(repr(schedule))
     with pytest.raises(ValueError, match=words):
         GDLinearRegressor(schedule).fit(X, Y)
+
+
+def test_a_cosine_that_would_climb_names_both_rates():
+    words = "whose eta_min is a number >= 0 and at most eta0 = 0.1, got Cosine(eta_min=0.5)."
+    with pytest.raises(ValueError, match=re.escape(words)):
+        GDLinearRegressor(Cosine(0.1, eta_min=0.5)).fit(X, Y)
+    level, number = (GDLinearRegressor(s, 9, None) for s in (Cosine(0.1, 5, 0.1), 0.1))
+    np.testing.assert_allclose(level.fit(X, Y).coef_, number.fit(X, Y).coef_, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "t", "words"),
+    [
+        (Constant(-1), 1, "Constant must be a schedule whose eta0 is a number > 0"),
+        (StepDecay(0.1, 0.5, 0), 1, "whose every is an integer >= 1"),
+        (Cosine(0.1, 10, 0.5), 4, "whose eta_min is a number >= 0 and at most eta0 = 0.1"),
+        (InverseScaling(), 0, "t must be an integer >= 1, got 0"),
+        (Cosine(), 2.5, r"t must be an integer >= 1, got 2\.5"),
+    ],
+)
+def test_no_rate_is_told_of_what_no_fit_could_use(schedule, t, words):
+    with pytest.raises(ValueError, match=words):
+        schedule.rate(t)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"loss": Huber}, "loss must be an object, got the class Huber; write Huber()."),
+        ({"learning_rate": Cosine}, "learning_rate must be an object, got the class Cosine; write"),
+        ({"momentum": Nesterov}, "momentum must be an object, got the class Nesterov; write Nes"),
+        (
+            {"learning_rate": WarmUp(Cosine)},
+            "learning_rate must be a schedule whose schedule is an object, got the class Cosine;",
+        ),
+        ({"loss": Cosine}, 'loss must be one of "squared_error"'),  # no word of "write Cosine()"
+    ],
+    ids=str,
+)
+def test_a_class_in_place_of_an_object_is_named_with_what_to_write(options, words):
+    with pytest.raises(ValueError, match=re.escape(words)):
+        GDLinearRegressor(**{"learning_rate": 0.1} | options).fit(X, Y)
 
 
 def test_a_huge_power_is_one_update():
@@ -220,7 +264,11 @@ def test_a_schedule_tells_its_rates(name):
 
 def test_the_last_rate_is_what_the_limit_is_compared_with(route):
     limit = GDLinearRegressor(1e-3, 1, None).fit(X, Y).max_learning_rate_
-    for schedule in (Cosine(limit, 5, 1.01 * limit), StepDecay(limit, 1.0), WarmUp(1.1 * limit, 3)):
+    for schedule in (
+        Cosine(2 * limit, 5, 1.01 * limit),
+        StepDecay(limit, 1.0),
+        WarmUp(1.1 * limit, 3),
+    ):
         with pytest.warns(UserWarning, match="is not below the largest stable rate"):
             GDLinearRegressor(schedule, 20, None).fit(X, Y)
     for schedule in (Cosine(1.2 * limit, 5), StepDecay(1.2 * limit, 0.9, 1), Adaptive(9 * limit)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import re
 import reprlib
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,30 @@ from gd_regressor.data.kinds import Columns
 ROWS_AT_ONCE = 1 << 12
 # How messages call a column whose name is not known where they are made
 NUMBERED = re.compile(r"(?:(row \d+), )?column (\d+) \(counting from 0\)")
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a real number. True, False and np.timedelta64 are not."""
+    # We ask for float and int first: numbers.Real takes as long as a product of small matrices
+    if type(value) in (float, int):
+        return True
+    known = isinstance(value, numbers.Real)
+    return known and not isinstance(value, (bool, np.bool_, np.timedelta64))
+
+
+def as_float(value: Any) -> float:
+    """A real number as a float; infinite if it is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def check_no_class(what: str, value: Any, kind: type) -> None:
+    """Refuse a class of this kind where one of its objects is meant, as in ``loss=Huber``."""
+    if isinstance(value, type) and issubclass(value, kind):
+        name = value.__name__
+        raise ValueError(f"{what} an object, got the class {name}; write {name}().")
 
 
 def numbered(column: Any) -> str:

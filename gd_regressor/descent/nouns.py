@@ -200,6 +200,7 @@ class Limits(NamedTuple):
     least: float = 0.0
     is_open: bool = True  # whether it must be above `least`, or may be equal
     most: float = LARGEST_FACTOR
+    most_is: str = ""  # what that number is, in words before it
     ends_before: bool = False  # whether it must be below `most`
     is_whole: bool = False
 

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
 from gd_regressor.data.batches import Order
-from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.checks import as_float, check_no_class, finite_floats, is_real
 from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import Limits, MomentumRecipe, Observer, Recipe, ScheduleRecipe
 from gd_regressor.descent.records import Request, Terms
@@ -164,7 +164,7 @@ def _average_of(value: Any) -> int:
     """From which epoch on to average; 0 for never."""
     if isinstance(value, (bool, np.bool_)):
         return int(value)
-    if not (_is_real(value) and isinstance(value, numbers.Integral) and int(value) >= 1):
+    if not (is_real(value) and isinstance(value, numbers.Integral) and int(value) >= 1):
         raise ValueError(
             "average must be False, True or the epoch from which to average, an integer >= 1, got "
             f"{value!r}."
@@ -177,8 +177,8 @@ def _size_of(value: Any) -> int | float | None:
     if value is None:
         return None
     whole = isinstance(value, numbers.Integral)
-    size = int(value) if whole else _float(value) if _is_real(value) else math.nan
-    if not (_is_real(value) and (size >= 1 if whole else 0 < size <= 1)):
+    size = int(value) if whole else as_float(value) if is_real(value) else math.nan
+    if not (is_real(value) and (size >= 1 if whole else 0 < size <= 1)):
         raise ValueError(
             "batch_size must be None, an integer >= 1 or a fraction of the rows in (0, 1], got "
             f"{value!r}."
@@ -240,17 +240,17 @@ def checked_alpha(value) -> np.ndarray:
 
 def check_ratio(value) -> None:
     """Refuse a value that is not a number in [0, 1]."""
-    if not (_is_real(value) and 0 <= _float(value) <= 1):
+    if not (is_real(value) and 0 <= as_float(value) <= 1):
         raise ValueError(f"l1_ratio must be a number from 0 (ridge) to 1 (lasso), got {value!r}.")
 
 
 def _check(model: Any) -> None:
     if isinstance(model.learning_rate, ScheduleRecipe):
-        _check_recipe("learning_rate", "a schedule", model.learning_rate)
+        check_recipe("learning_rate", "a schedule", model.learning_rate)
     else:
         check_learning_rate(model.learning_rate, words=("auto",))
     if isinstance(model.momentum, MomentumRecipe):
-        _check_recipe("momentum", "Nesterov()", model.momentum)
+        check_recipe("momentum", "Nesterov()", model.momentum)
     else:
         check_momentum(model.momentum, " or a momentum such as Nesterov(0.9)")
     check_integer("max_iter", model.max_iter, 0)
@@ -279,7 +279,8 @@ def check_learning_rate(
     """Refuse a value that is neither a finite number > 0 nor one of `words`."""
     if isinstance(value, str) and value in words:
         return
-    if not (_is_real(value) and 0 < _float(value) <= LARGEST_FACTOR):
+    if not (is_real(value) and 0 < as_float(value) <= LARGEST_FACTOR):
+        check_no_class(f"{name} must be", value, ScheduleRecipe)
         choices = "".join(f', "{word}"' for word in words)
         last = " or a schedule such as InverseScaling()" if words and or_schedule else ""
         raise ValueError(
@@ -288,10 +289,11 @@ def check_learning_rate(
         )
 
 
-def _check_recipe(name: str, kind: str, given: Recipe) -> None:
+def check_recipe(name: str, kind: str, given: Recipe) -> None:
     """Refuse a schedule or a momentum that cannot be used."""
     for part, limits in given.parts.items():
         if not _is_within(limits):
+            check_no_class(f"{name} must be {kind} whose {part} is", limits.value, Recipe)
             raise ValueError(
                 f"{name} must be {kind} whose {part} is {_in_words(limits)}, got {given!r}."
             )
@@ -299,9 +301,9 @@ def _check_recipe(name: str, kind: str, given: Recipe) -> None:
 
 def _is_within(limits: Limits) -> bool:
     value = limits.value
-    if not _is_real(value) or (limits.is_whole and not isinstance(value, numbers.Integral)):
+    if not is_real(value) or (limits.is_whole and not isinstance(value, numbers.Integral)):
         return False
-    size = _float(value)
+    size = as_float(value)
     above = size > limits.least if limits.is_open else size >= limits.least
     return above and (size < limits.most if limits.ends_before else size <= limits.most)
 
@@ -309,19 +311,21 @@ def _is_within(limits: Limits) -> bool:
 def _in_words(limits: Limits) -> str:
     if limits.is_whole:
         return f"an integer >= {limits.least}"
-    last = f"below {limits.most:g}" if limits.ends_before else f"at most {limits.most:g}"
+    most = f"{limits.most_is}{as_float(limits.most):g}"
+    last = f"below {most}" if limits.ends_before else f"at most {most}"
     return f"a number {'>' if limits.is_open else '>='} {limits.least:g} and {last}"
 
 
 def check_momentum(value, other: str = "") -> None:
     """Refuse a value that is not a number in [0, 1)."""
-    if not (_is_real(value) and 0 <= _float(value) < 1):
+    if not (is_real(value) and 0 <= as_float(value) < 1):
+        check_no_class("momentum must be", value, MomentumRecipe)
         raise ValueError(f"momentum must be a number in [0, 1){other}, got {value!r}.")
 
 
 def check_tol(value) -> None:
     """Refuse a value that is neither None nor a number from 0 to LARGEST_TOL."""
-    if not (value is None or (_is_real(value) and 0 <= _float(value) <= LARGEST_TOL)):
+    if not (value is None or (is_real(value) and 0 <= as_float(value) <= LARGEST_TOL)):
         raise ValueError(
             f"tol must be a finite number >= 0 or None, got {value!r}. The largest tol is "
             f"{LARGEST_TOL:g}."
@@ -330,7 +334,7 @@ def check_tol(value) -> None:
 
 def check_share(name: str, value) -> None:
     """Refuse a value that is not a number in (0, 1)."""
-    if not (_is_real(value) and 0 < _float(value) < 1):
+    if not (is_real(value) and 0 < as_float(value) < 1):
         raise ValueError(f"{name} must be a number between 0 and 1, got {value!r}.")
 
 
@@ -343,7 +347,7 @@ def check_word(name: str, value, words: tuple[str, ...]) -> None:
 
 def check_integer(name: str, value, least: int) -> None:
     """Refuse a value that is not an integer >= `least`."""
-    if not (_is_real(value) and isinstance(value, (int, numbers.Integral)) and int(value) >= least):
+    if not (is_real(value) and isinstance(value, (int, numbers.Integral)) and int(value) >= least):
         raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
 
 
@@ -362,20 +366,3 @@ def check_bool(name: str, value) -> None:
     """Refuse a value that is neither True nor False."""
     if not isinstance(value, (bool, np.bool_)):
         raise ValueError(f"{name} must be True or False, got {value!r}.")
-
-
-def _float(value) -> float:
-    """A real number as a float; infinite if it is too large."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf
-
-
-def _is_real(value) -> bool:
-    """Whether a value is a real number. True, False and np.timedelta64 are not."""
-    # We ask for float and int first: numbers.Real takes as long as a product of small matrices
-    if type(value) in (float, int):
-        return True
-    known = isinstance(value, numbers.Real)
-    return known and not isinstance(value, (bool, np.bool_, np.timedelta64))
