@@ -83,6 +83,18 @@ def test_cells_lie_around_their_values():
         np.testing.assert_allclose(ends[1:-1], np.sqrt(values[1:] * values[:-1]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("ratios", [[0.0, 1.0], [0.1, 0.5, 0.9, 1.0], [0.0, 0.1], [0.4, 0.6]])
+def test_cells_of_shares_end_where_shares_end(ratios):
+    """There is no share below 0 or above 1: the cells and the axis stop there."""
+    scores = np.arange(2.0 * len(ratios)).reshape(-1, 2)
+    display = CVSurfaceDisplay([0.1, 1.0], ratios, scores, x_name="alpha", y_name="l1_ratio")
+    ends = display.plot().mesh_.get_coordinates()[:, 0, 1]
+    first, last = ratios[0] - np.diff(ratios)[0] / 2, ratios[-1] + np.diff(ratios)[-1] / 2
+    assert [ends[0], ends[-1]] == pytest.approx([max(first, 0.0), min(last, 1.0)], rel=1e-14)
+    np.testing.assert_allclose(ends[1:-1], np.add(ratios[1:], ratios[:-1]) / 2, rtol=1e-14)
+    assert display.ax_.get_ylim() == (ends[0], ends[-1])
+
+
 def test_the_limit_is_that_of_the_fits():
     display = CVSurfaceDisplay.from_estimator(EARLY, X, Y)
     np.testing.assert_allclose(display.limit_line_.get_ydata(), LIMIT, rtol=1e-12)
@@ -231,6 +243,10 @@ BAD = {
     "falling": (
         lambda: CVSurfaceDisplay([2, 1], [1, 2], np.ones((2, 2))).plot(),
         "x must be two or more rising numbers",
+    ),
+    "shares": (
+        lambda: CVSurfaceDisplay([1, 2], [0.5, 1.5], np.ones((2, 2)), y_name="l1_ratio").plot(),
+        r"y must be l1_ratio from 0 to 1, got array\(\[0.5, 1.5\]\)",
     ),
     "names": (
         lambda: CVSurfaceDisplay([1, 2], [1, 2], np.ones((2, 2)), x_name="tol").plot(),

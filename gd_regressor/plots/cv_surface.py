@@ -321,9 +321,11 @@ class CVSurfaceDisplay:
         for name in (self.x_name, self.y_name):
             if name not in NAMES_OF_AXES:
                 raise ValueError(f"x_name and y_name must be of {[*NAMES_OF_AXES]}, got {name!r}.")
-        for name, values in (("x", x), ("y", y)):
+        for name, what, values in (("x", self.x_name, x), ("y", self.y_name, y)):
             if values.ndim != 1 or len(values) < 2 or not (np.diff(values) > 0).all():
                 raise ValueError(f"{name} must be two or more rising numbers, got {values!r}.")
+            if what == "l1_ratio" and not (values[0] >= 0 and values[-1] <= 1):
+                raise ValueError(f"{name} must be l1_ratio from 0 to 1, got {values!r}.")
         if scores.shape != (len(y), len(x)):
             raise ValueError(
                 f"scores must have the shape (n_y, n_x) = {(len(y), len(x))}, got {scores.shape}."
@@ -435,13 +437,16 @@ def _placed(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _edges(values: np.ndarray, name: str) -> np.ndarray:
-    """Where the cells of these values begin and end: half way to the next, on the axis."""
+    """Where the cells of these values begin and end: half way to the next, on the axis.
+
+    Those of an l1_ratio end at 0 and 1, because there is none beyond.
+    """
     log = _scale(name) == "log"
     places = _placed(values, name)
     places = np.log(places) if log else places
     middles = (places[1:] + places[:-1]) / 2
     ends = [2 * places[0] - middles[0], *middles, 2 * places[-1] - middles[-1]]
-    return np.exp(ends) if log else np.asarray(ends)
+    return np.exp(ends) if log else np.clip(ends, 0.0, 1.0)
 
 
 def _ticks(axis: Axis, values: np.ndarray, name: str) -> None:
