@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.accuracy import measure_accuracy
 from benchmarks.asked import RATIOS
+from benchmarks.beside import deliver
 from benchmarks.claims import measure_claims
 from benchmarks.data import FULL_SIZES, QUICK_SIZES, Size
 from benchmarks.kinds import KIND_SIZES, measure_kinds
@@ -61,10 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     if has_wide_kernels() and not options.quick:
         times, title, digits = report.partition(DIGITS_TITLE)
         report = f"{times.rstrip()}\n\n{_with_narrow_kernels(arguments)}\n{title}{digits}"
-    if options.output is None:
-        print(report, end="")
-    else:
-        options.output.write_text(report, encoding="utf-8")
+    deliver(report, options.output)
 
 
 def _with_narrow_kernels(arguments: list[str]) -> str:

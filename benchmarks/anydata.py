@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
-import platform
 import sys
 import tempfile
 import time
@@ -15,11 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import scipy
 import scipy.sparse as sp
-import sklearn
 from sklearn.linear_model import Ridge
 
+from benchmarks.beside import deliver, environment
 from benchmarks.markdown import duration, excess, table, verdict
 from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor, Moments
@@ -42,13 +40,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, metavar="FILE")
     options = parser.parse_args()
     texts = [PARTS[part](options) for part in options.only]
-    versions = f"numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn "
-    versions += f"{sklearn.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
-    report = "\n\n".join([f"# Any data\n\nMeasured with {versions}.", *texts]) + "\n"
-    if options.output is None:
-        print(report, end="")
-    else:
-        options.output.write_text(report, encoding="utf-8")
+    report = "\n\n".join([f"# Any data\n\nMeasured with {environment()}.", *texts]) + "\n"
+    deliver(report, options.output)
 
 
 # --- Sparse columns ---

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,17 +10,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy
-import sklearn
 from sklearn.linear_model import LassoCV, LinearRegression, RidgeCV, SGDRegressor
 from sklearn.model_selection import GridSearchCV
-from threadpoolctl import threadpool_limits
 
+from benchmarks.beside import SEEDS, both_ways, deliver, environment, faster
 from benchmarks.markdown import duration, table, verdict
 from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressorCV
 
-SEEDS = (0, 1, 2)
 FOLDS = 5
 RIDGE_ALPHAS = np.logspace(-6, 3, 10)
 # From slow to a fifth of the largest stable rate of these columns
@@ -89,22 +84,20 @@ def measure_line(name: str, rounds: int, seeds: tuple[int, ...]) -> list[list[st
         X, y = data(ask.rows, ask.columns, seed)
         calls: dict[str, Callable[[], Any]] = {"ours": partial(ours(name, ask.rows).fit, X, y)}
         for peer in ask.peers:
-            calls[peer] = partial(PEERS[peer]().fit, X, y)
-            calls[f"{peer}, one thread"] = partial(_alone, calls[peer])
+            calls |= both_ways(peer, partial(PEERS[peer]().fit, X, y))
         for call, found in interleave(calls, rounds)[0].items():
             seconds.setdefault(call, []).extend(found)
-    median = {call: float(np.median(found)) for call, found in seconds.items()}
-    lines = []
+    mine, lines = float(np.median(seconds["ours"])), []
     for peer, asked in ask.peers.items():
-        best = min((peer, f"{peer}, one thread"), key=median.__getitem__)
-        ratio = median[best] / median["ours"]
+        best, theirs, _ = faster(peer, seconds)
+        ratio = theirs / mine
         lines.append(
             [
                 f"{ask.rows:,} x {ask.columns}",
                 f"{ask.ours} x {FOLDS} folds",
-                duration(median["ours"]),
+                duration(mine),
                 best,
-                duration(median[best]),
+                duration(theirs),
                 f"{ratio:.2f}",
                 f"{asked:.3g}",
                 verdict(ratio >= asked),
@@ -128,11 +121,6 @@ def measure_candidates(seed: int = 0) -> str:
     )
 
 
-def _alone(call: Callable[[], Any]) -> Any:
-    with threadpool_limits(1, user_api="blas"):
-        return call()
-
-
 def main() -> None:
     """Measure what is asked for, and print or write the report."""
     parser = argparse.ArgumentParser(
@@ -148,17 +136,11 @@ def main() -> None:
     for name in [name for name in ASKED if name in chosen]:
         lines += measure_line(name, options.rounds, tuple(options.seeds))
     header = ["data", "candidates", "ours", "peer", "its time", "ratio", "asked", "met"]
-    versions = f"numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn "
-    versions += f"{sklearn.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    report = f"# Cross-validation\n\nMeasured with {versions}; load {load}.\n\n"
+    report = f"# Cross-validation\n\nMeasured with {environment()}.\n\n"
     report += table(header, lines, "lllllrrc") + "\n"
     if "candidates" in chosen:
         report += "\n" + measure_candidates() + "\n"
-    if options.output is None:
-        print(report, end="")
-    else:
-        options.output.write_text(report, encoding="utf-8")
+    deliver(report, options.output)
 
 
 if __name__ == "__main__":

@@ -7,25 +7,20 @@ within ENOUGH of the loss, chosen on other data than those reported.
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
-import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.linear_model import HuberRegressor, LinearRegression, QuantileRegressor, SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
+from benchmarks.beside import both_ways, faster, measured
 from benchmarks.data import Size
-from benchmarks.markdown import duration, excess, table, verdict
+from benchmarks.markdown import duration, excess, verdict
 from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor, Huber, Quantile
 
@@ -34,7 +29,6 @@ try:
 except ImportError:
     sm = None
 
-SEEDS = (0, 1, 2)
 # The data on which tolerances are chosen, and tolerances to choose from
 OTHER_SEED, TOLERANCES = 100, tuple(10.0**-k for k in range(-3, 13))
 # The distance from the least loss, as a share of it, that counts as there; a tenth of it on the
@@ -193,8 +187,7 @@ def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
         scale = ours(joint, 1.0)(X, y).scale or 1.0
         fits = {"ours": partial(ours(case, scale), X, y)}
         for name, tol in tols.items():
-            for one in (False, True):
-                fits[f"{name}/{one}"] = partial(_limited, one, peer(name, tol, scale), X, y)
+            fits |= both_ways(name, partial(peer(name, tol, scale), X, y))
         taken, models = interleave(fits, rounds, LONGEST)
         losses = {key: loss_of(case, X, y, model, scale) for key, model in models.items()}
         least = min(losses.values())
@@ -207,17 +200,14 @@ def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
 def _line(
     case: Case, name: str, seconds: dict[str, list[float]], above: dict[str, list[float]]
 ) -> list[str]:
-    words = f"{case.size}, {case.columns}: {case.loss}"
     mine, asked = statistics.median(seconds["ours"]), case.asked[name]
-    start = [words, f"{duration(mine)} ({excess(max(above['ours']))})", name]
-    keys = [f"{name}/{one}" for one in (False, True)]
-    if keys[0] not in seconds:
+    start = [_words(case), f"{duration(mine)} ({excess(max(above['ours']))})", name]
+    best = faster(name, seconds)
+    if best is None:
         return [*start, "not installed", "-", f"{asked:g}", "-"]
-    key = min(keys, key=lambda key: statistics.median(seconds[key]))
-    theirs = statistics.median(seconds[key])
-    threads = "one thread" if key.endswith("True") else "its threads"
+    key, theirs, way = best
     off = "" if name == LEAST_SQUARES else f"{excess(max(above[key]))}, "
-    start.append(f"{duration(theirs)} ({off}{threads})")
+    start.append(f"{duration(theirs)} ({off}{way})")
     if name == LEAST_SQUARES:
         ratio, limit, met = mine / theirs, f"at most {asked:g}", verdict(mine <= asked * theirs)
         return [*start, f"{ratio:.2f} of its time", limit, met]
@@ -225,39 +215,16 @@ def _line(
     return [*start, f"{theirs / mine:.2f}", "-" if asked is None else f"{asked:g}", met]
 
 
-def _limited(on_one_thread: bool, fit: Fit, X: np.ndarray, y: np.ndarray) -> Found:
-    if not on_one_thread:
-        return fit(X, y)
-    with threadpool_limits(1, user_api="blas"):
-        return fit(X, y)
+def _words(case: Case) -> str:
+    return f"{case.size}, {case.columns}: {case.loss}"
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print or write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.losses", description=__doc__)
-    parser.add_argument("--only", nargs="*", help="numbers of the cases to measure, from 0")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS))
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output", type=Path, metavar="FILE")
-    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    lines = []
-    for number, case in enumerate(CASES):
-        if options.only and str(number) not in options.only:
-            continue
-        print(number, case.size, case.loss, f"load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            lines += measure(case, SEEDS[: options.seeds], options.rounds)
-        for line in lines[-len(case.asked) :]:
-            print("  ", *line[1:], sep=" | ", file=sys.stderr, flush=True)
+    jobs = {_words(case): partial(measure, case) for case in CASES}
     header = ["data", "GDLinearRegressor (off)", "peer", "its time (off)", "ratio", "asked", "met"]
-    text = table(header, lines, "llllrrc")
-    text += "\n\noff: how far the loss is above the least one seen, as a share of it.\n"
-    text += f"Load at the end: {os.getloadavg()[0]:.1f}.\n"
-    if options.output is None:
-        print(text, end="")
-    else:
-        options.output.write_text(text, encoding="utf-8")
+    note = "off: how far the loss is above the least one seen, as a share of it.\n"
+    measured("losses", __doc__, jobs, header, rounds=5, note=note, arguments=arguments)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -12,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
-import sklearn
 from sklearn.linear_model import SGDRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
 
+from benchmarks.beside import both_ways, deliver, environment, faster
 from benchmarks.markdown import duration, table, verdict
 from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor
@@ -74,24 +70,20 @@ def measure_line(size: int, rounds: int, seeds: tuple[int, ...]) -> list[list[st
     for seed in seeds:
         print(f"batches of {size}: seed {seed}", file=sys.stderr, flush=True)
         X, y = data(seed)
-        calls: dict[str, Callable[[], Any]] = {
-            "ours": partial(ours, X, y, size),
-            "loop of partial_fit": partial(loop, X, y, size),
-            "SGDRegressor.fit": partial(own, X, y),
-        }
-        for peer in ASKED[size]:
-            calls[f"{peer}, one thread"] = partial(_alone, calls[peer])
+        calls: dict[str, Callable[[], Any]] = {"ours": partial(ours, X, y, size)}
+        calls |= both_ways("loop of partial_fit", partial(loop, X, y, size))
+        calls |= both_ways("SGDRegressor.fit", partial(own, X, y))
         for call, found in interleave(calls, rounds)[0].items():
             each = 1 if call.startswith("loop") else EPOCHS
             seconds.setdefault(call, []).extend(t / each for t in found)
-    least = {call: min(found) for call, found in seconds.items()}
-    lines = []
+    least = {call: [min(found)] for call, found in seconds.items()}
+    mine, lines = least["ours"][0], []
     for peer, asked in ASKED[size].items():
-        best = min((peer, f"{peer}, one thread"), key=least.__getitem__)
-        ratio = least[best] / least["ours"]
+        best, theirs, _ = faster(peer, least)
+        ratio = theirs / mine
         wanted = "-" if asked is None else f"{asked:.3g}"
         met = "-" if asked is None else verdict(ratio >= asked)
-        times = duration(least["ours"]), best, duration(least[best]), f"{ratio:.2f}"
+        times = duration(mine), best, duration(theirs), f"{ratio:.2f}"
         lines.append([f"{size:,}", *times, wanted, met])
     return lines
 
@@ -150,11 +142,6 @@ def auto_lines(condition: float, rounds: int, seed: int) -> list[list[str]]:
     return lines
 
 
-def _alone(call: Callable[[], Any]) -> Any:
-    with threadpool_limits(1, user_api="blas"):
-        return call()
-
-
 def _auto_report(rounds: int, seed: int) -> str:
     lines = [line for c in CONDITIONS for line in auto_lines(c, rounds, seed)]
     header = ["condition", "epochs", "time", "above the minimum", "SGD average: epochs", "time"]
@@ -180,20 +167,13 @@ def main() -> None:
     for size in () if options.auto else options.only or ASKED:
         lines += measure_line(size, options.rounds, tuple(options.seeds))
     header = ["batch", "an epoch of ours", "peer", "its time", "ratio", "asked", "met"]
-    versions = f"numpy {np.__version__}, scipy {scipy.__version__}, scikit-learn "
-    versions += f"{sklearn.__version__}, Python {platform.python_version()}, {os.cpu_count()} CPUs"
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    report = f"# Mini-batches\n\n{ROWS:,} x {COLUMNS}, shuffled. Measured with {versions}; load "
-    report += f"{load}. An epoch of ours has the loss on all rows in it, and a share of the check "
-    report += "of X.\n\n"
+    report = f"# Mini-batches\n\n{ROWS:,} x {COLUMNS}, shuffled. Measured with {environment()}. "
+    report += "An epoch of ours has the loss on all rows in it, and a share of the check of X.\n\n"
     if lines:
         report += table(header, lines, "rrlrrrc") + "\n"
     if not options.only:
         report += _auto_report(options.rounds, options.seeds[0])
-    if options.output is None:
-        print(report, end="")
-    else:
-        options.output.write_text(report, encoding="utf-8")
+    deliver(report, options.output)
 
 
 if __name__ == "__main__":

@@ -7,23 +7,19 @@ power of ten that reaches the duality gap asked for, chosen on other data than t
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
-import sys
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression
-from threadpoolctl import threadpool_limits
 
+from benchmarks.beside import Job, both_ways, faster, measured, on_one_thread
 from benchmarks.data import Size
-from benchmarks.markdown import duration, excess, table, verdict
+from benchmarks.markdown import duration, excess, verdict
 from benchmarks.measure import interleave
 from gd_regressor import GDLinearRegressor, elastic_net_path
 
@@ -40,7 +36,6 @@ try:
 except ImportError:
     adelie = None
 
-SEEDS = (0, 1, 2)
 # The data on which settings are chosen
 OTHER_SEED = 100
 # Tolerances to choose from
@@ -52,6 +47,7 @@ TRUE, SIGNAL = 100, 3.0
 
 # The path: its data, its strengths, and how many times faster we are to be
 PATH_SIZE, PATH_LENGTH, PATH_END = Size(500, 20_000), 50, 1 / 20
+PATH_WORDS = f"{PATH_SIZE}, a path of {PATH_LENGTH} alphas to {PATH_END:g}"
 PATH_ASKED = {"celer": 1.0, "adelie": 0.6}
 
 Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -181,18 +177,11 @@ def chosen_tol(case: Case, name: str) -> float:
     alpha = case.share * largest_alpha(X, y)
     make, tol = peers(alpha, case.positive)[name], TOLERANCES[0]
     for tol in TOLERANCES:
-        seconds, coefs = interleave({name: partial(_limited, True, make(tol), X, y)}, 1)
+        seconds, coefs = interleave({name: partial(on_one_thread, make(tol), X, y)}, 1)
         reached = gap_of(X, y, np.asarray(coefs[name]).ravel(), alpha, case.positive)
         if reached <= case.gap or seconds[name][0] > LONGEST or name == "LinearRegression":
             break
     return tol
-
-
-def _limited(on_one_thread: bool, fit: Fit, X: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if not on_one_thread:
-        return fit(X, y)
-    with threadpool_limits(1, user_api="blas"):
-        return fit(X, y)
 
 
 def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
@@ -206,9 +195,7 @@ def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
         alpha = case.share * largest_alpha(X, y)
         fits = {"ours": partial(ours(alpha, case.gap, case.positive), X, y)}
         for name, tol in tols.items():
-            fit = peers(alpha, case.positive)[name](tol)
-            for one in (False, True):
-                fits[f"{name}/{one}"] = partial(_limited, one, fit, X, y)
+            fits |= both_ways(name, partial(peers(alpha, case.positive)[name](tol), X, y))
         interleave(fits, 1)  # untimed: imports and compilers
         taken, coefs = interleave(fits, rounds)
         for key, values in taken.items():
@@ -219,13 +206,12 @@ def measure(case: Case, seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
     lines = []
     for name, asked in case.asked.items():
         start = [_words(case), f"{duration(mine)} ({excess(max(gaps['ours']))})", name]
-        if name not in names:
+        best = faster(name, seconds)
+        if best is None:
             lines.append([*start, "absent", "-", f"{asked:g}", "-"])
             continue
-        key = min((f"{name}/{one}" for one in (False, True)), key=lambda k: np.median(seconds[k]))
-        theirs = statistics.median(seconds[key])
-        threads = "one thread" if key.endswith("True") else "its threads"
-        cell = f"{duration(theirs)} ({excess(max(gaps[key]))}, {threads})"
+        key, theirs, way = best
+        cell = f"{duration(theirs)} ({excess(max(gaps[key]))}, {way})"
         met = theirs >= asked * mine
         lines.append([*start, cell, f"{theirs / mine:.2f}", f"{asked:g}", verdict(met)])
     return lines
@@ -243,13 +229,12 @@ def measure_paths(seeds: tuple[int, ...], rounds: int) -> list[list[str]]:
             seconds.setdefault(key, []).append(statistics.median(values))
     mine, lines = statistics.median(seconds["ours"]), []
     for name, asked in PATH_ASKED.items():
-        start = [f"{PATH_SIZE}, {PATH_LENGTH} alphas to {PATH_END:g}", duration(mine), name]
-        keys = [key for key in seconds if key.startswith(name)]
-        if not keys:
+        start = [PATH_WORDS, duration(mine), name]
+        best = faster(name, seconds)
+        if best is None:
             lines.append([*start, "absent", "-", f"{asked:g}", "-"])
             continue
-        theirs = min(statistics.median(seconds[key]) for key in keys)
-        met = verdict(theirs >= asked * mine)
+        met, theirs = verdict(best[1] >= asked * mine), best[1]
         lines.append([*start, duration(theirs), f"{theirs / mine:.2f}", f"{asked:g}", met])
     return lines
 
@@ -275,8 +260,8 @@ def _path_calls(X: np.ndarray, y: np.ndarray, alphas: np.ndarray) -> dict[str, C
         )
 
     for name, there, fit in (("celer", celer, by_celer), ("adelie", adelie, by_adelie)):
-        for one in (False, True) if there is not None else ():
-            calls[f"{name}/{one}"] = partial(_limited, one, fit, X, y)
+        if there is not None:
+            calls |= both_ways(name, partial(fit, X, y))
     return calls
 
 
@@ -289,34 +274,10 @@ def _words(case: Case) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure, and print or write the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.penalties", description=__doc__)
-    parser.add_argument("--only", nargs="*", help="words of the cases to measure")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path)
-    options = parser.parse_args(sys.argv[1:] if arguments is None else arguments)
-    cases = [
-        case
-        for case in _cases()
-        if not options.only or all(word in _words(case) for word in options.only)
-    ]
-    lines = []
-    for case in cases:
-        print(_words(case), f"load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            lines += measure(case, SEEDS[: options.seeds], options.rounds)
-        for line in lines[-len(case.asked) :]:
-            print("  ", *line[1:], sep=" | ", file=sys.stderr, flush=True)
-    if not options.only or "path" in options.only:
-        lines += measure_paths(SEEDS[: options.seeds], options.rounds)
+    jobs: dict[str, Job] = {_words(case): partial(measure, case) for case in _cases()}
     header = ["data", "GDLinearRegressor (gap)", "peer", "its time (gap)", "ratio", "asked", "met"]
-    text = table(header, lines, "llllrrc") + "\n"
-    text += f"\nLoad at the end: {os.getloadavg()[0]:.1f}.\n"
-    if options.output is None:
-        print(text, end="")
-    else:
-        options.output.write_text(text, encoding="utf-8")
+    jobs[PATH_WORDS] = measure_paths
+    measured("penalties", __doc__, jobs, header, rounds=3, arguments=arguments)
 
 
 if __name__ == "__main__":
