@@ -20,8 +20,15 @@ from gd_regressor.estimator.parameters import check_bool, check_integer, check_t
 __all__ = ["Checkpoint", "EarlyStopping", "History"]
 
 
+class _Afterwards:
+    """A callback that looks at updates when they are over."""
+
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
+        """Nothing is to do before an update."""
+
+
 @final
-class EarlyStopping:
+class EarlyStopping(_Afterwards):
     """Ends a descent that predicts other rows no better.
 
     It works like ``early_stopping=True``, but makes a model of each update, and the estimator keeps
@@ -95,9 +102,6 @@ class EarlyStopping:
         """Begin with a fit."""
         self._runs[_fit_of(context)] = _Progress()
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Nothing is to do before an update."""
-
     def on_fit_task_end(
         self,
         estimator: Any,
@@ -130,7 +134,7 @@ class EarlyStopping:
 
 
 @final
-class Checkpoint:
+class Checkpoint(_Afterwards):
     """Saves the model after each `every`-th update, and at the end of a fit.
 
     A file is written beside the one that is there, and then takes its place in one go. So a process
@@ -173,9 +177,6 @@ class Checkpoint:
                 "folder first."
             )
 
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Nothing is to do before an update."""
-
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
     ) -> None:
@@ -203,7 +204,7 @@ class Checkpoint:
 
 
 @final
-class History:
+class History(_Afterwards):
     """Records the loss, the seconds and, if wanted, the coefficients after each update.
 
     Parameters
@@ -242,9 +243,6 @@ class History:
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin with a fit."""
         self._runs[_fit_of(context)] = (time.perf_counter(), [])
-
-    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
-        """Nothing is to do before an update."""
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.by_working_sets import many_columns
-from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.checks import finite_floats, is_whole
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.descent.records import Terms
@@ -148,8 +147,8 @@ def _followed_in_use(
 
 def _checked_alphas(alphas, l1_ratio: float) -> np.ndarray | int:
     """Strengths (m,), or a number of them."""
-    if isinstance(alphas, numbers.Integral) and not isinstance(alphas, (bool, np.bool_)):
-        if alphas < 1:
+    if is_whole(alphas):
+        if int(alphas) < 1:
             raise ValueError(f"alphas must be a number of strengths >= 1, got {alphas!r}.")
         if l1_ratio == 0:
             raise ValueError(

@@ -38,6 +38,11 @@ def is_real(value: Any) -> bool:
     return known and not isinstance(value, (bool, np.bool_, np.timedelta64))
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer. True and False are not."""
+    return is_real(value) and isinstance(value, (int, numbers.Integral))
+
+
 def as_float(value: Any) -> float:
     """A real number as a float; infinite if it is too large."""
     try:

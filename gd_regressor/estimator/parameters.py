@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,13 @@ from sklearn.utils import check_random_state
 
 from gd_regressor.arithmetic.ranges import ABOVE_SQUARE, LARGEST_FACTOR
 from gd_regressor.data.batches import Order
-from gd_regressor.data.checks import as_float, check_no_class, finite_floats, is_real
+from gd_regressor.data.checks import as_float, check_no_class, finite_floats, is_real, is_whole
 from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import Limits, MomentumRecipe, Observer, Recipe, ScheduleRecipe
 from gd_regressor.descent.records import Request, Terms
 from gd_regressor.descent.schedules import ConstantRate
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep, TextbookStep
+from gd_regressor.estimator.callbacks import BELOW
 from gd_regressor.estimator.compatibility import check_loss, check_together
 from gd_regressor.estimator.verbose import Verbose
 from gd_regressor.losses import rho_of
@@ -83,7 +83,7 @@ class Asked(NamedTuple):
     @property
     def update(self) -> str:
         """What the path calls an update."""
-        return "update" if self.batching is None else "epoch"
+        return _unit(self.batching)
 
     def observers_for(self, request: Request) -> tuple[Observer, ...]:
         """Who watches the descent."""
@@ -107,8 +107,8 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     every, may_stop = int(model.verbose), model.tol is not None
     verbose = None
     if every:
-        unit = "update" if batching is None else "epoch"
-        verbose = Verbose(every, int(model.max_iter), may_stop=may_stop, unit=unit)
+        limit = int(model.max_iter)
+        verbose = Verbose(every, limit, may_stop=may_stop, unit=_unit(batching))
     rho, penalties = rho_of(model.loss), penalties_of(model)
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol, rho=rho)
     step = step_of(model.learning_rate, model.momentum)
@@ -119,6 +119,10 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
     if rho is not None:
         check_loss(rho, model, verb)
     return asked
+
+
+def _unit(batching: Batching | None) -> str:
+    return BELOW[batching is not None]
 
 
 def _check_auto_batches(model: Any, penalties: Penalties) -> None:
@@ -164,7 +168,7 @@ def _average_of(value: Any) -> int:
     """From which epoch on to average; 0 for never."""
     if isinstance(value, (bool, np.bool_)):
         return int(value)
-    if not (is_real(value) and isinstance(value, numbers.Integral) and int(value) >= 1):
+    if not (is_whole(value) and int(value) >= 1):
         raise ValueError(
             "average must be False, True or the epoch from which to average, an integer >= 1, got "
             f"{value!r}."
@@ -176,9 +180,9 @@ def _size_of(value: Any) -> int | float | None:
     """Rows of a batch, or their share of all rows."""
     if value is None:
         return None
-    whole = isinstance(value, numbers.Integral)
+    whole = is_whole(value)
     size = int(value) if whole else as_float(value) if is_real(value) else math.nan
-    if not (is_real(value) and (size >= 1 if whole else 0 < size <= 1)):
+    if not (size >= 1 if whole else 0 < size <= 1):
         raise ValueError(
             "batch_size must be None, an integer >= 1 or a fraction of the rows in (0, 1], got "
             f"{value!r}."
@@ -301,7 +305,7 @@ def check_recipe(name: str, kind: str, given: Recipe) -> None:
 
 def _is_within(limits: Limits) -> bool:
     value = limits.value
-    if not is_real(value) or (limits.is_whole and not isinstance(value, numbers.Integral)):
+    if not (is_whole(value) if limits.is_whole else is_real(value)):
         return False
     size = as_float(value)
     above = size > limits.least if limits.is_open else size >= limits.least
@@ -347,7 +351,7 @@ def check_word(name: str, value, words: tuple[str, ...]) -> None:
 
 def check_integer(name: str, value, least: int) -> None:
     """Refuse a value that is not an integer >= `least`."""
-    if not (is_real(value) and isinstance(value, (int, numbers.Integral)) and int(value) >= least):
+    if not (is_whole(value) and int(value) >= least):
         raise ValueError(f"{name} must be an integer >= {least}, got {value!r}.")
 
 

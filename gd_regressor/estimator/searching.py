@@ -13,7 +13,7 @@ from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
 from gd_regressor.auto.by_working_sets import many_columns
-from gd_regressor.data.checks import finite_floats
+from gd_regressor.data.checks import finite_floats, is_whole
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.descent.records import Terms
@@ -87,7 +87,7 @@ def check_search(model: Any) -> None:
 
 
 def _check_alphas(alphas: Any) -> None:
-    if isinstance(alphas, numbers.Integral) and not isinstance(alphas, bool) and int(alphas) >= 1:
+    if is_whole(alphas) and int(alphas) >= 1:
         return
     kind = "a list of numbers >= 0, or how many of them (an integer >= 1)"
     values = list(_values("alphas", alphas, kind))
