@@ -70,7 +70,7 @@ LAYERS = [
         "auto.by_scaling",
     ),
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
-    *("auto.ridge_plan", "auto.newton", "auto.plan"),
+    *("auto.ridge_plan", "auto.newton", "auto.certified", "auto.plan"),
     *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy"),
     "lasso.on_root",
     *("lasso.along_alpha", "lasso.certificate"),

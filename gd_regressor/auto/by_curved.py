@@ -8,13 +8,13 @@ from typing import cast
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.certified import Certified, CertifiedPlan
 from gd_regressor.auto.findings import Findings, shift_in
-from gd_regressor.auto.plan import Arrival, Plan, equations_arrival, gap_rules
+from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given
-from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Start
+from gd_regressor.descent.nouns import Next, Problem, Step
+from gd_regressor.descent.records import Iterate, Request
 from gd_regressor.descent.rho import Curved
-from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.on_moments import MomentLoss, gram_of
 from gd_regressor.objective.on_rows import DataLoss
@@ -26,27 +26,13 @@ MOST_SPARSE_BENT = 2000
 
 
 @frozen
-class OnCurve(Problem):
-    """F of a point. The state of a step has its gap."""
+class OnCurve(Certified):
+    """F of a point."""
 
     descent: Descent
 
-    @property
-    def gap_is(self) -> Bound:
-        return Bound.AT_MOST
-
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return _loss_and_gradient(self.descent.begin(theta))
-
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
-
-    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        return before.loss - here.loss
-
-    def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): that of the steps. F is not below zero, so a start is at most F above."""
-        return here.loss if here.state is None else np.array([at.gap for at in here.state])
 
 
 @dataclass(frozen=True)
@@ -67,30 +53,6 @@ class CurveStep(Step):
             there = self.descent.step(state)
         loss, gradient = _loss_and_gradient(there)
         return theta_of(there), loss, gradient, there
-
-
-@frozen(kw_only=True)
-class CurvedPlan(Plan):
-    """A smooth loss, and perhaps a ridge."""
-
-    step: CurveStep
-    found: Findings
-
-    @property
-    def source(self) -> str:
-        return "moments"
-
-    def set_out(self, start: Start) -> Walk:
-        free = self.step.descent.free
-        theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
-        theta[free] = self.frame.from_raw(*start)[free]
-        return Walk(OnCurve(self.step.descent), theta, self.step)
-
-    def rules(self) -> tuple[Rule, ...]:
-        return gap_rules(self)
-
-    def settle(self, walk: Walk, end: End) -> Arrival:
-        return equations_arrival(self, walk, end, self.found.dependence)
 
 
 def by_curved(
@@ -121,14 +83,16 @@ def by_curved(
     descent = on(rho)
     least, size = _least_squares(found, descent)
     stages = [on(stage) for stage in rho.stages(size)]
-    plan = CurvedPlan(
+    plan = CertifiedPlan(
         frame=frame,
         scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
+        problem=OnCurve(descent),
         step=CurveStep(descent, stages, least),
-        found=found,
+        free=free,
+        dependence=found.dependence,
     )
     return plan, found
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.certified import Certified
 from gd_regressor.auto.findings import Findings, shift_in
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Residuals, Start, Status
+from gd_regressor.descent.records import End, Iterate, Request, Residuals, Start, Status
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.on_moments import MomentLoss, gram_of
@@ -35,15 +36,11 @@ PER_PARAMETER, LEAST_ROWS, ONE_OF, MANY_MORE = 20, 4096, 32, 4
 
 
 @frozen
-class OnPieces(Problem):
+class OnPieces(Certified):
     """F of a point. Only a start asks for it, because the steps know F where they arrive."""
 
     newton: Newton
     spot: Callable[[np.ndarray], Spot]  # a point with the delta to begin with
-
-    @property
-    def gap_is(self) -> Bound:
-        return Bound.AT_MOST
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """No step needs the gradient of a start. So at zero we leave it open: it costs a pass."""
@@ -58,16 +55,6 @@ class OnPieces(Problem):
         if not np.isnan(here.gradient).any():
             return here.gradient
         return self.newton.value_and_gradient(self.spot(plain(here.theta)))[1]
-
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
-
-    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        return before.loss - here.loss
-
-    def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): that of the steps. F is not below zero, so a start is at most F above."""
-        return here.loss if here.state is None else np.array([at.gap for at in here.state])
 
 
 @dataclass(frozen=True)

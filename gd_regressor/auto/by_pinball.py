@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.auto.certified import Certified, CertifiedPlan
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, equations_arrival, gap_rules
+from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given, Table
-from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import Bound, End, Iterate, Request, Start, Terms
+from gd_regressor.descent.nouns import Next, Problem, Step
+from gd_regressor.descent.records import Iterate, Request, Terms
 from gd_regressor.descent.rho import Kink, Lines
-from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import Frame, scales_of
 from gd_regressor.robust.globs import least
 from gd_regressor.robust.pinball import Pinball
@@ -24,15 +24,11 @@ MOST_IN_FULL = 1 << 27
 
 
 @frozen
-class OnRows(Problem):
+class OnRows(Certified):
     """F of a point, one problem for each target. All of them share the columns."""
 
     pinballs: tuple[Pinball, ...]
     free: np.ndarray  # (q,): the coordinates that move; all others are zero
-
-    @property
-    def gap_is(self) -> Bound:
-        return Bound.AT_MOST
 
     def value_and_gradient(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         value, gradient = np.empty(theta.shape[1]), np.zeros(theta.shape)
@@ -42,64 +38,36 @@ class OnRows(Problem):
             value[j], gradient[self.free, j] = pinball.value(point), pinball.lacks(point, d)
         return value, gradient
 
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
 
-    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        return before.loss - here.loss
+class Arrived(NamedTuple):
+    """What the step to the minimum tells of a target."""
 
-    def gap(self, here: Iterate) -> np.ndarray:
-        """(t,): by the dual point, or F itself without one, because F is not below zero."""
-        return here.loss if here.state is None else here.state
+    gap: float  # by the dual point, or F itself without one, because F is not below zero
 
 
 @dataclass(frozen=True)
 class ToMinimum(Step):
-    """One update goes to the minimum. The next one stays there. The state is the gaps (t,)."""
+    """One update goes to the minimum. The next one stays there."""
 
     on_rows: OnRows
 
     def start(self, theta: np.ndarray) -> None:
         return None
 
-    def next(self, state: np.ndarray | None, here: Iterate, problem: Problem) -> Next:
+    def next(self, state: list[Arrived] | None, here: Iterate, problem: Problem) -> Next:
         if state is not None:
             return here.theta, here.loss, here.gradient, state
         free = self.on_rows.free
         theta, gradient = np.zeros(here.theta.shape), np.zeros(here.theta.shape)
-        loss, gaps = np.empty(len(here.loss)), np.empty(len(here.loss))
+        loss, arrived = np.empty(len(here.loss)), []
         for j, pinball in enumerate(self.on_rows.pinballs):
             point, d = least(pinball)
             theta[free, j] = point
             loss[j] = pinball.value(point)
-            gaps[j] = loss[j] if d is None else pinball.gap(point, d)
+            arrived.append(Arrived(float(loss[j] if d is None else pinball.gap(point, d))))
             if d is not None:
                 gradient[free, j] = pinball.lacks(point, d)
-        return theta, loss, gradient, gaps
-
-
-@frozen(kw_only=True)
-class PinballPlan(Plan):
-    """A loss of lines, on rows in memory."""
-
-    on_rows: OnRows
-    found: Findings
-
-    @property
-    def source(self) -> str:
-        return "moments"
-
-    def set_out(self, start: Start) -> Walk:
-        free = self.on_rows.free
-        theta = np.zeros((self.frame.n_parameters, len(self.scales.square)))
-        theta[free] = self.frame.from_raw(*start)[free]
-        return Walk(self.on_rows, theta, ToMinimum(self.on_rows))
-
-    def rules(self) -> tuple[Rule, ...]:
-        return gap_rules(self)
-
-    def settle(self, walk: Walk, end: End) -> Arrival:
-        return equations_arrival(self, walk, end, self.found.dependence)
+        return theta, loss, gradient, arrived
 
 
 def by_pinball(
@@ -118,14 +86,17 @@ def by_pinball(
         _pinball(rho.kinks_of(j), A, y[:, j], u, free, (terms.l1[:, j], terms.l2[:, j]))
         for j in range(t)
     )
-    plan = PinballPlan(
+    on_rows = OnRows(tuple(pinballs), free)
+    plan = CertifiedPlan(
         frame=frame,
         scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
-        on_rows=OnRows(tuple(pinballs), free),
-        found=found,
+        problem=on_rows,
+        step=ToMinimum(on_rows),
+        free=free,
+        dependence=found.dependence,
     )
     return plan, found
 

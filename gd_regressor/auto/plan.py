@@ -21,7 +21,6 @@ from gd_regressor.descent.records import (
 )
 from gd_regressor.descent.stopping import NearMinimum
 from gd_regressor.descent.walk import Smooth, Walk
-from gd_regressor.metric.dependence import Dependence
 from gd_regressor.objective.frame import AtZero, Frame
 from gd_regressor.objective.on_moments import KnownAtZero
 
@@ -108,23 +107,6 @@ def gap_arrival(plan: Plan, walk: Walk, end: End) -> Arrival:
         return Arrival(theta, end.status, 0.0)
     # The run stayed where it was, because rounding is all that is left
     return Arrival(theta, judged(end.status, np.inf), np.inf, Reason.ROUNDED)
-
-
-def equations_arrival(plan: Plan, walk: Walk, end: End, dependence: Dependence) -> Arrival:
-    """The same for coefficients that solve equations, and so have the rounding of these.
-
-    Without a penalty, of columns that depend on each other we take the least norm.
-    """
-    arrival = gap_arrival(plan, walk, end)
-    if end.status is Status.INTERRUPTED:
-        return arrival
-    theta, error = plain(arrival.theta), arrival.coef_error
-    if plan.request.terms is None:
-        error = max(error, EPS * dependence.condition_number)
-        if dependence.vectors.size:
-            theta = plain(dependence.least_norm(theta))
-    status = judged(arrival.status, error)
-    return arrival._replace(theta=theta, status=status, coef_error=error)
 
 
 def judged(status: Status, error: float) -> Status:

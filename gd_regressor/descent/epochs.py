@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import Point, plain
-from gd_regressor.descent.nouns import Batches, Metric, Next, Problem, Step
+from gd_regressor.descent.nouns import Batches, ByValues, Metric, Next, Problem, Step
 from gd_regressor.descent.records import Bound, Iterate
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
 
@@ -20,11 +20,11 @@ FORGOTTEN = 8.0
 
 
 @dataclass(frozen=True)
-class Measured(Problem):
+class Measured(ByValues):
     """F on all rows at the end of each epoch. Its gradient would take as long again.
 
     So the iterates have an empty one, and we compute it for reports and for the last gap. Noise is
-    far above the rounding of F, so a decrease is a difference of two losses.
+    far above the rounding of F.
     """
 
     value: Callable[[np.ndarray], np.ndarray]  # F (t,) at a point (p, t)
@@ -42,12 +42,6 @@ class Measured(Problem):
     def gradient(self, here: Iterate) -> np.ndarray:
         """(p, t): of the smooth part of F, by another pass over the rows."""
         return self.whole.value_and_gradient(here.theta)[1]
-
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
-
-    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        return before.loss - here.loss
 
     def gap(self, here: Iterate) -> np.ndarray:
         if not self.bounded:

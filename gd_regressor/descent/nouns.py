@@ -117,6 +117,20 @@ class Problem(ABC):
         """(t,): how far F is above its minimum, in the sense of `gap_is`."""
 
 
+class ByValues(Problem):
+    """A problem of which no more is known at a point than F and its gradient.
+
+    The direction is the gradient. A decrease is the difference of two losses, so it has their
+    rounding, some eps of F.
+    """
+
+    def direction(self, gradient: np.ndarray) -> np.ndarray:
+        return gradient
+
+    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
+        return before.loss - here.loss
+
+
 class QuadraticProblem(Problem):
     """A problem whose Hessian is constant. Conjugate steps need one."""
 

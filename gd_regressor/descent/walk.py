@@ -11,6 +11,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import Point, column_products, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.descent.nouns import (
+    ByValues,
     Loss,
     Metric,
     Path,
@@ -103,11 +104,8 @@ class Composite(Problem):
 
 
 @frozen
-class Convex(Problem):
-    """Any convex loss, and a penalty: F is their sum, and the gradient that of the loss alone.
-
-    A decrease is the difference of two losses, so it has their rounding, some eps of F.
-    """
+class Convex(ByValues):
+    """Any convex loss, and a penalty: F is their sum, and the gradient that of the loss alone."""
 
     loss: Loss
     penalty: Penalty  # of zero for none
@@ -120,12 +118,6 @@ class Convex(Problem):
     def value_and_gradient(self, theta: Point) -> tuple[np.ndarray, np.ndarray]:
         value, gradient = self.loss.value_and_gradient(theta)
         return value + self.penalty.value(plain(theta)[: self.penalty.n_columns]), gradient
-
-    def direction(self, gradient: np.ndarray) -> np.ndarray:
-        return gradient
-
-    def decrease(self, before: Iterate, here: Iterate) -> np.ndarray:
-        return before.loss - here.loss
 
     def gap(self, here: Iterate) -> np.ndarray:
         """(t,): what one step of 1 / steepness lowers F by at least (the descent lemma)."""
