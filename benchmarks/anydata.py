@@ -151,17 +151,8 @@ def measure_files(options) -> str:
         size = path.stat().st_size
         mapped = np.memmap(path, mode="r", dtype=float, shape=(rows, d + 1))
         model = GDLinearRegressor()
-        cold: dict[str, list[float]] = {"read": [], "fit": []}
-        for _ in range(2):
-            for name, call in (
-                ("read", partial(_read, path)),
-                ("fit", partial(model.fit, mapped[:, :d], mapped[:, d])),
-            ):
-                _forget(path)
-                _progress(f"files: cold {name}")
-                began = time.perf_counter()
-                call()
-                cold[name].append(time.perf_counter() - began)
+        fit = partial(model.fit, mapped[:, :d], mapped[:, d])
+        cold = _cold(path, {"read": partial(_read, path), "fit": fit})
         part = int(min(rows, 2.5e9 / 8 / (d + 1)))
         held = np.array(mapped[:part])
         some = mapped[:part]
@@ -194,6 +185,19 @@ def measure_files(options) -> str:
         f"### Memory maps\n\n{rows:,} rows of {d} columns and the target in one file. Medians, "
         "interleaved.\n\n" + table(["file", "fit", "beside", "ratio", "asked"], lines, "lrrrr")
     )
+
+
+def _cold(path: Path, calls: dict[str, Callable[[], object]]) -> dict[str, list[float]]:
+    """The seconds of calls that find nothing of the file in memory."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(2):
+        for name, call in calls.items():
+            _forget(path)
+            _progress(f"files: cold {name}")
+            began = time.perf_counter()
+            call()
+            seconds[name].append(time.perf_counter() - began)
+    return seconds
 
 
 def _write_table(path: Path, rows: int, d: int) -> None:

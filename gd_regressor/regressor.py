@@ -37,8 +37,6 @@ from gd_regressor.schedules import Nesterov
 from gd_regressor.streams.stream import Stream
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-# Of a number as learning_rate, or of "auto"
-MODE_ONLY = ("max_learning_rate", "minimum_loss", "condition_number", "rank", "metric")
 
 
 def _learns_chunks(model: GDLinearRegressor) -> bool:

@@ -28,7 +28,7 @@ from gd_regressor import (
     Status,
 )
 from gd_regressor.data.table import Rows
-from gd_regressor.losses import CHOICES
+from gd_regressor.losses import CHOICES, MEANS
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_robust import RobustLoss
@@ -342,7 +342,7 @@ def test_held_out_rows_are_judged_by_the_loss(name, size):
     best = int(np.argmin(curve))
     assert model.n_iter_ == best and model.loss_curve_[-1] == whole[best].loss_curve_[-1]
     np.testing.assert_array_equal(model.coef_, whole[best].coef_)
-    assert f"with a mean {rho.name} loss of" in model.message_
+    assert f"with a {MEANS[rho.name]} of" in model.message_  # the words of pictures, too
     unit = "variance" if rho.power == 2 else "deviation"
     model.set_params(tol=0.5, max_iter=300).fit(X, y, X_val=X_val, y_val=y_val)
     assert model.status_ is Status.STOPPED_EARLY

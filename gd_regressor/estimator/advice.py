@@ -13,6 +13,7 @@ from gd_regressor.data.checks import numbered
 from gd_regressor.descent.records import Bound, Curvature, Reason, Result, Stability, Status, Units
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.estimator.tables import number, of_variance, so_many
+from gd_regressor.losses import MEANS, SQUARED
 
 # Columns are standardised if means and deviations are within this share of a deviation of 0 and 1:
 # so are the rows of a fold, and of a sample, whose columns were standardised as a whole
@@ -230,7 +231,7 @@ def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
 def _error_of(asked: Asked) -> str:
     """What is counted of held-out rows."""
     rho = asked.request.rho
-    return "mean squared error" if rho is None else f"mean {rho.name} loss"
+    return MEANS[SQUARED if rho is None else rho.name]
 
 
 def _cure(stable: Stability) -> str:
