@@ -38,9 +38,8 @@ class EarlyStopping(_Afterwards):
 
     Rows are judged by the `loss` of the estimator: its mean over the rows, without the penalty.
     Several targets, or several quantiles, count in units of V. This is the variance of y, or its
-    deviation for a loss that is as large as y and not as its square: `Quantile`,
-    `EpsilonInsensitive` and ``Huber()``. The last one estimates a scale. Here it takes the best
-    scale for the held-out rows.
+    deviation for a loss in units of y: `Quantile`, `EpsilonInsensitive` and ``Huber()``. The last
+    one estimates a scale. Here it takes the best scale for the held-out rows.
 
     Parameters
     ----------
