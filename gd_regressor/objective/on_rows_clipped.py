@@ -14,8 +14,8 @@ from gd_regressor.objective.on_rows import DataLoss
 
 # BLAS multiplies a block of so many columns by FEW_VECTORS vectors in the time of one
 NARROW_BLOCK, FEW_VECTORS = 100, 2
-# Rows whose products we make at once
-PRODUCTS_AT_ONCE = 2048
+# We make the products of so many rows for each column at once: that takes longer than to write them
+ROWS_AT_ONCE = 4
 
 
 class Spot(NamedTuple):
@@ -45,10 +45,6 @@ class Sums(NamedTuple):
     across: float  # r h
     dual: float  # h^2
     widest: float  # the largest |r| of rows that were inside before and no longer are
-
-    def huber(self, delta: float) -> float:
-        """The mean of Huber's loss."""
-        return self.square + delta * (2 * self.beyond - delta * self.outside)
 
 
 @frozen
@@ -98,6 +94,18 @@ class Clipped:
             )
         return found
 
+    def mean_huber(self, here: Spot) -> np.ndarray:
+        """(t,): the mean of Huber's loss."""
+
+        def of_residual(r: np.ndarray) -> np.ndarray:
+            inside = np.clip(r, -here.delta, here.delta)
+            r *= 2
+            r -= inside
+            r *= inside
+            return r
+
+        return self.square.mean_over(here.theta, of_residual)
+
     def of_targets(self) -> Clipped:
         """The same targets beside no columns, but with an intercept."""
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
@@ -144,20 +152,25 @@ class Clipped:
         return means / self.square.rows.total_weight
 
     def _reader(self, one: Spot, other: Spot):
-        """A function that yields columns, weights and the residuals (t, m) at two points."""
-        pairs = [self.square.unscaled(spot.theta) for spot in (one, other)]
-        w = np.hstack([pair[0] for pair in pairs])
-        (_, b), (_, c) = pairs
-        blocks, centre, t = self.square.reader(), self.square.frame.target_centre, len(b)
+        """A function that yields columns, weights and the residuals (t, m) at two points.
+
+        Those at a point whose delta is infinite are None: all rows are inside.
+        """
+        spots = [one] if np.isinf(other.delta).all() else [one, other]
+        pairs = [self.square.unscaled(spot.theta) for spot in spots]
+        w, b = (np.hstack(each) for each in zip(*pairs, strict=True))
+        blocks, centre, t = self.square.reader(), self.square.frame.target_centre, len(one.delta)
 
         def residuals(part: Rows):
             for x, y, s in blocks(part):
                 fitted = _times(x, w)
-                target = np.ascontiguousarray(y.T) - centre[:, None]
-                old = target - fitted[t:]
-                old -= c[:, None]
+                target = y.T - centre[:, None]
+                old = None
+                if len(b) > t:
+                    old = target - fitted[t:]
+                    old -= b[t:, None]
                 target -= fitted[:t]
-                target -= b[:, None]
+                target -= b[:t, None]
                 yield x, s, target, old
 
         return residuals
@@ -179,7 +192,8 @@ class _Moved:
     many, or all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
+        self._width = width
         self.waiting: tuple[list[np.ndarray], ...] = ([], [])  # went outside, came inside
         self.made: np.ndarray | None = None
         self._count = 0  # of rows that wait
@@ -190,7 +204,7 @@ class _Moved:
         self._wait(len(few))
 
     def __add__(self, other: _Moved) -> _Moved:
-        both = _Moved()
+        both = _Moved(self._width)
         both.waiting = tuple(a + b for a, b in zip(self.waiting, other.waiting, strict=True))
         made = [each for each in (self.made, other.made) if each is not None]
         both.made = sum(made[1:], start=made[0]) if made else None
@@ -199,7 +213,7 @@ class _Moved:
 
     def _wait(self, more: int) -> None:
         self._count += more
-        if self._count >= PRODUCTS_AT_ONCE:
+        if self._count >= ROWS_AT_ONCE * self._width:
             self.made, self.waiting, self._count = self.products, ([], []), 0
 
     @property
@@ -254,10 +268,13 @@ class _Totals:
         t = len(here)
         self.means, self.widest = np.zeros((7, t)), np.zeros(t)
         self._pulls = 2 * t if with_signs else t
-        self.slopes, self.changes = np.zeros((d + 1, self._pulls)), [_Moved() for _ in range(t)]
+        self.slopes, self.changes = (
+            np.zeros((d + 1, self._pulls)),
+            [_Moved(d + 2) for _ in range(t)],
+        )
         self._delta, self._before, self._sparse = here.tolist(), before.tolist(), sparse
 
-    def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray) -> None:
+    def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray | None) -> None:
         """Add a block: columns, weights, and residuals (t, m) here and before.
 
         Few rows change their sides, so we look at few of them more than once. All others have the
@@ -267,7 +284,8 @@ class _Totals:
         pulls = np.empty((self._pulls, m))
         for j in range(t):
             delta, psi = self._delta[j], pulls[j]
-            now, was = _sides(r[j], delta), _sides(old[j], self._before[j])
+            now = _sides(r[j], delta)
+            was = np.zeros_like(now) if old is None else _sides(old[j], self._before[j])
             np.clip(r[j], -delta, delta, out=psi)
             if self._pulls > t:
                 pulls[t + j] = now if s is None else now * s

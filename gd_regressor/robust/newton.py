@@ -80,14 +80,9 @@ class Newton:
 
     def value_at_zero(self, delta: np.ndarray, intercept: np.ndarray) -> np.ndarray:
         """F (t,) at coefficients of zero, without a look at the columns."""
-        spot = Spot(intercept[None], delta)
-        sums = self.rows.of_targets().sums(spot, spot)
-        return np.array(
-            [
-                sizing.value(at.outside, at.square, at.beyond, size)
-                for sizing, at, size in zip(self.sizings, sums, delta.tolist(), strict=True)
-            ]
-        )
+        means = self.rows.of_targets().mean_huber(Spot(intercept[None], delta))
+        sizes = zip(self.sizings, means, delta, strict=True)
+        return np.array([sizing.value(0.0, mean, 0.0, size) for sizing, mean, size in sizes])
 
     def value_and_gradient(self, spot: Spot) -> tuple[np.ndarray, np.ndarray]:
         """F (t,) and its gradient (p, t)."""
