@@ -22,6 +22,9 @@ from gd_regressor.data.sparse import SparseColumns
 # again; smaller ones lose more to the threads' handing over of the interpreter. 1024 rows are
 # enough for a product of two blocks to run at full speed, half of that for products with vectors.
 BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
+# A pass with vectors calls numpy a dozen times for each block, and with threads each call waits for
+# the interpreter. Taller blocks spare more of these waits than they lose in the cache
+VECTOR_ENTRIES = 1 << 19
 # Fewer entries are not worth a task of their own
 STRETCH_ENTRIES = 1 << 18
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
@@ -292,7 +295,7 @@ class Rows(Table[Known]):
     def vector_rows(self) -> int:
         if self.is_sparse:  # scipy's own work on a product costs more than the cache saves
             return self.n_rows
-        entries = BLOCK_ENTRIES * 8 // np.dtype(self.dtype).itemsize
+        entries = VECTOR_ENTRIES * 8 // np.dtype(self.dtype).itemsize
         return max(entries // self.width, BLOCK_ROWS // 2)
 
     def knowing(self, known: Known) -> Rows[Known]:
