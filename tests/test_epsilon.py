@@ -241,7 +241,7 @@ def test_globs_and_all_rows_have_one_minimum(net, loss, monkeypatch):
     one = model.fit(X, y).loss_curve_[-1]
     assert seen and max(seen) < 8000  # no interior point has seen all rows
     assert 0 <= model.dual_gap_ < 1e-13
-    monkeypatch.setattr(globs, "ROWS_PER_SAMPLED", np.inf)
+    monkeypatch.setattr(globs, "PAYS", np.inf)
     assert model.fit(X, y).loss_curve_[-1] == pytest.approx(one, rel=1e-13)
 
 

@@ -200,7 +200,7 @@ def test_globs_and_all_rows_have_one_minimum(q, monkeypatch):
     assert seen and max(seen) < 4000  # no interior point has seen all rows
     assert (problem.low <= d).all() and (d <= problem.high).all()
     assert np.abs(d @ problem.A).max() < 1e-13 and 0 <= problem.gap(theta, d) < 1e-13
-    monkeypatch.setattr(globs, "ROWS_PER_SAMPLED", np.inf)
+    monkeypatch.setattr(globs, "PAYS", np.inf)
     np.testing.assert_allclose(least(problem).theta, theta, rtol=1e-11)
 
 
@@ -212,8 +212,8 @@ def test_wrong_globs_are_found_out(monkeypatch):
     near = globs.near_minimum
     off = iter([True])
 
-    def misled(part):
-        at = near(part)
+    def misled(part, *gap):
+        at = near(part, *gap)
         return at._replace(theta=at.theta + 100) if next(off, False) else at
 
     monkeypatch.setattr(globs, "near_minimum", misled)

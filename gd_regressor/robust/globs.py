@@ -6,6 +6,7 @@ so their sum is all that counts of them. Whether they kept their sides is checke
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +17,12 @@ from gd_regressor.robust.pinball import Pinball
 from gd_regressor.robust.ridged import from_inside
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
-# A sample pays where it and a band are together fewer rows than all
-ROWS_PER_SAMPLED = 3
+# A sample of m rows leaves each residual off by about sqrt(p / m) of its size, and a band has to be
+# some times wider, in its share of the n rows. Both are the fewest rows together where
+# m = SAMPLED (n^2 p)^(1/3) and the band has BAND m rows. That pays from PAYS m rows on
+SAMPLED, BAND, PAYS = 1.2, 2, 4
+# The gap, as a share of F at the start, to which we solve a sample: it is further off by itself
+SAMPLE_GAP = 1e-3
 # Bands, each twice as wide as the one before, until we take all rows
 MOST_BANDS = 4
 # A band that left out so few rows, as a share of its own, is mended by these rows
@@ -55,10 +60,12 @@ def least(problem: Pinball) -> Least:
     inside = _without_loss(problem)
     if inside is not None:
         return inside
-    m = int((n * p) ** (2 / 3))
-    if n > ROWS_PER_SAMPLED * m:
+    m = math.ceil(SAMPLED * (n**2 * p) ** (1 / 3))
+    if n > PAYS * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
-        theta = near_minimum(problem.only(sample, problem.right, n / m)).theta
+        some = problem.only(sample, problem.right, n / m)
+        theta = near_minimum(some, SAMPLE_GAP).theta
+        m *= BAND
         for _ in range(MOST_BANDS):
             found, theta = _between_globs(problem, theta, m)
             if found is not None:

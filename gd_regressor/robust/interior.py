@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lstsq
+from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lapack, lstsq
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
@@ -25,6 +25,8 @@ MOST_INSIDE = 60
 SHARE_OF_WAY = 0.9995
 # The least multiplier at the start, as a share of the mean residual
 FIRST_MULTIPLIER = 0.1
+# The share of a column's square that other columns must leave of it, for a start by products
+INDEPENDENT = 1e-8
 
 
 class Inside(NamedTuple):
@@ -36,10 +38,10 @@ class Inside(NamedTuple):
     z: np.ndarray  # (n,)
 
 
-def near_minimum(problem: Pinball) -> Inside:
-    """A point near the minimum."""
+def near_minimum(problem: Pinball, share: float = NEAR_MINIMUM) -> Inside:
+    """A point near the minimum, whose gap is this share of F at the start."""
     at = _start(problem)
-    end = NEAR_MINIMUM * _gap(problem, at)
+    end = share * _gap(problem, at)
     for _ in range(MOST_INSIDE):
         if _gap(problem, at) <= end:
             break
@@ -67,13 +69,21 @@ def _start(problem: Pinball) -> Inside:
     """Least squares. d is zero where it may be, which suits a problem without globs."""
     low, high = problem.low, problem.high
     root = np.sqrt(high - low)
-    A, rank_noise = problem.A, EPS * max(problem.A.shape)
-    theta = lstsq(root[:, None] * A, root * problem.y, rank_noise, lapack_driver="gelsy")[0]
+    theta = _least_squares(root[:, None] * problem.A, root * problem.y)
     r = problem.residuals(theta)
     least = FIRST_MULTIPLIER * float(np.abs(r).mean()) + SMALLEST_DIVISOR
     # Equal additions keep w - z = r
     d = np.where((low < 0) & (high > 0), 0.0, (low + high) / 2)
     return Inside(theta, d, np.maximum(r, 0) + least, np.maximum(-r, 0) + least)
+
+
+def _least_squares(A: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(p,): near the solution. Products are enough, unless columns nearly depend on each other."""
+    products = A.T @ A
+    root, failed = lapack.dpotrf(products, lower=1)
+    if not failed and (root.diagonal() ** 2 > INDEPENDENT * products.diagonal()).all():
+        return lapack.dpotrs(root, A.T @ y, lower=1)[0]
+    return lstsq(A, y, EPS * max(A.shape), lapack_driver="gelsy")[0]
 
 
 def _gap(problem: Pinball, at: Inside) -> float:
