@@ -11,8 +11,8 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.auto.certified import Certified
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.auto.certified import Certified
 from gd_regressor.auto.findings import Findings, shift_in
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
 from gd_regressor.data.moments import Moments
