@@ -15,7 +15,7 @@ from gd_regressor.objective.on_rows import DataLoss
 # BLAS multiplies a block of so many columns by FEW_VECTORS vectors in the time of one
 NARROW_BLOCK, FEW_VECTORS = 100, 2
 # We make the products of so many rows for each column at once: that takes longer than to write them
-ROWS_AT_ONCE = 4
+ROWS_FOR_PRODUCTS = 4
 
 
 class Spot(NamedTuple):
@@ -213,7 +213,7 @@ class _Moved:
 
     def _wait(self, more: int) -> None:
         self._count += more
-        if self._count >= ROWS_AT_ONCE * self._width:
+        if self._count >= ROWS_FOR_PRODUCTS * self._width:
             self.made, self.waiting, self._count = self.products, ([], []), 0
 
     @property

@@ -19,8 +19,8 @@ from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
 # A sample of m rows leaves each residual off by about sqrt(p / m) of its size, and a band has to be
 # some times wider, in its share of the n rows. Both are the fewest rows together where
-# m = SAMPLED (n^2 p)^(1/3) and the band has BAND m rows. That pays from PAYS m rows on
-SAMPLED, BAND, PAYS = 1.2, 2, 4
+# m = SAMPLE_ROWS (n^2 p)^(1/3) and the band has BAND m rows. That pays from PAYS m rows on
+SAMPLE_ROWS, BAND, PAYS = 1.2, 2, 4
 # The gap, as a share of F at the start, to which we solve a sample: it is further off by itself
 SAMPLE_GAP = 1e-3
 # Bands, each twice as wide as the one before, until we take all rows
@@ -60,7 +60,7 @@ def least(problem: Pinball) -> Least:
     inside = _without_loss(problem)
     if inside is not None:
         return inside
-    m = math.ceil(SAMPLED * (n**2 * p) ** (1 / 3))
+    m = math.ceil(SAMPLE_ROWS * (n**2 * p) ** (1 / 3))
     if n > PAYS * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
         some = problem.only(sample, problem.right, n / m)

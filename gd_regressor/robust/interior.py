@@ -26,7 +26,7 @@ SHARE_OF_WAY = 0.9995
 # The least multiplier at the start, as a share of the mean residual
 FIRST_MULTIPLIER = 0.1
 # The share of a column's square that other columns must leave of it, for a start by products
-INDEPENDENT = 1e-8
+LEFT_OF_COLUMN = 1e-8
 
 
 class Inside(NamedTuple):
@@ -81,7 +81,7 @@ def _least_squares(A: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(p,): near the solution. Products are enough, unless columns nearly depend on each other."""
     products = A.T @ A
     root, failed = lapack.dpotrf(products, lower=1)
-    if not failed and (root.diagonal() ** 2 > INDEPENDENT * products.diagonal()).all():
+    if not failed and (root.diagonal() ** 2 > LEFT_OF_COLUMN * products.diagonal()).all():
         return lapack.dpotrs(root, A.T @ y, lower=1)[0]
     return lstsq(A, y, EPS * max(A.shape), lapack_driver="gelsy")[0]
 
