@@ -8,6 +8,7 @@ from gd_regressor.auto import by_few_columns, columns_in_use
 from gd_regressor.data.few_columns import few_columns, sample_of
 from gd_regressor.data.passes import counted
 from gd_regressor.data.table import Rows
+from gd_regressor.objective.frame import Frame
 
 N, D = 12_000, 100
 NETS = {
@@ -121,13 +122,65 @@ def test_the_sample_decides_nothing(net, guess, monkeypatch):
         assert abs(model.intercept_ - exact.intercept_) < 1e-13
 
 
-def test_the_rows_are_read_twice():
-    """The sample is a sixteenth of them. One pass makes the products, one the certificate."""
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_the_rows_are_read_once(order):
+    """One pass makes the products, and these the certificate. The sample counts as another."""
     X, y = table(6)
     with counted() as passes:
-        model = lasso(X, y, 0.1)
+        model = lasso(np.asarray(X, order=order), y, 0.1)
     assert model.n_iter_ == 1
-    assert passes.count == 3  # that of the sample is one of them
+    assert passes.count == 2
+
+
+def test_other_columns_that_join_cost_one_pass(monkeypatch):
+    X, y = table(6)
+    guess_of = columns_in_use.guess_of
+    missing = np.flatnonzero(lasso(X, y, 0.1).coef_)[1:]
+    monkeypatch.setattr(
+        by_few_columns, "guess_of", lambda *of: guess_of(*of)._replace(where=missing)
+    )
+    with counted() as passes:
+        model = lasso(X, y, 0.1)
+    assert model.n_iter_ == 2 and passes.count == 3
+    assert broken(X, y, model) < 1e-12
+
+
+def gap_from_rows(X, y, model, number=np.longdouble):
+    """Twice the gap of a lasso, from its residuals in extended precision."""
+    X, y, w = X.astype(number), y.astype(number), model.coef_.astype(number)
+    X = X - X.mean(axis=0)
+    r = y - y.mean() - X @ w
+    v = (r - r.mean()) @ X / len(y)
+    size = np.maximum(v, 0) if model.positive else np.abs(v)
+    c = min(1, model.alpha / size.max())
+    terms = np.maximum(model.alpha * np.abs(w) - c * w * v, 0)
+    return (1 - c) ** 2 * (r @ r) / len(y) + 2 * terms.sum()
+
+
+@pytest.mark.parametrize("net", ["lasso", "positive"])
+@pytest.mark.parametrize("kind", ["plain", "offsets", "units", "one-hot", "order of columns"])
+def test_the_gap_from_products_is_that_of_the_rows(kind, net):
+    X, y = columns(kind, np.random.default_rng(1))
+    model = lasso(X, y, 0.05, **NETS[net])
+    assert model.metric_ == "working sets"
+    assert gap_from_rows(X, y, model) <= 2 * model.dual_gap_ + 1e-15 * y.var()
+
+
+def test_long_coefficients_are_certified_by_the_rows(monkeypatch):
+    """Where they cancel each other, products are rounded to their size, and so is the gap."""
+    random = np.random.default_rng(6)
+    X = random.standard_normal((N, D))
+    X[:, 1] = X[:, 0] + 0.01 * X[:, 1]
+    y = 200 * (X[:, 1] - X[:, 0]) + 2 * X[:, 5] + 0.01 * random.standard_normal(N)
+    frame, where = Frame(np.zeros(D), np.ones(D), np.zeros(1), True), np.array([0, 1, 5])
+    guess = columns_in_use.Guess(frame, where)
+    monkeypatch.setattr(by_few_columns, "guess_of", lambda *_: guess)
+    with counted() as passes:
+        model = GDLinearRegressor(alpha=0.003, l1_ratio=1.0).fit(X, y)
+    assert model.metric_ == "working sets" and np.abs(model.coef_).max() > 100
+    assert passes.count > model.n_iter_  # products, and then the slopes from the rows
+    assert model.status_ is Status.CONVERGED
+    assert gap_from_rows(X, y, model) <= 2 * model.dual_gap_ + 1e-14 * y.var()
 
 
 def test_many_columns_in_use_take_the_moments_of_all():
@@ -226,17 +279,20 @@ def test_the_sums_are_those_of_the_definition(order, weighted):
     y, shift = random.integers(-9, 9, (5000, 2)).astype(float), np.arange(7.0)
     s = random.integers(0, 2, 5000) * 4.0 if weighted else None
     where, centre = np.array([1, 4, 5]), np.array([1.0, 2.0])
-    products, across = few_columns(Rows(X, y, s), where, shift, centre)
+    sums = few_columns(Rows(X, y, s), where, shift, centre)
     each = np.ones(5000) if s is None else s
-    chosen = np.column_stack([np.ones(5000), (X - shift)[:, where]])
-    np.testing.assert_array_equal(products, (chosen.T * each) @ chosen)
-    np.testing.assert_array_equal(across, ((X - shift).T * each) @ (y - centre))
+    others = np.column_stack([np.ones(5000), y - centre, (X - shift)[:, where]])
+    np.testing.assert_array_equal(sums, (others.T * each) @ (X - shift))
+
+
+@pytest.mark.parametrize(("n", "some"), [(12_800, 800), (51_200, 3200), (512_000, 8000)])
+def test_a_sample_has_as_many_rows_as_tell_the_columns(n, some):
+    assert sample_of(Rows(np.zeros((n, 100)), np.zeros((n, 1)))).n_rows == some // 64 * 64
 
 
 def test_a_sample_has_rows_from_everywhere():
     X = np.arange(20_000.0)[:, None]
     some = sample_of(Rows(X, 2 * X, X[:, 0]))
-    assert len(some.X) == 20_000 // 1024 * 64
     assert np.diff(some.X[:, 0]).max() < 20_000 / 64
     assert len(np.unique(some.X)) == len(some.X)
     np.testing.assert_array_equal(some.y, 2 * some.X)

@@ -1,8 +1,8 @@
 """by_few_columns, for L1 penalties on tall tables: the products of the columns in use alone.
 
 The minimum on a sample of the rows guesses which columns these are. One pass over all rows makes
-their products, and one more the slopes of all columns at the minimum among them. Columns that break
-their condition there join. So the sample decides nothing.
+their products with all columns. These give the minimum among the columns in use, and the slopes of
+all columns there. Columns that break their condition join. So the sample decides nothing.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.arithmetic.kernels import moments_cost
 from gd_regressor.auto.by_active_set import minimum_of
 from gd_regressor.auto.columns_in_use import Guess, Members, guess_of, is_few, members_of
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules
+from gd_regressor.auto.plan import CERTAIN_GAP, Arrival, Plan, gap_arrival, gap_rules
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Next, Problem, Rule, Step
-from gd_regressor.descent.records import End, Iterate, Request, Start, Terms
+from gd_regressor.descent.records import End, Iterate, Request, Scales, Start, Terms
 from gd_regressor.descent.walk import Composite, Walk
 from gd_regressor.lasso.shortest import TIED
 from gd_regressor.objective.frame import AtZero, Frame, scales_of, shift_of
@@ -31,8 +30,6 @@ from gd_regressor.objective.on_moments import KnownAtZero
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.penalties import ElasticNet
 
-# What the sample and two passes cost where few columns are in use, in passes over the rows
-GUESSED_PASSES = 4.0
 # Rows for each column, at least: a sample of them tells the columns in use
 TALL_ENOUGH = 64
 
@@ -42,17 +39,24 @@ class Known(NamedTuple):
 
     members: Members
     is_guess: bool  # whether the slopes at a minimum have not judged the members yet
+    by_rows: bool = False  # whether the slopes here come from the rows, and not from products
     at_rest: bool = False
 
 
 @dataclass(frozen=True)
 class ToMinimumOfMembers(Step):
-    """An update goes to the minimum among the members, as the slopes and their products tell."""
+    """An update goes to the minimum among the members.
+
+    Their products give the loss and the slopes of all columns there, so that no update reads the
+    rows again unless other columns join. Where rounding of products may hide more than a gap of
+    `enough`, and where the gap asks for one more update, we take the slopes from the rows.
+    """
 
     rows: Rows
     frame: Frame
     penalty: ElasticNet
     first: Members
+    enough: np.ndarray  # (t,)
 
     def start(self, theta: np.ndarray) -> Known:
         return Known(self.first, True)
@@ -73,8 +77,14 @@ class ToMinimumOfMembers(Step):
         theta[on], found = minimum_of(gram, slope, part, self.frame.scale[on], w[on])
         theta[d:] = -(members.means @ theta[on])
         judged = not (state.is_guess or joining.any())
-        at_rest = judged and (found or np.array_equal(theta, here.theta))
-        return theta, *problem.value_and_gradient(theta), Known(members, False, at_rest)
+        if judged or (members.hidden(theta[on]) > self.enough).any():
+            at_rest = judged and state.by_rows and (found or np.array_equal(theta, here.theta))
+            known = Known(members, False, by_rows=True, at_rest=at_rest)
+            return theta, *problem.value_and_gradient(theta), known
+        gradient = np.zeros_like(theta)
+        loss, slopes = members.loss_and_slopes(theta[on])
+        gradient[:d] = -2 * slopes
+        return theta, loss + net.value(theta[:d]), gradient, Known(members, False)
 
     def _joining(self, state: Known, w: np.ndarray, v: np.ndarray) -> np.ndarray:
         """(d,): the columns outside that have a coefficient or break their condition."""
@@ -90,9 +100,10 @@ class ToMinimumOfMembers(Step):
 
     def _joined(self, members: Members, joining: np.ndarray) -> Members:
         d = len(joining)
-        where = np.union1d(members.where, np.flatnonzero(joining))
-        where = where if is_few(where, d) else np.arange(d)
-        return members_of(self.rows, where, self.frame)[0]
+        where = np.flatnonzero(joining)
+        if not is_few(len(members.where) + len(where), d):
+            where = np.setdiff1d(np.arange(d), members.where)
+        return members.joined_by(members_of(self.rows, where, self.frame, members.square))
 
 
 @frozen(kw_only=True)
@@ -124,8 +135,8 @@ def few_may_be_in_use(rows: Given, terms: Terms) -> bool:
     """Whether it is worth its time to guess the columns in use."""
     n, d = rows.n_rows, rows.n_columns
     in_memory = not (rows.is_sparse or rows.is_elsewhere or rows.costly_to_read)
-    tall = n >= TALL_ENOUGH * d and not rows.is_small and moments_cost(d) > GUESSED_PASSES
-    return in_memory and tall and bool((terms.l1 > 0).all())
+    tall = n >= TALL_ENOUGH * d and not rows.is_small
+    return in_memory and tall and is_few(1, d) and bool((terms.l1 > 0).all())
 
 
 def by_few_columns(
@@ -135,30 +146,29 @@ def by_few_columns(
     guess, _ = given.seen_by(lambda rows: (guess_of(rows, request), ()))  # some rows prove nothing
     if guess is None:
         return None, found
-    (targets, frame, members, slope), rows = given.seen_by(partial(_first_pass, guess=guess))
-    if not (np.isfinite(slope).all() and np.isfinite(members.gram).all()):
+    (scales, frame, members), rows = given.seen_by(partial(_first_pass, guess=guess))
+    if not (np.isfinite(members.slope).all() and np.isfinite(members.across).all()):
         return None, found
-    scales = scales_of(targets, request.fit_intercept)
-    value = targets.yy / targets.weight if request.fit_intercept else scales.square
     net = ElasticNet.of(cast(Terms, request.terms), frame.scale)
-    loss = DataLoss(rows, frame, shift_of(frame))
+    loss, at_zero = DataLoss(rows, frame, shift_of(frame)), -2 * members.slope
+    enough = max(request.tol or 0.0, CERTAIN_GAP) * scales.variance
     plan = OnFewColumns(
         frame=frame,
         scales=scales,
         request=request,
         condition_number=None,
         rank=None,
-        loss=KnownAtZero(loss, frame, AtZero(value, -2 * slope), loss.doubled),
-        step=ToMinimumOfMembers(rows, frame, net, members),
+        loss=KnownAtZero(loss, frame, AtZero(members.square, at_zero), loss.doubled),
+        step=ToMinimumOfMembers(rows, frame, net, members, enough),
     )
     return plan, found
 
 
-def _first_pass(
-    rows: Rows, guess: Guess
-) -> tuple[tuple[Moments, Frame, Members, np.ndarray], list[float]]:
+def _first_pass(rows: Rows, guess: Guess) -> tuple[tuple[Scales, Frame, Members], list[float]]:
     targets, frame = Moments.of_rows(rows.targets_only), guess.frame
     if frame.fit_intercept:
         frame = frame._replace(target_centre=targets.target_means)
-    members, slope = members_of(rows, guess.where, frame)
-    return (targets, frame, members, slope), [*slope.sum(axis=0).tolist(), *targets.yy.tolist()]
+    scales = scales_of(targets, frame.fit_intercept)
+    square = targets.yy / targets.weight if frame.fit_intercept else scales.square
+    members = members_of(rows, guess.where, frame, square)
+    return (scales, frame, members), [*members.slope.sum(axis=0), *targets.yy]

@@ -7,12 +7,14 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
+from gd_regressor.arithmetic.doubled import column_products
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.auto.by_active_set import minimum_of
 from gd_regressor.data.few_columns import few_columns, sample_of
 from gd_regressor.data.moments import sums_of
-from gd_regressor.data.table import Rows, add_each
+from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Request, Terms
+from gd_regressor.lasso.face import ROUNDED
 from gd_regressor.objective.frame import Frame, shift_of
 from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.objective.penalties import ElasticNet
@@ -60,36 +62,75 @@ def guess_of(rows: Rows, request: Request) -> Guess | None:
     noise = DOUBTFUL * np.sqrt(variances * square / some.n_rows)
     size = slope if net.positive else np.abs(slope)
     where = np.flatnonzero((size > np.maximum(net.l1 - noise, noise)).any(axis=1))
-    return Guess(frame, where) if is_few(where, len(w)) else None
+    return Guess(frame, where) if is_few(len(where), len(w)) else None
 
 
-def is_few(where: np.ndarray, d: int) -> bool:
-    """Whether the products of these columns alone save time."""
-    return len(where) <= MOST_IN_USE * d
+def is_few(k: int, d: int) -> bool:
+    """Whether the products of k columns alone save time."""
+    return k <= MOST_IN_USE * d
 
 
 class Members(NamedTuple):
-    """The columns that may be in use, and their products in the coordinates of a frame."""
+    """The columns that may be in use, and products of all columns in the coordinates of a frame.
+
+    All products are mean ones, and columns stand about their means.
+    """
 
     where: np.ndarray  # (k,)
-    gram: np.ndarray  # (k, k): mean products of columns about their means
+    across: np.ndarray  # (d, k): products of all columns with the members
     means: np.ndarray  # (k,)
+    slope: np.ndarray  # (d, t): products of all columns with the targets
+    square: np.ndarray  # (t,): of the targets
+
+    @property
+    def gram(self) -> np.ndarray:
+        """(k, k): the products of the members with each other."""
+        gram = self.across[self.where]
+        return (gram + gram.T) / 2  # else rounding would show
+
+    def loss_and_slopes(self, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The squared loss (t,) where the members have coefficients `w` (k, t), and all slopes.
+
+        The slopes (d, t) are right up to the rounding of products, as those from the rows are up to
+        the rounding of predictions.
+        """
+        v = self.slope - self.across @ w
+        loss = self.square - column_products(w, (self.slope + v)[self.where])
+        return np.maximum(loss, 0.0), v
+
+    def hidden(self, w: np.ndarray) -> np.ndarray:
+        """(t,): what rounding of the slopes may hide of a dual gap.
+
+        Columns have about the variance 1. Slopes that are off by e change l1 |w| - c v w by e |w|,
+        and so does the c that they give.
+        """
+        size = np.abs(w).sum(axis=0)
+        return 2 * ROUNDED * (np.abs(self.slope).max(axis=0) + size) * size
+
+    def joined_by(self, others: Members) -> Members:
+        """These members and others."""
+        where = np.concatenate([self.where, others.where])
+        across = np.concatenate([self.across, others.across], axis=1)
+        means = np.concatenate([self.means, others.means])
+        return Members(where, across, means, self.slope, self.square)
 
 
-def members_of(rows: Rows, where: np.ndarray, frame: Frame) -> tuple[Members, np.ndarray]:
-    """The products of the columns `where`, and the slopes (d, t) of all columns at zero.
+def members_of(rows: Rows, where: np.ndarray, frame: Frame, square: np.ndarray) -> Members:
+    """The columns `where`, with all products, in one pass. The targets have the mean `square` (t,).
 
     The target centre of the frame is the mean, or zero without an intercept.
     """
     near = shift_of(frame)
     shift = frame.centre if near is None else near
     read = partial(few_columns, where=where, shift=shift, target_centre=frame.target_centre)
-    products, across = rows.total(read, add_each)
-    weight = products[0, 0]
-    means, gram, scale = products[0, 1:] / weight, products[1:, 1:] / weight, frame.scale[where]
-    slopes = across / (weight * frame.scale[:, None])
+    sums = rows.total(read) / rows.total_weight
+    sums /= frame.scale
+    slope, across = sums[1 : 1 + rows.n_targets].T, sums[1 + rows.n_targets :].T
+    scale = frame.scale[where]
+    across = across / scale
     if not frame.fit_intercept:
-        return Members(where, gram / scale / scale[:, None], np.zeros(len(where))), slopes
-    gram -= np.multiply.outer(means, means)
-    off = means + (shift[where] - frame.centre[where])  # in this order: means are tiny
-    return Members(where, gram / scale / scale[:, None], off / scale), slopes
+        return Members(where, across, np.zeros(len(where)), slope, square)
+    means = sums[0]
+    across -= np.multiply.outer(means, means[where])
+    off = means[where] + (shift - frame.centre)[where] / scale  # in this order: means are tiny
+    return Members(where, across, off, slope, square)
