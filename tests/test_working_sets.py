@@ -305,6 +305,47 @@ def test_columns_nearly_in_use_spare_a_round():
     assert rounds <= 8 * 5.5
 
 
+@pytest.mark.parametrize("correlation", [0.0, 0.5])
+def test_many_rows_for_each_member_spare_levels(correlation):
+    """On correlated columns most of those that break a level in between are never in use."""
+    random = np.random.default_rng(0)
+    X = random.standard_normal((6000, 500))
+    X = np.sqrt(1 - correlation) * X + np.sqrt(correlation) * random.standard_normal((6000, 1))
+    y = X[:, :40] @ random.standard_normal(40) + random.standard_normal(6000)
+    descent, _ = descent_of(X, y, largest(X, y) / 30)
+    at = descent.start(np.zeros(500))
+    for _ in range(3):
+        at = descent.round(at)
+    assert descent.gap(at) <= 1e-13 * y.var()
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("centred", [True, False])
+def test_products_of_members_are_those_of_centred_columns(order, centred):
+    """Also where the rows at both ends are far from all others."""
+    random = np.random.default_rng(1)
+    X = random.standard_normal((3000, 30)) + np.where(np.arange(30) < 20, 0.0, 1e6)
+    X[:10] = X[-10:] = 0.0
+    X = np.asarray(X, order=order)
+    s = random.integers(0, 2, 3000).astype(float)
+    s[:10] = s[-10:] = 0.0
+    members = WorkingSet(Reading.of(Rows(X, X[:, :1], s), centred=centred))
+    members.join(np.array([3, 25]))
+    members.join(np.arange(0, 30, 2))
+    x, share = X[:, members.members].astype(np.longdouble), s / s.sum()
+    means = share @ x if centred else 0.0
+    exact = ((x - means) * share[:, None]).T @ (x - means)
+    sizes = np.sqrt(np.outer(exact.diagonal(), exact.diagonal()))
+    assert np.abs((members.gram - exact) / sizes).max() <= 1e-13
+    w = random.standard_normal(len(members.members))
+    fit = np.sqrt(share) * ((x - means) @ w)
+    np.testing.assert_allclose(members.fitted(w), fit.astype(float), rtol=0, atol=1e-9)
+    if centred:
+        np.testing.assert_allclose(
+            members.means[members.members], means.astype(float), rtol=1e-15, atol=1e-15
+        )
+
+
 def test_the_minimum_does_not_depend_on_the_start():
     X, y = problem(10)
     alpha = largest(X, y) / 20

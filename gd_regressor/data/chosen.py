@@ -11,6 +11,7 @@ from scipy.sparse import csr_array
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product, summed
 from gd_regressor.data.kinds import Columns
+from gd_regressor.data.passes import count_pass
 from gd_regressor.data.table import BLOCK_ENTRIES, Rows, add_each
 
 # Rows at either end that show whether columns are far from zero
@@ -19,6 +20,8 @@ LOOKED_AT = 8
 OFF_CENTRE = 100.0
 # Rows of a block of chosen columns, at least: products of less are slow
 SHORTEST = 128
+# A copied column whose mean is more deviations from zero than this loses digits of its products
+MOST_OFF = 4.0
 # Tasks that share the rows: each has a sum of its own to add, as long as the columns are many. Two
 # threads need a few of them to end together
 FEWEST, TASKS = 4, 8
@@ -31,7 +34,8 @@ class Reading:
     rows: Rows
     root: np.ndarray  # (n,): the roots of the weights divided by their sum
     centred: bool
-    shift: np.ndarray | None  # (d,): what we subtract from columns that are far from zero
+    near: np.ndarray  # (d,): values near the means; zeros for those that stay where they are
+    is_far: bool  # whether a column is far from zero
 
     @classmethod
     def of(cls, rows: Rows, *, centred: bool) -> Reading:
@@ -39,7 +43,13 @@ class Reading:
             root = np.full(rows.n_rows, 1 / np.sqrt(rows.n_rows))
         else:
             root = np.sqrt(rows.weights / rows.weights.sum())
-        return cls(rows, root, centred, _shift_of(rows) if centred else None)
+        near, is_far = _near_means(rows) if centred else (np.zeros(rows.n_columns), False)
+        return cls(rows, root, centred, near, is_far)
+
+    @property
+    def shift(self) -> np.ndarray | None:
+        """(d,): what we subtract from columns that are far from zero."""
+        return self.near if self.is_far else None
 
     def target(self, j: int) -> tuple[np.ndarray, float]:
         """Target j, weighted and centred (n,), and its mean."""
@@ -67,8 +77,8 @@ class Reading:
         return rows.total(partial(_slopes_by_rows, shift=self.shift), stretches=stretches)
 
 
-def _shift_of(rows: Rows) -> np.ndarray | None:
-    """Values near the means of all columns, or None if no column is far from zero."""
+def _near_means(rows: Rows) -> tuple[np.ndarray, bool]:
+    """Values near the means of all columns, and whether one of them is far from zero."""
     # Only full columns of sparse ones can be far from zero, and move
     X, where = (rows.X.dense, rows.X.where) if rows.is_sparse else (rows.X, slice(None))
     near, far = np.empty(X.shape[1]), False
@@ -78,9 +88,9 @@ def _shift_of(rows: Rows) -> np.ndarray | None:
         some = np.concatenate([X[:LOOKED_AT, span], X[-LOOKED_AT:, span]])
         near[span], is_far = _near(np.asarray(some, dtype=np.float64))
         far |= is_far
-    shift = np.zeros(rows.n_columns)
-    shift[where] = near
-    return shift if far else None
+    everywhere = np.zeros(rows.n_columns)
+    everywhere[where] = near
+    return everywhere, far
 
 
 def _near(x: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -124,10 +134,10 @@ def _spans(length: int, across: int, least: int = 1) -> list[slice]:
 
 @frozen
 class Chosen:
-    """Copies of columns, weighted and, where they are dense, centred.
+    """Copies of columns, weighted and, where they are dense, nearly centred.
 
-    `columns` is an array (n, k) or a sparse one. `offset` (k,) is what is left of the means: zero
-    for dense columns. `means` (k,) are those of the raw columns.
+    `columns` is an array (n, k) or a sparse one. `offset` (k,) is what is left of the means, and
+    `means` (k,) are those of the raw columns.
     """
 
     reading: Reading
@@ -141,8 +151,9 @@ class Chosen:
         if not on.size:
             return np.zeros(len(self.reading.root))
         if 4 * on.size < 3 * len(w) and type(self.columns) is np.ndarray:
-            return self.columns[:, on] @ w[on]
-        fit = self.columns @ w
+            fit = self.columns[:, on] @ w[on]
+        else:
+            fit = self.columns @ w
         return fit - self.reading.root * (self.offset @ w) if self.offset.any() else fit
 
     def slopes(self, residuals: np.ndarray) -> np.ndarray:
@@ -159,59 +170,58 @@ def chosen(
     before and with its own.
     """
     if not reading.rows.is_sparse:
-        return [(where, *_dense(reading, _gathered(reading, where), where, before))]
+        count_pass()
+        return [(where, *_dense(reading, reading.rows.X, where, where, before))]
     X, found = reading.rows.X, []
     full = np.isin(where, X.where)
     if (~full).any():
         found.append((where[~full], *_sparse(reading, X.sparse[:, where[~full]], before)))
         before = [*before, found[0][1]]
     if full.any():
-        columns = np.array(X.dense[:, np.searchsorted(X.where, where[full])], dtype=np.float64)
-        found.append((where[full], *_dense(reading, columns, where[full], before)))
+        at = np.searchsorted(X.where, where[full])
+        found.append((where[full], *_dense(reading, X.dense, at, where[full], before)))
     return found
 
 
-def _gathered(reading: Reading, where: np.ndarray) -> np.ndarray:
-    """The raw columns `where`, copied."""
-    rows = reading.rows
-    if rows.X.flags.f_contiguous and not rows.X.flags.c_contiguous:
-        return np.asarray(rows.X[:, where], dtype=np.float64, order="F")
+def _dense(
+    reading: Reading, X: np.ndarray, at: np.ndarray, where: np.ndarray, before: list[Chosen]
+) -> tuple[Chosen, np.ndarray]:
+    """The columns `at` of an array, which are `where` in the table."""
+    shift = reading.near[where]
+    piece, products = _about(shift, reading, X, at, before)
+    if reading.centred and (piece.offset**2 > MOST_OFF**2 * products[-len(at) :].diagonal()).any():
+        # The rows looked at are far from the others
+        piece, products = _about(shift + piece.offset, reading, X, at, before)
+    return piece, products
+
+
+def _about(
+    shift: np.ndarray, reading: Reading, X: np.ndarray, at: np.ndarray, before: list[Chosen]
+) -> tuple[Chosen, np.ndarray]:
+    """The columns minus `shift` (k,), and products of columns about their means."""
     # In the order of rows, in which products of blocks are twice as fast
-    x = np.empty((rows.n_rows, len(where)))
-    rows.total(partial(_pick, where=where, to=x))
-    return x
-
-
-def _pick(part: Rows, where: np.ndarray, to: np.ndarray) -> None:
-    rows = to[part.first : part.first + part.n_rows]
-    if part.X.dtype == to.dtype:  # "clip" lets numpy write where it should without a buffer
-        np.take(part.X, where, axis=1, out=rows, mode="clip")
-    else:
-        rows[:] = np.take(part.X, where, axis=1)
-
-
-def _dense(reading: Reading, x: np.ndarray, where, before) -> tuple[Chosen, np.ndarray]:
-    share, root = reading.root**2, reading.root
-    means = np.zeros(x.shape[1])
-    if reading.centred:
-        if reading.shift is not None:
-            means = reading.shift[where]
-            x -= means
-        rest = share @ x
-        means = means + rest
-    else:
-        rest = means
+    columns, root = np.empty((len(X), len(at))), reading.root
+    height = max(BLOCK_ENTRIES // X.shape[1], SHORTEST)
 
     def work(span: slice) -> list[np.ndarray]:
-        block = x[span]
-        if reading.centred:
-            block -= rest
-        block *= root[span, None]
+        means = np.zeros(len(at))
+        for first in range(span.start, span.stop, height):
+            rows = slice(first, min(first + height, span.stop))
+            block, share = columns[rows], root[rows]
+            np.subtract(X[rows][:, at], shift, out=block)
+            block *= share[:, None]
+            means += np.dot(share, block)
+        block = columns[span]
         across = [_array(product(piece.columns[span].T, block)) for piece in before]
-        return [np.concatenate([*across, product(block.T, block)])]
+        return [np.concatenate([*across, product(block.T, block)]), means]
 
-    spans = _spans(len(x), x.shape[1], max(SHORTEST, len(x) // TASKS))
-    return Chosen(reading, x, np.zeros_like(means), means), summed(spans, work, add_each)[0]
+    spans = _spans(len(X), len(at), max(SHORTEST, len(X) // TASKS))
+    products, offset = summed(spans, work, add_each)
+    if not reading.centred:
+        return Chosen(reading, columns, np.zeros_like(offset), shift), products
+    offsets = np.concatenate([*(piece.offset for piece in before), offset])
+    products -= np.multiply.outer(offsets, offset)
+    return Chosen(reading, columns, offset, shift + offset), products
 
 
 def _sparse(reading: Reading, x, before) -> tuple[Chosen, np.ndarray]:
