@@ -12,7 +12,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product, summed
 from gd_regressor.data.kinds import Columns
 from gd_regressor.data.passes import count_pass
-from gd_regressor.data.table import BLOCK_ENTRIES, Rows, add_each
+from gd_regressor.data.table import BLOCK_ENTRIES, STRETCH_ENTRIES, Rows, add_each
 
 # Rows at either end that show whether columns are far from zero
 LOOKED_AT = 8
@@ -147,18 +147,36 @@ class Chosen:
 
     def fit(self, w: np.ndarray) -> np.ndarray:
         """(n,): the weighted prediction of the centred columns."""
-        on = np.flatnonzero(w)
+        on, columns = np.flatnonzero(w), self.columns
         if not on.size:
             return np.zeros(len(self.reading.root))
-        if 4 * on.size < 3 * len(w) and type(self.columns) is np.ndarray:
-            fit = self.columns[:, on] @ w[on]
+        if type(columns) is np.ndarray:
+            fit, few = np.empty(len(columns)), 4 * on.size < 3 * len(w)
+
+            def work(span: slice) -> None:
+                x = columns[span]
+                fit[span] = product(x[:, on], w[on]) if few else product(x, w)
+
+            summed(_tasks(columns), work, operator.add)
         else:
-            fit = self.columns @ w
+            fit = columns @ w
         return fit - self.reading.root * (self.offset @ w) if self.offset.any() else fit
 
     def slopes(self, residuals: np.ndarray) -> np.ndarray:
-        """(k,): products with weighted residuals of mean zero."""
-        return self.columns.T @ residuals
+        """(k, ...): products with weighted residuals of mean zero."""
+        columns = self.columns
+        if type(columns) is not np.ndarray:
+            return columns.T @ residuals
+
+        def work(span: slice) -> np.ndarray:
+            return product(columns[span].T, residuals[span])
+
+        return summed(_tasks(columns), work, operator.add)
+
+
+def _tasks(x: np.ndarray) -> list[slice]:
+    """The rows of copies: in one task where these are few entries."""
+    return _spans(len(x), x.shape[1], len(x) if x.size < STRETCH_ENTRIES else len(x) // TASKS)
 
 
 def chosen(
