@@ -23,7 +23,7 @@ def few_columns(
     The first are those of the columns themselves. Then come their products with the targets minus
     `target_centre` (t,), and with the columns `where` (k,).
     """
-    t, height, moved = part.n_targets, part.vector_rows, shift.any()
+    t, height, moved = part.n_targets, part.block_rows, shift.any()
     sums = np.zeros((1 + t + len(where), part.n_columns))
     # Each of the others side by side, which makes a product with few of them a third faster
     table = np.empty((len(sums), min(height, part.n_rows)))
