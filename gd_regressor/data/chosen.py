@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -147,17 +149,14 @@ class Chosen:
 
     def fit(self, w: np.ndarray) -> np.ndarray:
         """(n,): the weighted prediction of the centred columns."""
-        on, columns = np.flatnonzero(w), self.columns
-        if not on.size:
-            return np.zeros(len(self.reading.root))
+        columns = self.columns
         if type(columns) is np.ndarray:
-            fit, few = np.empty(len(columns)), 4 * on.size < 3 * len(w)
+            fit = np.empty(len(columns))
 
             def work(span: slice) -> None:
-                x = columns[span]
-                fit[span] = product(x[:, on], w[on]) if few else product(x, w)
+                fit[span] = product(columns[span], w)
 
-            summed(_tasks(columns), work, operator.add)
+            _over_rows(columns, work)
         else:
             fit = columns @ w
         return fit - self.reading.root * (self.offset @ w) if self.offset.any() else fit
@@ -171,12 +170,14 @@ class Chosen:
         def work(span: slice) -> np.ndarray:
             return product(columns[span].T, residuals[span])
 
-        return summed(_tasks(columns), work, operator.add)
+        return _over_rows(columns, work)
 
 
-def _tasks(x: np.ndarray) -> list[slice]:
-    """The rows of copies: in one task where these are few entries."""
-    return _spans(len(x), x.shape[1], len(x) if x.size < STRETCH_ENTRIES else len(x) // TASKS)
+def _over_rows(x: np.ndarray, work: Callable[[slice], Any]) -> Any:
+    """The sum of `work` over the rows of copies: in one task where these are few entries."""
+    if x.size < STRETCH_ENTRIES:
+        return work(slice(0, len(x)))
+    return summed(_spans(len(x), x.shape[1], len(x) // TASKS), work, operator.add)
 
 
 def chosen(
