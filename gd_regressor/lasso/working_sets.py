@@ -1,9 +1,9 @@
 """Working sets: a penalised fit of many columns, on the few columns that may be in use.
 
 We follow the minimiser from the penalty at which nothing is left down to the one asked for, in
-levels of half the penalty. A pass over X gives the slopes of all columns. They tell which columns
-join the working set, and in the end they bound the distance from the minimum. All else happens on
-the products of the working set.
+levels of half the penalty, or at once where rows are many. A pass over X gives the slopes of all
+columns. They tell which columns join the working set, and in the end they bound the distance from
+the minimum. All else happens on the products of the working set.
 """
 
 from __future__ import annotations
