@@ -8,6 +8,7 @@ import pytest
 from reference import dot, solved
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import HuberRegressor, LinearRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -311,6 +312,28 @@ def test_dependent_columns_have_the_least_norm():
     np.testing.assert_allclose(model.coef_[:2], model.coef_[4:], rtol=1e-9)
     np.testing.assert_allclose(model.predict(twice), one.predict(X), rtol=1e-9)
     assert model.loss_curve_[-1] == pytest.approx(one.loss_curve_[-1], rel=1e-13)
+
+
+@pytest.mark.parametrize("tol", [1e-2, "auto"])
+def test_an_end_by_tol_is_no_loss_of_digits(tol):
+    """The next step of such a descent is long, and not because of rounding."""
+    random = np.random.default_rng(113)
+    X, slip = random.standard_normal((4000, 6)), random.standard_t(1.5, 4000)
+    y = X @ np.ones(6) + slip
+    for n in range(1000, 4001, 250):
+        for delta in (0.5, 0.003):
+            model = GDLinearRegressor(loss=Huber(delta), tol=tol).fit(X[:n], y[:n])
+            assert model.condition_number_ < 2
+            assert model.status_ is Status.CONVERGED, (n, delta, model.message_)
+
+
+def test_columns_near_dependence_lose_digits_and_say_so():
+    X, y = table(19, d=2)
+    X[:, 1] = X[:, 0] + 1e-7 * X[:, 1]
+    for tol in ("auto", 0):
+        with pytest.warns(ConvergenceWarning, match="digits of the coefficients are left"):
+            model = GDLinearRegressor(loss="huber", tol=tol).fit(X, y)
+        assert model.status_ is Status.ILL_CONDITIONED
 
 
 def test_units_of_y_and_of_columns_only_scale_the_fit():

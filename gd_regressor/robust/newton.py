@@ -91,11 +91,17 @@ class Newton:
         return np.array([at.loss for at in there]), np.stack(gradients, axis=1)
 
     def error_left(self, there: list[There]) -> float:
-        """Estimated relative error of the coefficients: the next step, which is rounding."""
+        """Relative error that rounding leaves in the coefficients, about: the next step.
+
+        With tol the descent can end before that. Then F would still fall by more than rounding, so
+        the next step tells nothing of the digits that rounding leaves.
+        """
         errors = [0.0]
         for j, at in enumerate(there):
-            size = float(np.linalg.norm(at.theta[self.free]))
-            errors.append(float(np.linalg.norm(self._move(j, at).step)) / max(size, at.delta))
+            move = self._move(j, at)
+            if move.drop <= ROUNDED_BY * EPS * at.loss:
+                size = float(np.linalg.norm(at.theta[self.free]))
+                errors.append(float(np.linalg.norm(move.step)) / max(size, at.delta))
         return max(errors)
 
     def step(self, there: list[There]) -> list[There]:
