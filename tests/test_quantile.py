@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import QuantileRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from gd_regressor import GDLinearRegressor, Quantile, Status
+from gd_regressor import EpsilonInsensitive, GDLinearRegressor, Quantile, Status
 from gd_regressor.robust import globs
 from gd_regressor.robust.globs import least
 from gd_regressor.robust.pinball import Pinball
@@ -149,6 +149,30 @@ def test_units_do_not_matter():
     far = GDLinearRegressor(loss=Quantile(0.7)).fit(np.column_stack([X, times]), y)
     np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-11)
     assert far.loss_curve_[-1] == pytest.approx(near.loss_curve_[-1], rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [60, 5000])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"loss": Quantile(0.5)},
+        {"loss": Quantile(0.9), "alpha": 0.1, "l1_ratio": 1.0},
+        {"loss": EpsilonInsensitive(0.5)},
+    ],
+    ids=["median", "lasso", "epsilon"],
+)
+def test_how_far_a_row_is_beyond_the_fit_changes_nothing(options, n):
+    """A row that moves away from the fit keeps its side, and so its slope (Koenker 2005, 2.3)."""
+    X, y = table(17, n=n)
+    y[:3] = 1e5
+    near = GDLinearRegressor(**options).fit(X, y)
+    for far in (1e12, 1e20, 1e100):
+        y[:3] = far
+        model = GDLinearRegressor(**options).fit(X, y)
+        np.testing.assert_allclose(model.coef_, near.coef_, rtol=1e-10)
+        np.testing.assert_allclose(model.intercept_, near.intercept_, rtol=1e-10)
+        assert model.status_ is Status.CONVERGED
+        assert model.dual_gap_ <= 1e-12 * np.abs(y[3:] - model.predict(X[3:])).mean()
 
 
 def test_dependent_columns_share_as_least_norm_says():

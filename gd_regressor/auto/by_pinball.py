@@ -21,6 +21,8 @@ from gd_regressor.robust.pinball import Pinball
 
 # Entries of sparse columns in full, 1 GiB: a copy of more takes more memory than a fit may
 MOST_IN_FULL = 1 << 27
+# The median of so many rows is near that of all rows
+FOR_MEDIAN = 1 << 10
 
 
 @frozen
@@ -77,7 +79,7 @@ def by_pinball(
     rho, d = cast(Lines, request.rho), given.n_columns
     _check(given, rho.name, len(rho.kinks_of(0)))
     found = Findings.of(given, request.fit_intercept)
-    frame, t = found.frame, found.rows.n_targets
+    frame, t = _centred(found), found.rows.n_targets
     terms = Terms(np.zeros((d, t)), np.zeros((d, t))) if request.terms is None else request.terms
     terms = terms.in_units(frame.scale).times(rho.factor)
     free = _free(found, terms)
@@ -99,6 +101,19 @@ def by_pinball(
         dependence=found.dependence,
     )
     return plan, found
+
+
+def _centred(found: Findings) -> Frame:
+    """Coordinates whose targets are centred at a median, which outliers do not move.
+
+    Beside their mean the other rows would lose digits.
+    """
+    rows, frame = found.rows, found.frame
+    if not frame.fit_intercept:
+        return frame
+    where = np.flatnonzero(rows.have_weight)
+    some = rows.targets_only.chosen(where[:: -(-len(where) // FOR_MEDIAN)])
+    return frame._replace(target_centre=np.median(np.asarray(some.y, dtype=np.float64), axis=0))
 
 
 def _free(found: Findings, terms: Terms) -> np.ndarray:
