@@ -53,7 +53,8 @@ def _learns_chunks(model: GDLinearRegressor) -> bool:
         return True
     raise AttributeError(
         f"partial_fit keeps sums for the squared loss alone, and loss={model.loss!r} needs all "
-        'rows at once; call fit, or write loss="squared_error".'
+        'rows at once; call fit, or write loss="squared_error", or a batch_size and a number as '
+        "learning_rate, for a pass of updates."
     )
 
 

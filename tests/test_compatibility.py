@@ -1,5 +1,6 @@
 """Options and modes: each pair of the table either fits, or is refused as the table says."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -75,6 +76,15 @@ def asking_for(option, mode, tmp_path):
 PAIRS = [(option, mode) for option in OPTIONS for mode in MODES]
 
 
+@pytest.mark.parametrize("option", ["momentum", "early_stopping"])
+def test_reasons_are_true_of_mini_batches_too(option, tmp_path):
+    """With a batch_size "auto" makes many updates, none of which is exact."""
+    model, args, _ = asking_for(option, "auto", tmp_path)
+    with pytest.raises(ValueError, match="cannot be combined with") as raised:
+        model.set_params(batch_size=8).fit(*args)
+    assert re.search("exact|update or two", str(raised.value)) is None
+
+
 @pytest.mark.parametrize(("option", "mode"), PAIRS)
 def test_a_pair_fits_or_is_refused_as_the_table_says(option, mode, tmp_path):
     model, args, told = asking_for(option, mode, tmp_path)
@@ -142,6 +152,21 @@ def test_a_loss_fits_or_is_refused_as_the_table_says(name, setting):
         fit()
     where = SETTINGS[setting].written.format(verb="fit_batches")
     assert f"cannot be combined with {where}, {clash.why}; {clash.instead}." in str(raised.value)
+
+
+def test_no_advice_about_a_scale_leads_to_another_error():
+    """A number as learning_rate needs a delta."""
+    for (name, _), clash in LOSS_CLASHES.items():
+        if name == SCALED and "number" in clash.instead:
+            assert "Huber(" in clash.instead
+
+
+def test_a_loss_that_partial_fit_refuses_is_told_of_mini_batches():
+    with pytest.raises(AttributeError) as refused:
+        GDLinearRegressor(loss="quantile").partial_fit(X, Y[:, 0])
+    assert "batch_size" in str(refused.value.__cause__)
+    model = GDLinearRegressor(0.1, batch_size=8, loss="quantile").partial_fit(X, Y[:, 0])
+    assert np.isfinite(model.coef_).all()
 
 
 def test_the_table_of_losses_knows_its_rows_and_columns():

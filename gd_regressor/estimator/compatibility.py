@@ -81,16 +81,18 @@ OPTIONS = {
 # The pairs that raise an error, an (option, mode) each
 CLASHES = {
     ("momentum", "auto"): Clash(
-        "whose steps are exact", "write momentum=0.0 or a number as learning_rate"
+        "which makes steps of its own", "write momentum=0.0 or a number as learning_rate"
     ),
     ("early_stopping", "auto"): Clash(
-        "which arrives at the minimum in an update or two, so there is no way along which to stop",
+        "which is at the minimum in a few updates, or near it in an epoch or two with a "
+        "batch_size, so there is no way along which to stop",
         "write a number as learning_rate, or early_stopping=False; a ridge (alpha=... with "
         "l1_ratio=0) shrinks like an early stop",
     ),
     ("dask", "batches"): Clash(
         "which needs the rows one by one, and they are elsewhere",
-        "write batch_size=None, or call partial_fit with each chunk in memory",
+        "write batch_size=None, or a number as learning_rate and call partial_fit with each chunk "
+        "in memory",
     ),
     ("average", "number"): Clash(
         "whose updates are not noisy", "write average=False or a batch_size such as 256"
@@ -198,7 +200,11 @@ LOSS_CLASHES = {
     **{(name, "batches"): _NO_BATCHES for name in _OTHERS},
     **{(name, "stream"): _NO_STREAM for name in _OTHERS},
     **{(name, "positive"): _NO_BOUNDS for name in _OTHERS},
-    # A number as learning_rate would be refused, too
+    # A number as learning_rate alone would be refused, too
+    (SCALED, "batches"): _NO_BATCHES._replace(
+        instead="write batch_size=None, or write a number as learning_rate and a delta of your "
+        "own: loss=Huber(1.35)"
+    ),
     (SCALED, "lasso"): _NO_KINKS._replace(instead="write l1_ratio=0"),
     (SCALED, "positive"): _NO_BOUNDS._replace(instead="write positive=False"),
     ("huber", "lasso"): _NO_KINKS,
