@@ -175,8 +175,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Number of updates made; with a `batch_size`, of epochs. With ``early_stopping=True`` that of
         the best update, which is returned; later ones are in `validation_curve_`.
     loss_curve_ : ndarray of shape (``n_iter_`` + 1,)
-        Mean squared error after 0, 1, ... updates, in squared units of y. With several targets,
-        the mean over targets.
+        Mean squared error after 0, 1, ... updates, in squared units of y, or the mean of another
+        `loss`; plus the penalty. With several targets, the mean over targets.
     status_ : Status
         How the fit ended: `Status.CONVERGED`, `MAX_ITER`, `STOPPED_EARLY`, `STOPPED`
         by a callback, `DIVERGED`, `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word
@@ -194,8 +194,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Bound for how far half of the loss is above its minimum, as `ElasticNet` states it. With
         "auto" and an L1 penalty the descent ends where twice this gap is at most `tol` times the
         variance of y. It exists only with a penalty or with ``positive=True``, and with "auto" and
-        `Huber` or `Quantile`, whose whole loss it bounds in the scale of `QuantileRegressor`. With
-        "auto" and a `batch_size` there is only an estimate, in `message_`, and with a number as
+        any other `loss`, which it bounds divided by 2 (`Huber`, `PseudoHuber`) or by 1. With "auto"
+        and a `batch_size` there is only an estimate, in `message_`, and with a number as
         `learning_rate` it belongs to the squared loss alone.
     scale_ : float or ndarray of shape (n_targets,)
         Scale sigma of the residuals, in units of y. It exists only with "auto" and
