@@ -158,8 +158,9 @@ def test_units_do_not_matter():
         {"loss": Quantile(0.5)},
         {"loss": Quantile(0.9), "alpha": 0.1, "l1_ratio": 1.0},
         {"loss": EpsilonInsensitive(0.5)},
+        {"loss": EpsilonInsensitive(0.5), "alpha": 0.1, "l1_ratio": 0.0},
     ],
-    ids=["median", "lasso", "epsilon"],
+    ids=["median", "lasso", "epsilon", "ridge"],
 )
 def test_how_far_a_row_is_beyond_the_fit_changes_nothing(options, n):
     """A row that moves away from the fit keeps its side, and so its slope (Koenker 2005, 2.3)."""
@@ -173,6 +174,21 @@ def test_how_far_a_row_is_beyond_the_fit_changes_nothing(options, n):
         np.testing.assert_allclose(model.intercept_, near.intercept_, rtol=1e-10)
         assert model.status_ is Status.CONVERGED
         assert model.dual_gap_ <= 1e-12 * np.abs(y[3:] - model.predict(X[3:])).mean()
+
+
+@pytest.mark.parametrize("q", [0.1, 0.5])
+def test_rows_far_out_that_the_fit_comes_near_are_not_moved(q, monkeypatch):
+    """Rows of wide columns: their targets are as far out, and all of them lie near the fit."""
+    X, y = table(18)
+    slope = np.linalg.lstsq(with_ones(X), y, rcond=None)[0][:4]
+    X[:5] *= 1e6
+    y[:5] = X[:5] @ slope + y[5:10]
+    assert (np.abs(y[:5]) > globs.FAR * np.median(np.abs(y))).any()
+    model = GDLinearRegressor(loss=Quantile(q)).fit(X, y)
+    monkeypatch.setattr(globs, "FAR", np.inf)
+    plain = GDLinearRegressor(loss=Quantile(q)).fit(X, y)
+    np.testing.assert_array_equal(model.coef_, plain.coef_)
+    assert model.status_ is Status.CONVERGED
 
 
 def test_dependent_columns_share_as_least_norm_says():
