@@ -30,7 +30,7 @@ MOST_BANDS = 4
 FEW_WRONG, MOST_MENDS = 0.1, 8
 # A row is far out beyond so many times the median size of the targets, of so many rows. Up to there
 # an interior point leaves eight digits of the others
-FAR, FOR_SIZE = 1e4, 1 << 10
+FAR_OUT, FOR_SIZE = 1e4, 1 << 10
 
 
 class Least(NamedTuple):
@@ -62,7 +62,7 @@ def least(problem: Pinball) -> Least:
     As they are, they would set the size of all residuals, of which the others are rounding.
     """
     y, n = problem.y, problem.n_rows
-    end = FAR * float(np.median(np.abs(y[: n : -(-n // FOR_SIZE)]))) if n else 0.0
+    end = FAR_OUT * float(np.median(np.abs(y[: n : -(-n // FOR_SIZE)]))) if n else 0.0
     far = np.flatnonzero(np.abs(y) > end) if end else np.zeros(0, dtype=int)
     if len(far):
         found = _least(replace(problem, y=np.clip(y, -end, end)))
