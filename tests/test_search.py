@@ -485,6 +485,14 @@ def test_a_fold_without_weight_is_refused():
         GDLinearRegressorCV(cv=2).fit(X, y, weights)
 
 
+@pytest.mark.parametrize("rate", ["auto", 0.01])
+def test_a_row_without_weight_is_not_held_out_alone(rate):
+    """Rows of weight k are k rows: there is no row of weight zero to predict."""
+    model = GDLinearRegressorCV([rate], [5], cv=LeaveOneOut())
+    with pytest.raises(ValueError, match="tests on no row of weight above zero"):
+        model.fit(X, y, np.where(np.arange(N) == 3, 0.0, 1.0))
+
+
 # --- Penalties with kinks ---
 
 

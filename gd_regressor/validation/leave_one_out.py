@@ -13,7 +13,7 @@ from gd_regressor.data.moments import first_moments
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.validation.alone import fit_the_rest
 from gd_regressor.validation.scores import mean_square
-from gd_regressor.validation.surface import Search, Surface
+from gd_regressor.validation.surface import Search, Surface, no_weight_error
 from gd_regressor.validation.training import ROOTS_SCORE, Training
 
 # The error without a row is that with it, divided by 1 - leverage. Below this the quotient has
@@ -75,6 +75,8 @@ def _of_block(rows: Rows, span: slice, hat: Hat) -> tuple[np.ndarray, np.ndarray
     x = (rows.columns(span) - hat.centre) @ hat.vectors
     y = np.asarray(rows.y[span], dtype=np.float64) - hat.target_centre
     s = np.ones(len(x)) if rows.weights is None else rows.weights[span]
+    if not s.all():
+        raise no_weight_error("tests")
     left = (1 - s / hat.weight)[:, None]
     errors, free = np.empty((len(x), len(hat.penalties), y.shape[1])), []
     for k, penalty in enumerate(hat.penalties):

@@ -46,6 +46,14 @@ class Search(NamedTuple):
     fit: Fit  # for candidates without a closed form
 
 
+def no_weight_error(does: str) -> ValueError:
+    """What to say of a fold that `does` ("trains" or "tests") on rows that count zero times."""
+    return ValueError(
+        f"cv: a fold {does} on no row of weight above zero; choose another splitter, or give rows "
+        "of this fold weight."
+    )
+
+
 def surface_of(given: Given, splits: Iterable[Split], n_rows: int, search: Search) -> Surface:
     """Score all candidates on all folds."""
     work = _by_sums if given.n_columns <= FEW_COLUMNS else _one_by_one
@@ -191,9 +199,5 @@ class Batch(NamedTuple):
         sums = (totals(groups, counts[chosen]) for counts in (self.folds.train, self.folds.test))
         for fold, train, test in zip(chosen, *sums, strict=True):
             if train is None or test is None:
-                does = "trains" if train is None else "tests"
-                raise ValueError(
-                    f"cv: a fold {does} on no row of weight above zero; choose another splitter, "
-                    "or give rows of this fold weight."
-                )
+                raise no_weight_error("trains" if train is None else "tests")
             yield Pair(fold, train, test)
