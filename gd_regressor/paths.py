@@ -14,12 +14,12 @@ from gd_regressor.data.checks import columns_named, finite_floats, names_in
 from gd_regressor.data.kinds import DaskLike, Floats, Integers, MatrixLike
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
-from gd_regressor.descent.records import Start, Terms
+from gd_regressor.descent.records import Request, Start, Terms
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import divergence_bound
 from gd_regressor.estimator.advice import DivergenceWarning, divergence_advice
 from gd_regressor.estimator.arrays import names_of, rows_for, rows_in_memory, stream_of_moments
-from gd_regressor.estimator.described import Setting, described, ridge_of
+from gd_regressor.estimator.described import Setting, described, ridge_of, ridge_terms
 from gd_regressor.estimator.directions import (
     INTERCEPT,
     columns_counted,
@@ -38,7 +38,7 @@ from gd_regressor.estimator.start import checked_start, zeros_for_missing
 from gd_regressor.estimator.tables import html_table, text_table
 from gd_regressor.estimator.wrapped import unwrapped
 from gd_regressor.objective.frame import scales_of
-from gd_regressor.textbook.follow import textbook_path, with_moments
+from gd_regressor.textbook.follow import penalised_path, textbook_path, with_moments
 from gd_regressor.textbook.landscape import Landscape
 
 # Each point takes a vector of coefficients: more points would fill the memory
@@ -57,6 +57,8 @@ def gd_path(
     coef_init: ArrayLike | None = None,
     intercept_init: ArrayLike | None = None,
     on_divergence: Literal["raise", "truncate"] = "raise",
+    alpha: float = 0.0,
+    penalty_weights: ArrayLike | None = None,
 ) -> tuple[Floats, Floats, NDArray[np.float64]]:
     """Compute iterates of gradient descent with a constant step.
 
@@ -87,6 +89,11 @@ def gd_path(
         What to do about iterates beyond the point where a diverging descent is stopped: refuse, or
         leave them out, so that the arrays have fewer points. (The estimator keeps one more: the
         iterate at which it stops.)
+    alpha : float, default=0.0
+        Strength of a ridge, per row: the `alpha` of `GDLinearRegressor` with ``l1_ratio=0``. It
+        adds ``alpha * |w|_2^2`` to the loss.
+    penalty_weights : array-like of shape (n_features,), default=None
+        Factors >= 0 of `alpha`, one per column; None gives each column 1.
 
     Returns
     -------
@@ -96,8 +103,8 @@ def gd_path(
     intercepts : ndarray of shape (n_points,) or (n_targets, n_points)
         Intercepts at the same points.
     losses : ndarray of shape (n_points,)
-        Mean squared error at the same points, in squared units of y. With several targets, the
-        mean over targets.
+        Mean squared error at the same points, with the ridge if there is one, in squared units of
+        y. With several targets, the mean over targets.
 
     Raises
     ------
@@ -135,12 +142,16 @@ def gd_path(
     with columns_named(X):
         rows, y_ndim = rows_in_memory(X, y, sample_weight, "gd_path", accept_sparse=False)
     step = ConstantStep(float(learning_rate), float(momentum))
+    terms = ridge_terms(alpha, penalty_weights, rows.n_columns, rows.n_targets, "path")
+    request = Request(
+        bool(fit_intercept), int(points.max()), None, terms if terms.l2.any() else None
+    )
     given = checked_start(coef_init, intercept_init, rows, fit_intercept)
     start = zeros_for_missing(given, rows)
     # The bound of divergence sees what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         thetas, losses, bound, curvature = limited(
-            lambda _: _iterates(rows, step, start, fit_intercept, points)
+            lambda _: _iterates(rows, step, start, request, points)
         )
     limit, beyond = step.stability_limit(curvature.largest), ~(losses <= bound).all(axis=1)
     if beyond.any() and on_divergence == "raise":
@@ -188,12 +199,15 @@ def checked_points(n_iter) -> np.ndarray:
     return np.arange(int(points) + 1) if points.ndim == 0 else points.astype(np.int64)
 
 
-def _iterates(rows: Rows, step: ConstantStep, start: Start, fit_intercept: bool, points):
+def _iterates(rows: Rows, step: ConstantStep, start: Start, request: Request, points):
     """Iterates and losses after `points` updates, the divergence bound, the steepest direction."""
-    rows, targets = with_moments(rows, int(points.max()))
-    path, curvature = textbook_path(rows, step, start, fit_intercept, int(points.max()))
+    rows, targets = with_moments(rows, request.max_iter)
+    if request.terms is None:
+        path, curvature = textbook_path(rows, step, start, request.fit_intercept, request.max_iter)
+    else:
+        path, curvature, _ = penalised_path(rows, step, start, request, request.terms)
     thetas, losses = path.points(points)
-    variance = scales_of(targets, fit_intercept).variance
+    variance = scales_of(targets, request.fit_intercept).variance
     bound = divergence_bound(path.losses(0, 0)[0], variance, rows.X.dtype)
     return thetas, losses, bound, curvature
 

@@ -91,7 +91,7 @@ def elastic_net_path(
 
     See Also
     --------
-    gd_path : Iterates of gradient descent, without a penalty.
+    gd_path : Iterates of gradient descent, without a penalty or with a ridge.
     sklearn.linear_model.enet_path : The same by coordinate descent.
 
     Examples
@@ -158,5 +158,8 @@ def _checked_alphas(alphas, l1_ratio: float) -> np.ndarray | int:
         return int(alphas)
     values = finite_floats("alphas", alphas)
     if values.ndim != 1 or not values.size or values.min() < 0:
-        raise ValueError(f"alphas must be numbers >= 0, or how many of them, got {alphas!r}.")
+        raise ValueError(
+            f"alphas must be numbers >= 0, or how many of them, got {alphas!r}. They count per "
+            "row, as in ElasticNet and Lasso: Ridge(alpha=a) on n rows is alpha=a / n, l1_ratio=0."
+        )
     return values

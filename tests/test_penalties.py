@@ -18,12 +18,14 @@ from sklearn.linear_model import ElasticNet, Ridge
 from sklearn.preprocessing import scale
 
 from gd_regressor import (
+    DivergenceWarning,
     GDLinearRegressor,
     Huber,
     Moments,
     Nesterov,
     Status,
     elastic_net_path,
+    gd_path,
 )
 from gd_regressor.objective import penalties
 
@@ -442,6 +444,55 @@ def test_the_stability_limit_of_a_ridge_has_alpha_in_it(route):
     assert abs(model.max_learning_rate_ / limit - 1) < 1e-12
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_gd_path_of_a_ridge_has_the_textbooks_iterates(momentum, route):
+    X, Y = table(15, t=2)
+    each, counts = np.arange(D) / 2, [40, 0, 7]
+    options = {"alpha": 0.3, "penalty_weights": each}
+    coefs, intercepts, losses = gd_path(
+        X, Y, learning_rate=0.01, n_iter=counts, momentum=momentum, **options
+    )
+    for k, count in enumerate(counts):
+        model = GDLinearRegressor(0.01, count, None, momentum=momentum, l1_ratio=0, **options)
+        model.fit(X, Y)
+        np.testing.assert_allclose(coefs[..., k], model.coef_, atol=1e-13)
+        np.testing.assert_allclose(intercepts[:, k], model.intercept_, atol=1e-13)
+        assert abs(losses[k] / model.loss_curve_[-1] - 1) < 1e-13
+
+
+def test_gd_path_of_a_ridge_ends_at_its_minimum():
+    X, y = table(16)
+    coefs, _, losses = gd_path(X, y, learning_rate=0.02, n_iter=[10**9], alpha=0.3)
+    ridge = GDLinearRegressor(alpha=0.3, l1_ratio=0).fit(X, y)
+    np.testing.assert_allclose(coefs[:, 0], ridge.coef_, atol=1e-13)
+    assert abs(losses[0] / ridge.loss_curve_[-1] - 1) < 1e-13
+
+
+def test_gd_path_knows_the_limit_of_a_ridge():
+    """A rate below the limit of the loss alone, and above it with the ridge."""
+    X, y = table(17)
+    plain, ridged = (
+        GDLinearRegressor(0.01, 1, None, alpha=alpha, l1_ratio=0).fit(X, y).max_learning_rate_
+        for alpha in (0.0, 3.0)
+    )
+    with pytest.warns(DivergenceWarning, match=f"{ridged:.6g}"):
+        gd_path(X, y, learning_rate=(plain + ridged) / 2, n_iter=3, alpha=3.0)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"alpha": -1.0}, "alpha=a / n, l1_ratio=0"),
+        ({"alpha": [1.0, 2.0]}, "alpha must be one number for a path.*one path for each target"),
+        ({"alpha": 1.0, "penalty_weights": [1.0]}, r"shape \(6,\)"),
+    ],
+)
+def test_gd_path_says_which_ridge_it_cannot_use(parameters, words):
+    X, Y = table(t=2)
+    with pytest.raises(ValueError, match=words):
+        gd_path(X, Y, learning_rate=0.01, n_iter=1, **parameters)
+
+
 # --- Parameters ---
 
 
@@ -537,7 +588,11 @@ def test_a_ridge_path_needs_its_alphas():
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
-    [({"alphas": 0}, "alphas"), ({"alphas": [-1.0]}, "alphas"), ({"eps": 1.0}, "eps")],
+    [
+        ({"alphas": 0}, "alphas"),
+        ({"alphas": [-1.0]}, "alphas .*alpha=a / n, l1_ratio=0"),
+        ({"eps": 1.0}, "eps"),
+    ],
 )
 def test_a_path_says_what_it_cannot_use(parameters, words):
     with pytest.raises(ValueError, match=words):

@@ -103,14 +103,21 @@ def _check_all_rows(model: Any, landscape: Landscape, terms: Terms | None) -> No
 
 def ridge_of(alpha: Any, penalty_weights: Any, n_columns: int, n_targets: int) -> np.ndarray | None:
     """(d,): the ridge of a report; None for none. Refuses one that differs between targets."""
+    return _ridge(ridge_terms(alpha, penalty_weights, n_columns, n_targets, "report"))
+
+
+def ridge_terms(
+    alpha: Any, penalty_weights: Any, n_columns: int, n_targets: int, what: str
+) -> Terms:
+    """The terms of a ridge. Refuses one that differs between targets, for `what` has one."""
     strengths, weights = checked_alpha(alpha), checked_weights(penalty_weights)
     terms = Penalties(strengths, 0.0, False, weights).terms(n_columns, n_targets)
     if not terms.are_ridge:
         raise ValueError(
-            f"alpha must be one number for a report, got {alpha!r}: each target would have "
-            "curvatures of its own. Make one report for each target."
+            f"alpha must be one number for a {what}, got {alpha!r}: each target would have "
+            f"curvatures of its own. Make one {what} for each target."
         )
-    return _ridge(terms)
+    return terms
 
 
 def _ridge(terms: Terms | None) -> np.ndarray | None:
