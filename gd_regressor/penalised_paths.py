@@ -7,20 +7,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.auto.by_working_sets import many_columns
+from gd_regressor.auto.plan import CERTAIN_GAP
 from gd_regressor.data.checks import finite_floats, is_whole
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments, first_moments
+from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Terms
 from gd_regressor.estimator.arrays import rows_for
+from gd_regressor.estimator.fitting import fit_table
 from gd_regressor.estimator.parameters import (
     Penalties,
+    asked_of,
     check_bool,
     check_ratio,
     check_share,
     checked_weights,
 )
+from gd_regressor.estimator.start import zeros_for_missing
 from gd_regressor.lasso.along_alpha import (
     AlphaPath,
     along_alphas,
@@ -29,7 +35,9 @@ from gd_regressor.lasso.along_alpha import (
     loss_on,
 )
 from gd_regressor.lasso.along_working_sets import along_working_sets, largest_held
+from gd_regressor.objective.frame import scales_of
 from gd_regressor.paths import shaped
+from gd_regressor.regressor import GDLinearRegressor
 
 
 def elastic_net_path(
@@ -47,7 +55,9 @@ def elastic_net_path(
     """Compute the least penalised losses for many strengths of the penalty.
 
     Each minimum is that of `GDLinearRegressor` with ``learning_rate="auto"`` and this `alpha`. The
-    rows are read once. Each descent begins at the minimum for the next larger `alpha`.
+    rows are read once. Each descent begins at the minimum for the next larger `alpha`. Where
+    columns nearly depend on each other, sums over the rows have too few digits for some of the
+    strengths. Each of these has a fit of its own.
 
     Parameters
     ----------
@@ -117,10 +127,28 @@ def elastic_net_path(
     def followed() -> tuple[np.ndarray, AlphaPath]:
         if many_columns(rows) and terms.l1.all():
             return _followed_in_use(rows.check(), bool(fit_intercept), terms, values, float(eps))
-        moments, _ = rows.seen_by(first_moments)
-        return _followed(moments, bool(fit_intercept), terms, values, float(eps))
+        moments, table = rows.seen_by(first_moments)
+        strengths, path = _followed(moments, bool(fit_intercept), terms, values, float(eps))
+        for i in np.flatnonzero(_uncertain(path, moments, bool(fit_intercept))).tolist():
+            if strengths[i] or positive:
+                fit_one(table.knowing(moments), float(strengths[i]), path, i)
+        return strengths, path
 
-    strengths, path = limited(lambda _: followed())
+    def fit_one(table: Table, alpha: float, path: AlphaPath, i: int) -> None:
+        model = GDLinearRegressor(
+            alpha=alpha,
+            l1_ratio=l1_ratio,
+            positive=positive,
+            penalty_weights=penalty_weights,
+            fit_intercept=fit_intercept,
+        )
+        result = fit_table(table, zeros_for_missing((None, None), table), asked_of(model))
+        path.thetas[i, :-1], path.thetas[i, -1] = result.coef.T, result.intercept
+        path.gaps[i] = result.dual_gaps
+
+    # As in a fit: the bounds see what overflows
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        strengths, path = limited(lambda _: followed())
     thetas, gaps = path.thetas, path.gaps.T
     coefs, intercepts = (a.astype(precision, copy=False) for a in shaped(thetas, True, y_ndim))
     return strengths, coefs, intercepts, gaps[0] if y_ndim == 1 else gaps
@@ -134,6 +162,14 @@ def _followed(
     if isinstance(alphas, int):
         alphas = falling(largest_alpha(loss, terms), alphas, eps)
     return alphas, along_alphas(loss, terms, alphas)
+
+
+def _uncertain(path: AlphaPath, moments: Moments, fit_intercept: bool) -> np.ndarray:
+    """(m,): whether moments leave a gap, or may hide one in the rounding of long coefficients."""
+    variance = scales_of(moments, fit_intercept).variance
+    scaled = path.thetas[:, :-1] * loss_on(moments, fit_intercept).frame.scale[:, None]
+    left = 2 * path.gaps + EPS * (scaled**2).sum(axis=1)
+    return ~(left <= CERTAIN_GAP * variance).all(axis=1)
 
 
 def _followed_in_use(

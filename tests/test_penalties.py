@@ -576,6 +576,28 @@ def test_a_path_of_any_data_in_any_order():
     np.testing.assert_allclose(one[1], coefs[0], atol=1e-13)
 
 
+@pytest.mark.parametrize("seed", [8, 9, 20])
+@pytest.mark.parametrize("ratio", [1.0, 0.5])
+@pytest.mark.filterwarnings("error")
+def test_a_path_has_the_fits_where_products_have_no_digits(seed, ratio):
+    """Powers of t in (0, 10), a faint alpha, and three free columns: F and its gap as in a fit."""
+    random = np.random.default_rng(seed)
+    t = random.uniform(0, 10, 60)
+    X = np.stack([t**k for k in range(1, 15)], axis=1)
+    y = np.sin(t / 2) + random.standard_normal(60) / 3 + 3
+    each = np.ones(14)
+    each[random.choice(14, 3, replace=False)] = 0
+    largest = np.abs((y - y.mean()) @ (X - X.mean(axis=0))).max() / len(y) / ratio
+    options = {"l1_ratio": ratio, "penalty_weights": each}
+    Y, share = np.stack([y, np.cos(t) + y], axis=1), np.array([1e-9, 1e-3])
+    alphas, coefs, intercepts, gaps = elastic_net_path(X, Y, alphas=share * largest, **options)
+    assert (2 * gaps <= 1e-12 * Y.var(axis=0)[:, None]).all()
+    for i, alpha in enumerate(alphas):
+        expected = GDLinearRegressor(alpha=alpha, **options).fit(X, Y).predict(X)
+        found = X @ coefs[..., i].T + intercepts[:, i]
+        assert np.abs(found - expected).max() <= 1e-6
+
+
 def test_a_ridge_path_needs_its_alphas():
     X, y = table()
     with pytest.raises(ValueError, match="alphas must be an array"):
