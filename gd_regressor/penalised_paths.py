@@ -15,12 +15,13 @@ from gd_regressor.data.checks import finite_floats, is_whole
 from gd_regressor.data.kinds import DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Table
-from gd_regressor.descent.records import Terms
+from gd_regressor.descent.records import Request, Terms
 from gd_regressor.estimator.arrays import rows_for
 from gd_regressor.estimator.fitting import fit_table
 from gd_regressor.estimator.parameters import (
+    EXACT_TOL,
+    Asked,
     Penalties,
-    asked_of,
     check_bool,
     check_ratio,
     check_share,
@@ -37,7 +38,9 @@ from gd_regressor.lasso.along_alpha import (
 from gd_regressor.lasso.along_working_sets import along_working_sets, largest_held
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.paths import shaped
-from gd_regressor.regressor import GDLinearRegressor
+
+# Of a fit to one strength: the default of the estimator
+MOST_UPDATES = 1000
 
 
 def elastic_net_path(
@@ -135,14 +138,10 @@ def elastic_net_path(
         return strengths, path
 
     def fit_one(table: Table, alpha: float, path: AlphaPath, i: int) -> None:
-        model = GDLinearRegressor(
-            alpha=alpha,
-            l1_ratio=l1_ratio,
-            positive=positive,
-            penalty_weights=penalty_weights,
-            fit_intercept=fit_intercept,
-        )
-        result = fit_table(table, zeros_for_missing((None, None), table), asked_of(model))
+        penalties = one._replace(alpha=np.array([alpha]))
+        request = Request(bool(fit_intercept), MOST_UPDATES, EXACT_TOL)
+        asked = Asked(request, None, None, penalties)
+        result = fit_table(table, zeros_for_missing((None, None), table), asked)
         path.thetas[i, :-1], path.thetas[i, -1] = result.coef.T, result.intercept
         path.gaps[i] = result.dual_gaps
 
