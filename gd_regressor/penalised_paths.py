@@ -40,7 +40,7 @@ from gd_regressor.objective.frame import scales_of
 from gd_regressor.paths import shaped
 
 # Of a fit to one strength: the default of the estimator
-MOST_UPDATES = 1000
+UPDATES_OF_A_FIT = 1000
 
 
 def elastic_net_path(
@@ -139,7 +139,7 @@ def elastic_net_path(
 
     def fit_one(table: Table, alpha: float, path: AlphaPath, i: int) -> None:
         penalties = one._replace(alpha=np.array([alpha]))
-        request = Request(bool(fit_intercept), MOST_UPDATES, EXACT_TOL)
+        request = Request(bool(fit_intercept), UPDATES_OF_A_FIT, EXACT_TOL)
         asked = Asked(request, None, None, penalties)
         result = fit_table(table, zeros_for_missing((None, None), table), asked)
         path.thetas[i, :-1], path.thetas[i, -1] = result.coef.T, result.intercept
