@@ -16,13 +16,11 @@ from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate, Request, Terms
 from gd_regressor.descent.rho import Kink, Lines
 from gd_regressor.objective.frame import Frame, scales_of
-from gd_regressor.robust.globs import least
+from gd_regressor.robust.globs import for_median, least
 from gd_regressor.robust.pinball import Pinball
 
 # Entries of sparse columns in full, 1 GiB: a copy of more takes more memory than a fit may
 MOST_IN_FULL = 1 << 27
-# The median of so many rows is near that of all rows
-FOR_MEDIAN = 1 << 10
 
 
 @frozen
@@ -112,7 +110,7 @@ def _centred(found: Findings) -> Frame:
     if not frame.fit_intercept:
         return frame
     where = np.flatnonzero(rows.have_weight)
-    some = rows.targets_only.chosen(where[:: -(-len(where) // FOR_MEDIAN)])
+    some = rows.targets_only.chosen(where[for_median(len(where))])
     return frame._replace(target_centre=np.median(np.asarray(some.y, dtype=np.float64), axis=0))
 
 

@@ -268,10 +268,8 @@ class _Totals:
         t = len(here)
         self.means, self.widest = np.zeros((7, t)), np.zeros(t)
         self._pulls = 2 * t if with_signs else t
-        self.slopes, self.changes = (
-            np.zeros((d + 1, self._pulls)),
-            [_Moved(d + 2) for _ in range(t)],
-        )
+        self.slopes = np.zeros((d + 1, self._pulls))
+        self.changes = [_Moved(d + 2) for _ in range(t)]
         self._delta, self._before, self._sparse = here.tolist(), before.tolist(), sparse
 
     def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray | None) -> None:
