@@ -28,8 +28,8 @@ SAMPLE_GAP = 1e-3
 MOST_BANDS = 4
 # A band that left out so few rows, as a share of its own, is mended by these rows
 FEW_WRONG, MOST_MENDS = 0.1, 8
-# A row is far out beyond so many times the median size of the targets. Up to there an interior point
-# leaves eight digits of the others
+# A row is far out beyond so many times the median size of the targets. Up to there an interior
+# point leaves eight digits of the others
 FAR_OUT = 1e4
 # The median of so many rows is near that of all rows
 FOR_MEDIAN = 1 << 10
