@@ -243,10 +243,10 @@ def _least_squares(found: Findings, sizings: tuple[Sizing, ...]) -> Spot:
 
 
 def _sample(rows: Table, n_parameters: int) -> Table:
-    """Some rows, in their order; all of them where they are few."""
+    """Some rows, in their order; all of them where they are few, or elsewhere."""
     n = rows.n_rows
     m = max(PER_PARAMETER * n_parameters, LEAST_ROWS, n // ONE_OF)
-    if n < MANY_MORE * m:
+    if n < MANY_MORE * m or rows.is_elsewhere:
         return rows
     # One of each stretch, which is as good as any of all rows, and needs no sorting
     where = ((np.arange(m) + np.random.default_rng(0).random(m)) * (n / m)).astype(np.intp)
