@@ -87,7 +87,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         loss by at most `tol` times the variance of y. With momentum the loss need not fall
         steadily, so none of the last ``ceil(1 / (1 - momentum))`` updates may change it by more.
         With "auto": the descent stops where the estimated distance of the loss from its minimum is
-        at most `tol` times the variance of y. Most fits reach the rounding floor earlier. ``0``
+        at most `tol` times the variance of y; with Huber's loss or the smooth one, times a variance
+        that outliers hardly move. Most fits reach the rounding floor earlier. ``0``
         descends to that floor, and asks for all digits of the coefficients. ``None`` makes exactly
         `max_iter` updates.
     fit_intercept : bool, default=True

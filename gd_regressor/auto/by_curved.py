@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import cast
 
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.certified import Certified, CertifiedPlan
+from gd_regressor.auto.far_out import Seen, with_far_rows
 from gd_regressor.auto.findings import Findings, shift_in
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate, Request
 from gd_regressor.descent.rho import Curved
-from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.on_moments import MomentLoss, gram_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_curved import CurvedRows
@@ -40,17 +42,13 @@ class CurveStep(Step):
     """The first update goes near the minimum, from least squares; the others are Newton's."""
 
     descent: Descent
-    stages: list[Descent]  # the losses on the way
-    least_squares: np.ndarray  # (p, t)
+    first: Callable[[], list[At]]  # near the minimum
 
     def start(self, theta: np.ndarray) -> None:
         return None
 
     def next(self, state: list[At] | None, here: Iterate, problem: Problem) -> Next:
-        if state is None:
-            there = self.descent.through(self.stages, self.least_squares)
-        else:
-            there = self.descent.step(state)
+        there = self.first() if state is None else self.descent.step(state)
         loss, gradient = _loss_and_gradient(there)
         return theta_of(there), loss, gradient, there
 
@@ -67,7 +65,21 @@ def by_curved(
             "write a number as learning_rate."
         )
     found = Findings.of(given, request.fit_intercept)
-    frame, d = found.frame, given.n_columns
+    plan_on = partial(_plan, request=request, rho=rho)
+    near = partial(_near, flat_from=rho.flat_from)
+    return with_far_rows(found, rho.power, 4 * rho.flat_from, plan_on, near), found
+
+
+def _near(plan: CertifiedPlan, *, flat_from: float) -> tuple[CertifiedPlan, np.ndarray, float]:
+    """The same that begins near the minimum, where that is, and where the loss is flat."""
+    step = cast(CurveStep, plan.step)
+    there = step.first()
+    return replace(plan, step=replace(step, first=lambda: there)), theta_of(there), flat_from
+
+
+def _plan(seen: Seen, *, request: Request, rho: Curved) -> CertifiedPlan:
+    found = seen.found
+    frame, d = found.frame, found.rows.n_columns
     ridge = np.zeros((frame.n_parameters, found.rows.n_targets))
     moving = np.ones(frame.n_parameters, dtype=bool)
     moving[:d] = np.isin(np.arange(d), found.factor.pivots)
@@ -83,18 +95,20 @@ def by_curved(
     descent = on(rho)
     least, size = _least_squares(found, descent)
     stages = [on(stage) for stage in rho.stages(size)]
-    plan = CertifiedPlan(
+    first = partial(descent.through, stages, least)
+    return CertifiedPlan(
         frame=frame,
-        scales=scales_of(found.moments, request.fit_intercept).of_power(rho.power),
+        scales=seen.scales,
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
+        lift=seen.lift(rho.far_slope),
         problem=OnCurve(descent),
-        step=CurveStep(descent, stages, least),
+        step=CurveStep(descent, first),
         free=free,
         dependence=found.dependence,
+        holds=partial(seen.holds, flat_from=rho.flat_from),
     )
-    return plan, found
 
 
 def _loss_and_gradient(there: list[At]) -> tuple[np.ndarray, np.ndarray]:

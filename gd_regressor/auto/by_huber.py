@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -13,6 +13,7 @@ from gd_regressor.arithmetic.doubled import EPS, plain
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.auto.certified import Certified
+from gd_regressor.auto.far_out import Seen, with_far_rows
 from gd_regressor.auto.findings import Findings, shift_in
 from gd_regressor.auto.plan import Arrival, Plan, gap_arrival, gap_rules, judged
 from gd_regressor.data.moments import Moments
@@ -25,9 +26,10 @@ from gd_regressor.objective.on_moments import MomentLoss, gram_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_clipped import Clipped, Spot
 from gd_regressor.objective.robust import EPSILON, Huber, ScaledHuber
+from gd_regressor.robust.cut import one_of_each_stretch
 from gd_regressor.robust.newton import Newton, There, spot_of
 from gd_regressor.robust.pieces import FixedDelta, JointScale, Sizing
-from gd_regressor.robust.start import down_to, with_scale
+from gd_regressor.robust.start import down_to, near_minimum, with_scale
 
 # More sparse columns than this have no products
 MOST_SPARSE = 2000
@@ -95,7 +97,7 @@ class HuberPlan(Plan):
     """Huber's loss, with a delta of the user's own or with a scale."""
 
     newton: Newton
-    found: Findings
+    seen: Seen
     first: Callable[[Spot], list[There]]  # the start of the steps on all rows
     epsilon: float | None  # delta is so many scales; None where no scale is asked for
 
@@ -110,15 +112,23 @@ class HuberPlan(Plan):
         problem = OnPieces(self.newton, self._spot)
         return Walk(problem, theta, step, problem.gradient)
 
+    def near(self) -> tuple[HuberPlan, np.ndarray, np.ndarray]:
+        """The same that begins near the minimum, where that is, and where the loss is flat."""
+        zero = np.zeros((self.frame.n_parameters, self.seen.rows.n_targets))
+        there = near_minimum(self.newton, self.first(self._spot(zero)))
+        theta, delta = spot_of(there)
+        return replace(self, first=lambda _: there), theta, delta
+
     def _spot(self, theta: np.ndarray) -> Spot:
-        sizes = zip(self.newton.sizings, _root_mean_squares(self.found, theta), strict=True)
+        sizes = zip(self.newton.sizings, _root_mean_squares(self.seen.found, theta), strict=True)
         return Spot(theta, np.array([sizing.first(size) for sizing, size in sizes]))
 
     def rules(self) -> tuple[Rule, ...]:
         return gap_rules(self)
 
     def settle(self, walk: Walk, end: End) -> Arrival:
-        arrival, dependence = gap_arrival(self, walk, end), self.found.dependence
+        found, dependence = self.seen.found, self.seen.found.dependence
+        arrival = gap_arrival(self, walk, end, beside_loss=True)
         theta, there = plain(arrival.theta), walk.here.state
         delta, error = self._spot(theta).delta, arrival.coef_error
         if there is not None:
@@ -128,7 +138,8 @@ class HuberPlan(Plan):
             error = np.inf if dependence.condition_number == np.inf else error
             if dependence.vectors.size:
                 theta = plain(dependence.least_norm(theta))
-        outliers = _outliers(self.found.rows, *self.frame.to_raw(theta), delta)
+        error = error if self.seen.holds(theta, delta).all() else np.inf
+        outliers = _outliers(found.rows, *self.frame.to_raw(theta), delta)
         scale = None if self.epsilon is None else delta / self.epsilon
         return arrival._replace(
             theta=theta,
@@ -142,22 +153,32 @@ def by_huber(
     given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan for a delta of the user's own. It serves any table whose moments fit into memory."""
+    rho = cast(Huber, request.rho)
+    delta = rho.delta
+
+    def plan_on(seen: Seen) -> HuberPlan:
+        sizings = (FixedDelta(delta),) * seen.rows.n_targets
+        size = partial(_root_mean_squares, seen.found)
+        first = partial(down_to, joint=_joint(seen.found, EPSILON), size=size)
+        return _plan(seen, request, sizings, first, 2 * delta)
+
     found = _findings(given, request)
-    delta = cast(Huber, request.rho).delta
-    sizings = (FixedDelta(delta),) * found.rows.n_targets
-    size = partial(_root_mean_squares, found)
-    first = partial(down_to, joint=_joint(found, EPSILON), size=size)
-    return _plan(found, request, sizings, first, None), found
+    return with_far_rows(found, rho.power, 4 * delta, plan_on, HuberPlan.near), found
 
 
 def by_scaled_huber(
     given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
     """The plan for a scale that is found with the coefficients. It serves the same tables."""
+    rho = cast(ScaledHuber, request.rho)
+    epsilon = rho.epsilon
+
+    def plan_on(seen: Seen) -> HuberPlan:
+        joint = _joint(seen.found, epsilon)
+        return _plan(seen, request, joint, partial(with_scale, joint=joint), 2 * epsilon, epsilon)
+
     found = _findings(given, request)
-    epsilon = cast(ScaledHuber, request.rho).epsilon
-    joint = _joint(found, epsilon)
-    return _plan(found, request, joint, partial(with_scale, joint=joint), epsilon), found
+    return with_far_rows(found, rho.power, 0.0, plan_on, HuberPlan.near), found
 
 
 def _findings(given: Given, request: Request) -> Findings:
@@ -177,12 +198,14 @@ def _joint(found: Findings, epsilon: float) -> tuple[Sizing, ...]:
 
 
 def _plan(
-    found: Findings,
+    seen: Seen,
     request: Request,
     sizings: tuple[Sizing, ...],
     first: Callable[..., list[There]],
-    epsilon: float | None,
+    slope: float,
+    epsilon: float | None = None,
 ) -> HuberPlan:
+    found = seen.found
     rows, frame, terms = found.rows, found.frame, request.terms
     ridge = np.zeros((frame.n_parameters, rows.n_targets))
     moving = np.concatenate([~found.factor.constant_columns, np.ones(1, dtype=bool)])
@@ -210,15 +233,15 @@ def _plan(
     in_place = sample is rows
     moments = found.moments if in_place else Moments.of_rows(sample)
     newton = on(rows, found.moments, sizings)
-    power = 2 if epsilon is None else 1
     return HuberPlan(
         frame=frame,
-        scales=scales_of(found.moments, request.fit_intercept).of_power(power),
+        scales=seen.scales,
         request=request,
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
         newton=newton,
-        found=found,
+        seen=seen,
+        lift=seen.lift(slope),
         first=begin,
         epsilon=epsilon,
     )
@@ -248,9 +271,7 @@ def _sample(rows: Table, n_parameters: int) -> Table:
     m = max(PER_PARAMETER * n_parameters, LEAST_ROWS, n // ONE_OF)
     if n < MANY_MORE * m or rows.is_elsewhere:
         return rows
-    # One of each stretch, which is as good as any of all rows, and needs no sorting
-    where = ((np.arange(m) + np.random.default_rng(0).random(m)) * (n / m)).astype(np.intp)
-    sample = rows.chosen(np.minimum(where, n - 1))
+    sample = rows.chosen(one_of_each_stretch(n, m))
     return sample if sample.total_weight > 0 else rows
 
 

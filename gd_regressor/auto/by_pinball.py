@@ -16,7 +16,8 @@ from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate, Request, Terms
 from gd_regressor.descent.rho import Kink, Lines
 from gd_regressor.objective.frame import Frame, scales_of
-from gd_regressor.robust.globs import for_median, least
+from gd_regressor.robust.cut import Spread
+from gd_regressor.robust.globs import least
 from gd_regressor.robust.pinball import Pinball
 
 # Entries of sparse columns in full, 1 GiB: a copy of more takes more memory than a fit may
@@ -106,12 +107,10 @@ def _centred(found: Findings) -> Frame:
 
     Beside their mean the other rows would lose digits.
     """
-    rows, frame = found.rows, found.frame
+    frame = found.frame
     if not frame.fit_intercept:
         return frame
-    where = np.flatnonzero(rows.have_weight)
-    some = rows.targets_only.chosen(where[for_median(len(where))])
-    return frame._replace(target_centre=np.median(np.asarray(some.y, dtype=np.float64), axis=0))
+    return frame._replace(target_centre=Spread.of(found.rows, fit_intercept=True).centre)
 
 
 def _free(found: Findings, terms: Terms) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS, plain
@@ -28,6 +30,11 @@ class Certified(ByValues):
         return here.loss if here.state is None else np.array([at.gap for at in here.state])
 
 
+def anywhere(theta: np.ndarray) -> np.ndarray:
+    """(t,): a descent on the rows as they are is near no other minimum."""
+    return np.ones(theta.shape[1], dtype=bool)
+
+
 @frozen(kw_only=True)
 class CertifiedPlan(Plan):
     """A descent to coefficients that solve equations, and so have the rounding of these."""
@@ -36,6 +43,8 @@ class CertifiedPlan(Plan):
     step: Step
     free: np.ndarray  # (q,): the coordinates that move; all others are zero
     dependence: Dependence
+    # Whether a point (p, t) near the minimum is near that of the rows as they are, for each target
+    holds: Callable[[np.ndarray], np.ndarray] = anywhere
 
     @property
     def source(self) -> str:
@@ -51,7 +60,7 @@ class CertifiedPlan(Plan):
 
     def settle(self, walk: Walk, end: End) -> Arrival:
         """Without a penalty, of columns that depend on each other we take the least norm."""
-        arrival = gap_arrival(self, walk, end)
+        arrival = gap_arrival(self, walk, end, beside_loss=True)
         if end.status is Status.INTERRUPTED:
             return arrival
         theta, error = plain(arrival.theta), arrival.coef_error
@@ -59,5 +68,6 @@ class CertifiedPlan(Plan):
             error = max(error, EPS * self.dependence.condition_number)
             if self.dependence.vectors.size:
                 theta = plain(self.dependence.least_norm(theta))
+        error = error if self.holds(theta).all() else np.inf
         status = judged(arrival.status, error)
         return arrival._replace(theta=theta, status=status, coef_error=error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def follow_plan(
     """Descend as planned. The estimator stores the coefficients in this `precision`."""
     walk, variance = plan.set_out(start), plan.scales.variance
     rules = (Diverged(variance, np.dtype(np.float64)), *plan.rules())
-    path = Unscaled(walk, plan.frame) if observers else walk
+    as_it_is = not observers and not np.any(plan.lift)
+    path = walk if as_it_is else Unscaled(walk, plan.frame, plan.lift)
     end = run(path, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
     w, b = plan.frame.to_raw(there.theta)
@@ -77,10 +79,10 @@ def follow_plan(
 
 
 class Unscaled(Path):
-    """A walk in the coordinates of a plan, as observers see it: in raw coordinates."""
+    """A walk in the coordinates of a plan, as observers see it: in raw coordinates, with F."""
 
-    def __init__(self, walk: Walk, frame: Frame) -> None:
-        self._walk, self._frame = walk, frame
+    def __init__(self, walk: Walk, frame: Frame, lift: np.ndarray | float) -> None:
+        self._walk, self._frame, self._lift = walk, frame, lift
         self.gap_is = walk.gap_is
 
     def needed(self, distance: np.ndarray) -> float:
@@ -91,13 +93,14 @@ class Unscaled(Path):
 
     def points(self, ks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         thetas, losses = self._walk.points(ks)
-        return np.array([self._to_raw(theta) for theta in thetas]), losses
+        return np.array([self._to_raw(theta) for theta in thetas]), losses + self._lift
 
     def gradients(self, ks: np.ndarray) -> np.ndarray:
         return self._frame.gradient_to_raw(self._walk.gradients(ks))
 
     def records(self, first: int, last: int) -> Records:
-        return self._walk.records(first, last)
+        records = self._walk.records(first, last)
+        return replace(records, losses=records.losses + self._lift)
 
     def _to_raw(self, theta: Point) -> np.ndarray:
         w, b = self._frame.to_raw(theta)

@@ -53,6 +53,7 @@ class Plan(ABC):
     request: Request
     condition_number: float | None  # of the scaled columns; None if not known
     rank: int | None  # of the centred columns; None if not known
+    lift: np.ndarray | float = 0.0  # (t,): by how much F is above the loss of the walk
 
     @property
     @abstractmethod
@@ -98,11 +99,18 @@ def gap_rules(plan: Plan) -> tuple[Rule, ...]:
     return () if tol is None else (NearMinimum(tol * plan.scales.variance),)
 
 
-def gap_arrival(plan: Plan, walk: Walk, end: End) -> Arrival:
-    """The end of a descent on a loss with a penalty, judged by its gaps."""
+def gap_arrival(plan: Plan, walk: Walk, end: End, *, beside_loss: bool = False) -> Arrival:
+    """The end of a descent on a loss with a penalty, judged by its gaps.
+
+    `beside_loss` also allows for what rounding leaves of a loss that is larger than V, as one with
+    outliers is.
+    """
     theta, tol = walk.at(end.k), plan.request.tol
-    gaps = walk.records(end.k, end.k).gaps[0]
-    near = (gaps <= max(tol or 0.0, CERTAIN_GAP) * plan.scales.variance).all()
+    there = walk.records(end.k, end.k)
+    allowed = max(tol or 0.0, CERTAIN_GAP) * plan.scales.variance
+    if beside_loss:
+        allowed = np.maximum(allowed, CERTAIN_GAP * there.losses[0])
+    near = (there.gaps[0] <= allowed).all()
     if near or end.status is not Status.CONVERGED:
         return Arrival(theta, end.status, 0.0)
     # The run stayed where it was, because rounding is all that is left

@@ -214,7 +214,8 @@ class Scales(NamedTuple):
         """Those of a loss in units of y to this power, 1 or 2."""
         if power == 2:
             return self
-        return Scales(np.sqrt(self.variance), np.sqrt(self.square), "deviation")
+        unit = self.unit.replace("variance", "deviation")
+        return Scales(np.sqrt(self.variance), np.sqrt(self.square), unit)
 
 
 class Stability(NamedTuple):

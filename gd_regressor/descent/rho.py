@@ -53,6 +53,16 @@ class Lines(Rho):
 class Curved(Rho):
     """A loss whose slope has a derivative, at least on each side of some points."""
 
+    @property
+    @abstractmethod
+    def flat_from(self) -> float:
+        """A residual beyond which psi is `far_slope`, but for rounding; infinite for none."""
+
+    @property
+    @abstractmethod
+    def far_slope(self) -> float:
+        """Psi of an infinite residual, or 0 where that is infinite."""
+
     @abstractmethod
     def curvature(self, r: np.ndarray) -> np.ndarray:
         """The derivative of psi at each residual, between 0 and 2; one of two at an edge."""

@@ -17,6 +17,9 @@ EPSILON = 1.35
 SCALE_HALVINGS = 30
 # By how much delta falls from one descent to the next, on the way to a small one
 STAGES_APART = 2.0
+# So many deltas away the slope of the smooth loss is its limit, but for a share of 5e-13. Further
+# away F has more rounding than that
+DELTAS_TO_FLAT = 1e6
 
 
 @frozen
@@ -77,6 +80,15 @@ class PseudoHuber(Curved):
     delta: float
 
     name, factor, power, smooth, scaled, rung = "pseudo_huber", 2.0, 2, True, False, "curved"
+
+    @property
+    def flat_from(self) -> float:
+        # Psi is 2 delta / root(1 + (delta / r)^2)
+        return self.delta * DELTAS_TO_FLAT
+
+    @property
+    def far_slope(self) -> float:
+        return 2 * self.delta
 
     def value(self, r: np.ndarray) -> np.ndarray:
         # root(1 + x^2) - 1 would cancel for small x
@@ -157,6 +169,14 @@ class SquaredEpsilonInsensitive(Curved):
     # scikit-learn has no half in this loss, though it has one in its squared loss
     name, factor, power, smooth = "squared_epsilon_insensitive", 1.0, 2, True
     scaled, rung = False, "curved"
+
+    @property
+    def flat_from(self) -> float:
+        return np.inf
+
+    @property
+    def far_slope(self) -> float:
+        return 0.0
 
     def value(self, r: np.ndarray) -> np.ndarray:
         return np.maximum(np.abs(r) - self.epsilon, 0.0) ** 2

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from gd_regressor.robust.cut import FAR_OUT, median, some_of
 from gd_regressor.robust.interior import freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
 from gd_regressor.robust.ridged import from_inside
@@ -28,11 +29,6 @@ SAMPLE_GAP = 1e-3
 MOST_BANDS = 4
 # A band that left out so few rows, as a share of its own, is mended by these rows
 FEW_WRONG, MOST_MENDS = 0.1, 8
-# A row is far out beyond so many times the median size of the targets. Up to there an interior
-# point leaves eight digits of the others
-FAR_OUT = 1e4
-# The median of so many rows is near that of all rows
-FOR_MEDIAN = 1 << 10
 
 
 class Least(NamedTuple):
@@ -63,8 +59,9 @@ def least(problem: Pinball) -> Least:
 
     As they are, they would set the size of all residuals, of which the others are rounding.
     """
-    y, n = problem.y, problem.n_rows
-    end = FAR_OUT * float(np.median(np.abs(y[for_median(n)]))) if n else 0.0
+    y = problem.y
+    size = np.abs(y[some_of(problem.n_rows)])
+    end = FAR_OUT * median(size[size > 0])
     far = np.flatnonzero(np.abs(y) > end) if end else np.zeros(0, dtype=int)
     if len(far):
         found = _least(replace(problem, y=np.clip(y, -end, end)))
@@ -72,11 +69,6 @@ def least(problem: Pinball) -> Least:
         if found.d is not None and keep_sides:
             return found
     return _least(problem)
-
-
-def for_median(n: int) -> slice:
-    """Some of n rows, from everywhere, whose median is near that of all."""
-    return slice(0, n, -(-n // FOR_MEDIAN))
 
 
 def _least(problem: Pinball) -> Least:
