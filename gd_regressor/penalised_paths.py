@@ -130,11 +130,19 @@ def elastic_net_path(
     def followed() -> tuple[np.ndarray, AlphaPath]:
         if many_columns(rows) and terms.l1.all():
             return _followed_in_use(rows.check(), bool(fit_intercept), terms, values, float(eps))
+        if terms.are_smooth and rows.n_columns > rows.n_rows and not rows.is_sparse:
+            return ridges_of(rows.check(), np.asarray(values))
         moments, table = rows.seen_by(first_moments)
         strengths, path = _followed(moments, bool(fit_intercept), terms, values, float(eps))
         for i in np.flatnonzero(_uncertain(path, moments, bool(fit_intercept))).tolist():
-            if strengths[i] or positive:
-                fit_one(table.knowing(moments), float(strengths[i]), path, i)
+            fit_one(table.knowing(moments), float(strengths[i]), path, i)
+        return strengths, path
+
+    def ridges_of(table: Table, strengths: np.ndarray) -> tuple[np.ndarray, AlphaPath]:
+        shape = len(strengths), table.n_columns + 1, table.n_targets
+        path = AlphaPath(np.empty(shape), np.empty(shape[::2]))
+        for i, alpha in enumerate(strengths.tolist()):
+            fit_one(table, alpha, path, i)
         return strengths, path
 
     def fit_one(table: Table, alpha: float, path: AlphaPath, i: int) -> None:
@@ -143,7 +151,7 @@ def elastic_net_path(
         asked = Asked(request, None, None, penalties)
         result = fit_table(table, zeros_for_missing((None, None), table), asked)
         path.thetas[i, :-1], path.thetas[i, -1] = result.coef.T, result.intercept
-        path.gaps[i] = result.dual_gaps
+        path.gaps[i] = result.gaps / 2
 
     # As in a fit: the bounds see what overflows
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):

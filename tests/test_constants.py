@@ -12,7 +12,7 @@ from gd_regressor.arithmetic import ranges, rounding
 from gd_regressor.arithmetic.ranges import above_smallest, below_largest
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.arithmetic.units import power_of_two_above, power_of_two_near_root
-from gd_regressor.auto import by_dual, by_moments, by_sketch, findings
+from gd_regressor.auto import by_moments, by_sketch, findings
 from gd_regressor.data.checks import checked_weights
 from gd_regressor.descent import stopping
 from gd_regressor.estimator import parameters
@@ -114,7 +114,7 @@ def test_derived_condition_numbers_are_the_former_numbers():
     assert findings.WELL_CONDITIONED == 100.0
     assert triangle.MOMENTS_ARE_EXACT == 300.0
     assert by_moments.MOMENTS_SUFFICE == 1e6
-    assert by_dual.DUAL_SUFFICES == 1e6
+    assert row_space.SPACE_IS_KNOWN == 1e6
     assert by_sketch.SINGLE_SUFFICES == 50.0
     assert 1 / factor.CERTAIN == 1e-6
     assert 1 / row_space.SQUARES_SUFFICE == 1e-4

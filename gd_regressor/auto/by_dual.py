@@ -6,7 +6,6 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import plain
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.auto import newton
 from gd_regressor.auto.findings import DOUBLED_FROM, Findings
 from gd_regressor.auto.gathered import Gathered
@@ -16,14 +15,11 @@ from gd_regressor.descent.nouns import Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Request
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.combinations import Combinations
-from gd_regressor.metric.row_space import singular_values
+from gd_regressor.metric.row_space import RowSpace, condition_of, is_known, singular_values
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
-
-# The space of the rows is known to eps times the condition number of the raw columns
-DUAL_SUFFICES = condition_for(9.6, power=1)
 
 
 @frozen(kw_only=True)
@@ -58,17 +54,17 @@ def by_dual(
     """
     rows, fit_intercept = given.check(), request.fit_intercept
     all_rows = Gathered.of(rows, fit_intercept)
-    x, metric, frame, exact = all_rows.x, all_rows.metric, all_rows.frame, all_rows.targets
+    x, frame, exact = all_rows.x, all_rows.frame, all_rows.targets
+    metric = RowSpace.of(x, frame.scale, centred=fit_intercept)
     deviation = np.linalg.norm(x, axis=0)
     units = np.where(deviation > 0, deviation, 1.0)
     values = singular_values(x / units, centred=fit_intercept)
-    if len(values) != len(metric.values) or metric.condition_number > DUAL_SUFFICES:
+    if not is_known(metric.values, values):
         return None, found
     doubled = rows.is_small and metric.condition_number > DOUBLED_FROM
     loss = DoubledLoss(rows, frame) if doubled else DataLoss(rows, frame)
     sharp = SlicedLoss if SlicedLoss.suits(frame) and not doubled else DoubledLoss
     fine = rows.is_small and rows.precision == np.float64
-    precise = newton.doubled_precision if doubled else newton.precision_in_doubles
     combinations = fine and Combinations.of(all_rows.raw, all_rows.root, frame, metric)
     plan = InRowSpace(
         problem=Smooth(loss, metric),
@@ -76,9 +72,9 @@ def by_dual(
         at_zero=all_rows.at_zero,
         scales=scales_of(exact, fit_intercept),
         request=request,
-        condition_number=float(values[0] / values[-1]) if values.size else 1.0,
+        condition_number=condition_of(values),
         rank=len(values),
-        precision=precise(metric.condition_number),
+        precision=newton.precision_for(loss, metric.condition_number),
         combinations=combinations or None,
         sharp=sharp(rows, frame),
     )

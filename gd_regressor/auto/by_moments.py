@@ -7,13 +7,7 @@ import numpy as np
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.auto.findings import Findings
-from gd_regressor.auto.newton import (
-    MOMENTS_SUFFICE,
-    Newton,
-    doubled_precision,
-    precision_in_doubles,
-    sharp_precision,
-)
+from gd_regressor.auto.newton import MOMENTS_SUFFICE, Newton, precision_for
 from gd_regressor.auto.plan import ROUGH, Plan
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Table
@@ -53,8 +47,6 @@ def by_moments(
         frame = Frame.of(moments, found.factor.scale, fit_intercept)
         loss = PreciseMomentLoss(MomentLoss(moments, frame))
         unknown = EPS * found.factor.condition_number
-    precise = doubled_precision if loss.doubled else precision_in_doubles
-    precise = sharp_precision if loss.sharp else precise
     plan = Newton(
         problem=Smooth(loss, found.factor),
         frame=frame,
@@ -64,7 +56,7 @@ def by_moments(
         condition_number=found.dependence.condition_number,
         rank=found.dependence.rank,
         dependence=found.dependence,
-        precision=precise(found.factor.condition_number),
+        precision=precision_for(loss, found.factor.condition_number),
         unknown=unknown,
     )
     return plan, found

@@ -16,6 +16,7 @@ from gd_regressor.metric.factor import Factor
 from gd_regressor.objective.frame import Frame, shift_of, shift_of_full
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_doubled import DoubledLoss
+from gd_regressor.objective.on_rows_sliced import SlicedLoss
 
 # Doubled precision pays above these condition numbers, in large tables and in small ones. Sums
 # over many rows in working precision lose more digits than a QR factorisation.
@@ -59,6 +60,21 @@ class Findings(NamedTuple):
         noise = NULL_NOISE if judge.doubled else noise
         dependence = Dependence(factor, vectors, condition, noise)
         return cls(rows, moments, factor, frame, dependence, loss, lossy)
+
+
+def loss_for(rows: Table, frame: Frame, condition: float) -> Quadratic | None:
+    """The loss on the rows with as many digits as a condition number asks for.
+
+    None for large tables of well-conditioned columns, whose moments have them all.
+    """
+    double = rows.precision == np.float64
+    if condition > (DOUBLED_FROM if rows.is_small else WELL_CONDITIONED) and (
+        double or rows.is_small
+    ):
+        return DoubledLoss(rows, frame)
+    if rows.is_small and double:
+        return SlicedLoss(rows, frame) if SlicedLoss.suits(frame) else DoubledLoss(rows, frame)
+    return DataLoss(rows, frame) if rows.is_small else None
 
 
 def shift_in(rows: Table, frame: Frame) -> np.ndarray | None:

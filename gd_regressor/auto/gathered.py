@@ -1,4 +1,4 @@
-"""Gathered: all rows of a table with more columns than rows, and the space that they span."""
+"""Gathered: all rows of a table with more columns than rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows, Table
-from gd_regressor.metric.row_space import RowSpace
 from gd_regressor.objective.frame import AtZero, Frame
 
 
@@ -20,7 +19,6 @@ class Gathered(NamedTuple):
     root: np.ndarray  # (n, 1): roots of the shares of the weight
     x: np.ndarray  # (n, d): centred columns in one unit, times the roots
     targets: Moments  # of the targets alone
-    metric: RowSpace
     frame: Frame
     at_zero: AtZero
 
@@ -38,12 +36,11 @@ class Gathered(NamedTuple):
         target_centre = exact.target_means if fit_intercept else np.zeros_like(exact.target_means)
         scale = np.full_like(centre, power_of_two_above(np.abs(x).max()))  # so no square overflows
         x = x / scale * root
-        metric = RowSpace.of(x, scale, centred=fit_intercept)
         frame = Frame(centre, scale, target_centre, fit_intercept)
         value = exact.yy / exact.weight
         value = value if fit_intercept else value + exact.target_means**2
         at_zero = AtZero(value, -2 * (x.T @ (root * (y - target_centre))))
-        return cls(raw, root, x, exact, metric, frame, at_zero)
+        return cls(raw, root, x, exact, frame, at_zero)
 
 
 def _centred(x: np.ndarray, share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from gd_regressor.arithmetic.doubled import EPS, Doubled, Point, column_products
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.rounding import DESCENDED, condition_for
 from gd_regressor.auto.plan import Arrival, SmoothPlan, brought_back, judged
-from gd_regressor.descent.nouns import Rule, Step
+from gd_regressor.descent.nouns import Quadratic, Rule, Step
 from gd_regressor.descent.records import End, Status
 from gd_regressor.descent.steps import ConstantStep
 from gd_regressor.descent.stopping import AtFloor
@@ -47,6 +47,12 @@ def sharp_precision(condition_number: float) -> float:
     The last step leaves an error of some eps times the square of the condition number.
     """
     return DESCENDED * condition_number
+
+
+def precision_for(loss: Quadratic, condition_number: float) -> float:
+    """The `precision` of a descent on this loss."""
+    precise = doubled_precision if loss.doubled else precision_in_doubles
+    return (sharp_precision if loss.sharp else precise)(condition_number)
 
 
 def floor_rules(plan: SmoothPlan, floor: np.ndarray) -> tuple[Rule, ...]:
@@ -106,8 +112,8 @@ def settled(plan: SmoothPlan, theta: Point) -> tuple[Point, np.ndarray]:
 class Newton(SmoothPlan):
     """One step of 1 would arrive, but for the rounding of the factor. More steps mend that."""
 
-    dependence: Dependence
     precision: float  # see `floor_of`
+    dependence: Dependence | None = None  # None where the metric finds the shortest coefficients
     unknown: float = 0.0  # relative error of the coefficients at the loss's own exact minimum
     step: Step = STEP
 
@@ -123,15 +129,16 @@ class Newton(SmoothPlan):
         theta = last_point(self, walk, end, self.floor)
         error = np.inf if self.condition_number == np.inf else error_left(self, walk)
         error = max(error, self.unknown)
-        if not end.status.from_outside and self.dependence.vectors.size:
-            least, near = settled(self, self.dependence.least_norm(theta))
-            least = self._without_rounding(least)
-            theta = self.dependence.shorter(theta, least, near)
+        known = self.dependence
+        if known is not None and known.vectors.size and not end.status.from_outside:
+            least, near = settled(self, known.least_norm(theta))
+            theta = known.shorter(theta, _without_rounding(known, least), near)
         return Arrival(theta, judged(floor_status(self, walk, end), error), error)
 
-    def _without_rounding(self, least: Point) -> Point:
-        """An update leaves rounding in scaled coordinates, long where raw units are small."""
-        again, d = self.dependence.least_norm(least), self.dependence
-        move, size = (column_products(plain(p), plain(p)) for p in (again - plain(least), least))
-        shorter = d.raw_norm(again) < d.raw_norm(least) * SHORTER
-        return again if (shorter & (move <= DESCENDED**2 * size)).all() else least
+
+def _without_rounding(known: Dependence, least: Point) -> Point:
+    """An update leaves rounding in scaled coordinates, long where raw units are small."""
+    again = known.least_norm(least)
+    move, size = (column_products(plain(p), plain(p)) for p in (again - plain(least), least))
+    shorter = known.raw_norm(again) < known.raw_norm(least) * SHORTER
+    return again if (shorter & (move <= DESCENDED**2 * size)).all() else least

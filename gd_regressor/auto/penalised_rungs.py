@@ -37,11 +37,13 @@ def penalised_rungs(rows: Given, request: Request) -> tuple[str, ...]:
     if request.rho is not None:
         return (request.rho.rung,)
     terms = cast(Terms, request.terms)
-    if not terms.are_ridge:
+    if not terms.are_smooth:
         if many_columns(rows):
             return ("working", "active")
         return ("few", "active") if few_may_be_in_use(rows, terms) else ("active",)
     if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
         return ("ridge scaled",)
     wide = rows.n_columns >= rows.n_rows and not rows.is_sparse
-    return ("ridge dual", "ridge") if wide else ("ridge",)
+    if terms.are_ridge:
+        return ("ridge dual", "ridge") if wide else ("ridge",)
+    return ("ridge dual", "active")

@@ -165,6 +165,11 @@ class Terms(NamedTuple):
         """(d,): l2 of the first target, in raw units, as far as columns over `unit` can have it."""
         return np.minimum(self.l2[:, 0], LARGEST_FACTOR * unit * unit)
 
+    @property
+    def stiffest(self) -> np.ndarray:
+        """(d, 1): the largest l2 of each column."""
+        return self.l2.max(axis=1, keepdims=True)
+
     def times(self, factor: float) -> Terms:
         """The same penalties, so many times as strong."""
         return self._replace(l1=factor * self.l1, l2=factor * self.l2)

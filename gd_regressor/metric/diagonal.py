@@ -6,7 +6,6 @@ import numpy as np
 
 from gd_regressor.arithmetic.doubled import column_products
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.arithmetic.units import power_of_two_near_root
 from gd_regressor.data.column_moments import ColumnMoments
 from gd_regressor.descent.nouns import Metric
@@ -27,36 +26,6 @@ class Identity(Metric):
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         return gradient
-
-    def admissible(self, theta: np.ndarray) -> np.ndarray:
-        return theta
-
-
-@frozen
-class RidgedDiagonal(Metric):
-    """Half of the inverse of the columns' variances and ridges.
-
-    P H is at least the least share of a ridge in its column's sum. So <g, Pg> / 2 divided by this
-    share bounds the distance of F from its minimum.
-    """
-
-    curvature: np.ndarray  # (d,): their sums; infinite for a column that does not move
-    steepness: float  # the least eigenvalue of P H is at least this
-
-    source, gap_is = "scaled", Bound.AT_MOST
-
-    @classmethod
-    def of(cls, diagonal: Diagonal, ridge: np.ndarray) -> RidgedDiagonal:
-        """Of columns with a ridge (d,). A column that has neither does not move."""
-        both = diagonal.curvature + ridge
-        curvature = np.where(both > 0, both, np.inf)
-        least = float(np.where(both > 0, ridge / curvature, 1.0).min(initial=1.0))
-        return cls(curvature, max(least, SMALLEST_DIVISOR))
-
-    def apply(self, gradient: np.ndarray) -> np.ndarray:
-        direction, d = gradient / 2, len(self.curvature)
-        direction[:d] /= self.curvature[:, None]
-        return direction
 
     def admissible(self, theta: np.ndarray) -> np.ndarray:
         return theta

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
@@ -12,6 +14,33 @@ from gd_regressor.descent.records import Bound
 
 # Products of the rows square their condition number. So we use them only up to this one
 SQUARES_SUFFICE = condition_for(7.6, power=2)
+# The space of the rows is known to eps times the condition number of the raw columns
+SPACE_IS_KNOWN = condition_for(9.6, power=1)
+
+
+class Thin(NamedTuple):
+    """The singular value decomposition of few rows: they are left * values @ basis.T."""
+
+    basis: np.ndarray  # (d, r): orthonormal basis of the space of the rows
+    values: np.ndarray  # (r,): singular values, the largest first
+    left: np.ndarray  # (n, r): orthonormal
+
+    @classmethod
+    def of(cls, x: np.ndarray, *, centred: bool, whole: bool = False) -> Thin:
+        """Decompose rows (n, d).
+
+        Singular values below `rounding` are left out, unless the `whole` space is asked for.
+        """
+        squares, left = np.linalg.eigh(x @ x.T)
+        squares, left = squares[::-1], left[:, ::-1]
+        n = len(x) - centred
+        if _clear(squares, n):
+            values, left = np.sqrt(squares[:n]), left[:, :n]
+            return cls(x.T @ (left / values), values, left)
+        basis, upper = np.linalg.qr(x.T)
+        turned, values, left = np.linalg.svd(upper)
+        r = len(values) if whole else int((values > rounding_of(values, x.shape)).sum())
+        return cls(basis @ turned[:, :r], values[:r], left[:r].T)
 
 
 @frozen
@@ -33,21 +62,11 @@ class RowSpace(Metric):
     @classmethod
     def of(cls, x: np.ndarray, scale: np.ndarray, *, centred: bool) -> RowSpace:
         """From rows (n, d), each times the root of its share of the weight."""
-        squares, left = np.linalg.eigh(x @ x.T)
-        squares, left = squares[::-1], left[:, ::-1]
-        n = len(x) - centred
-        if _clear(squares, n):
-            values, left = np.sqrt(squares[:n]), left[:, :n]
-            return cls(x.T @ (left / values), values, left, scale)
-        basis, upper = np.linalg.qr(x.T)
-        turned, values, left = np.linalg.svd(upper)
-        values = _above_rounding(values, x.shape)
-        r = len(values)
-        return cls(basis @ turned[:, :r], values, left[:r].T, scale)
+        return cls(*Thin.of(x, centred=centred), scale)
 
     @property
     def condition_number(self) -> float:
-        return float(self.values[0] / self.values[-1]) if self.values.size else 1.0
+        return condition_of(self.values)
 
     def apply(self, gradient: np.ndarray) -> np.ndarray:
         """P times a gradient (p, t). On the intercept, the last of p = d + 1, P is 1/2."""
@@ -69,19 +88,33 @@ class RowSpace(Metric):
         return inside
 
 
+def condition_of(values: np.ndarray) -> float:
+    """The condition number of rows with these singular values (r,), the largest first."""
+    return float(values[0] / values[-1]) if values.size else 1.0
+
+
+def rounding_of(values: np.ndarray, shape: tuple[int, ...]) -> float:
+    """What rounding leaves of the singular values of a matrix of this shape."""
+    return EPS * max(shape) * values.max(initial=0.0)
+
+
 def singular_values(x: np.ndarray, *, centred: bool) -> np.ndarray:
     """The singular values above rounding, the largest first, of a matrix of few rows."""
     squares, n = np.linalg.eigvalsh(x @ x.T)[::-1], len(x) - centred
     if _clear(squares, n):
         return np.sqrt(squares[:n])
-    upper = np.linalg.qr(x.T, mode="r")
-    return _above_rounding(np.linalg.svd(upper, compute_uv=False), x.shape)
+    values = np.linalg.svd(np.linalg.qr(x.T, mode="r"), compute_uv=False)
+    return values[values > rounding_of(values, x.shape)]
+
+
+def is_known(values: np.ndarray, of_scaled: np.ndarray) -> bool:
+    """Whether singular values (r,) of raw columns, and those `of_scaled` ones, show one space.
+
+    Units or dependent rows can give the raw columns another rank than the scaled columns.
+    """
+    return len(values) == len(of_scaled) and condition_of(values) <= SPACE_IS_KNOWN
 
 
 def _clear(squares: np.ndarray, n: int) -> bool:
     """Whether the largest `n` eigenvalues, all that centring leaves, are far above rounding."""
     return n > 0 and bool(SQUARES_SUFFICE**2 * squares[n - 1] > squares[0])
-
-
-def _above_rounding(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    return values[values > EPS * max(shape) * values.max(initial=0)]

@@ -37,9 +37,12 @@ class RidgeLoss(Quadratic):
         return add_ridge(self.l2, plain(theta), *self.loss.value_and_gradient(theta))
 
     def hessian_product(self, direction: np.ndarray) -> np.ndarray:
-        """The Hessian of F times each column of `direction` (p, m): of the stiffest target."""
+        """The Hessian of F times each column of `direction` (p, m).
+
+        Targets with ridges of their own have Hessians of their own, so m is t for them.
+        """
         product, d = self.loss.hessian_product(direction), len(self.l2)
-        product[:d] += 2 * self.l2.max(axis=1, keepdims=True) * direction[:d]
+        product[:d] += 2 * self.l2 * direction[:d]
         return product
 
 

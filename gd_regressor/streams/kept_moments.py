@@ -14,7 +14,7 @@ from gd_regressor.arithmetic.slices import square
 from gd_regressor.auto.by_active_set import on_moments
 from gd_regressor.auto.by_ridge import ridge_on_moments
 from gd_regressor.auto.follow import follow_plan
-from gd_regressor.auto.newton import Newton, doubled_precision, precision_in_doubles
+from gd_regressor.auto.newton import Newton, precision_for
 from gd_regressor.auto.plan import judged
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Rows
@@ -164,9 +164,9 @@ class KeptMoments(Kept[Moments]):
         condition = factor.condition_number if resolved else np.inf
         if not resolved:  # take the moments' word, and say so by an infinite condition number
             vectors = combinations(factor, frame.n_parameters)
-        loss, precise = MomentLoss(moments, frame), precision_in_doubles
+        loss = MomentLoss(moments, frame)
         if moments.low is not None:
-            loss, precise = PreciseMomentLoss(loss), doubled_precision
+            loss = PreciseMomentLoss(loss)
         return Newton(
             problem=Smooth(loss, factor),
             frame=frame,
@@ -178,7 +178,7 @@ class KeptMoments(Kept[Moments]):
             dependence=Dependence(
                 factor, vectors, condition, factor.rounding * factor.condition_number
             ),
-            precision=precise(factor.condition_number),
+            precision=precision_for(loss, factor.condition_number),
             unknown=self._unknown(factor),
         )
 

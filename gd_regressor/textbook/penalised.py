@@ -128,7 +128,7 @@ def _walked(
     apart = Composite(loss, penalty, means, gram)
     if terms.are_smooth:
         ridge = RidgeLoss.of(loss, terms.l2)
-        curvature = steepest(ridge, len(theta), units)
+        curvature = steepest(RidgeLoss.of(loss, terms.stiffest), len(theta), units)
         problem = Ridged(Smooth(ridge, Identity(curvature.largest)), apart, terms.l2)
         return Descent(Walk(problem, theta, step), curvature, step)
     proximal = ProximalStep(step, penalty)
