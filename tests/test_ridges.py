@@ -173,3 +173,19 @@ def test_a_path_of_ridges_on_very_many_columns_needs_no_products():
         model = GDLinearRegressor(alpha=alpha, l1_ratio=0, penalty_weights=each).fit(X, y)
         np.testing.assert_allclose(w, model.coef_, rtol=0, atol=1e-14)
         assert abs(b - model.intercept_) <= 1e-13
+
+
+@pytest.mark.parametrize("n, d", [(6, 12), (12, 8)])
+def test_free_columns_in_any_units_have_the_shortest_coefficients(n, d):
+    """Units a million times apart, and columns that depend on each other."""
+    random = np.random.default_rng(0)
+    X = random.integers(-9, 10, (n, d)).astype(float)
+    X[:, 1], X[:, 4] = X[:, 0], X[:, 2] - X[:, 3]
+    X *= 2.0 ** random.integers(-10, 11, d)
+    Y = random.standard_normal((n, 2))
+    each = np.where(np.arange(d) < 8, 0.0, 1.0)
+    alpha = np.array([0.1, 0.0])
+    model = GDLinearRegressor(alpha=alpha, l1_ratio=0, penalty_weights=each).fit(X, Y)
+    for j in range(2):
+        exact = exact_ridge(X, Y[:, j], alpha[j] * each)
+        assert np.abs(model.coef_[j] - exact).max() <= 1e-10 * np.abs(exact).max()

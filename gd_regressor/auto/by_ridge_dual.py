@@ -54,14 +54,15 @@ class FewRows(NamedTuple):
         if not factor.in_order:  # the moments may not tell the columns apart
             root = Root.of(rows, frame.centre, frame.scale, frame.target_centre).mean_square
             source = "qr"
-            x = root[int(fit_intercept) :, 1 : len(frame.scale) + 1]
+            x = root[int(fit_intercept) :, 1 : len(frame.scale) + 1].copy()
+            x[:, factor.constant] = 0.0  # where there may be rounding of their means
         return cls(rows, x, False, source, frame, AtZero.of(moments, frame), moments)
 
 
 def by_ridge_dual(
     given: Given, request: Request, found: Findings | None
 ) -> tuple[Plan | None, Findings | None]:
-    """The plan; None where columns without a ridge are in units that hide what depends on what."""
+    """The plan. It serves any table whose moments, or whose few rows, fit into memory."""
     fit_intercept = request.fit_intercept
     if given.n_columns >= given.n_rows and not given.is_sparse:
         few, loss_of = FewRows.of_wide(given.check(), fit_intercept), _on_wide
@@ -70,8 +71,6 @@ def by_ridge_dual(
     l2 = cast(Terms, request.terms).in_units(few.frame.scale).l2
     scale, source = few.frame.scale, few.source
     metric = ridged_rows(few.x, l2, scale, centred=few.centred, source=source)
-    if metric is None:
-        return None, found
     condition = metric.condition_number
     loss = loss_of(few, condition)
     plan = Newton(
@@ -81,7 +80,7 @@ def by_ridge_dual(
         scales=scales_of(few.moments, fit_intercept),
         request=request,
         condition_number=condition,
-        rank=min(metric.rank, given.n_rows - fit_intercept),
+        rank=metric.rank,
         precision=precision_for(loss, condition),
     )
     return plan, found

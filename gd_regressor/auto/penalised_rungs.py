@@ -44,6 +44,4 @@ def penalised_rungs(rows: Given, request: Request) -> tuple[str, ...]:
     if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
         return ("ridge scaled",)
     wide = rows.n_columns >= rows.n_rows and not rows.is_sparse
-    if terms.are_ridge:
-        return ("ridge dual", "ridge") if wide else ("ridge",)
-    return ("ridge dual", "active")
+    return ("ridge",) if terms.are_ridge and not wide else ("ridge dual",)

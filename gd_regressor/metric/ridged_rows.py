@@ -25,12 +25,13 @@ class Part(NamedTuple):
     unit: np.ndarray  # (k,): we divide the columns by it
     rows: Thin  # of the columns in these units
     ridge: float  # of each column in these units, for a strength of 1; zero for free columns
+    graded: bool = False  # whether the sizes of the columns are very unequal
 
     @classmethod
     def ridged(
         cls, x: np.ndarray, root: np.ndarray, size: float, columns: np.ndarray, *, centred: bool
     ) -> Part:
-        """Of columns with ridges, whose roots are `root` (d,). `size` makes the longest have 1."""
+        """Of columns with ridges, whose roots are `root` (d,). `size` brings them near 1."""
         unit = root[columns] * size
         x = (x if len(columns) == x.shape[1] else x[:, columns]) / unit
         return cls(columns, unit, Thin.of(x, centred=centred, whole=True), 1 / size / size)
@@ -44,15 +45,18 @@ class Part(NamedTuple):
         columns: np.ndarray,
         *,
         centred: bool,
-    ) -> Part | None:
-        """Of columns without a ridge; None where their units hide what depends on what."""
+    ) -> Part:
+        """Of columns without a ridge."""
         x, size = x[:, columns], size[columns]
         values = singular_values(x / size, centred=centred)
         if len(values) == len(columns):  # no units change their minimiser
             return cls(columns, size, Thin.of(x / size, centred=centred), 0.0)
         unit = (size * scale[columns]).max() / scale[columns]
-        rows = Thin.of(x / unit, centred=centred)
-        return cls(columns, unit, rows, 0.0) if is_known(rows.values, values) else None
+        x = x / unit
+        rows = Thin.of(x, centred=centred)
+        if is_known(rows.values, values):
+            return cls(columns, unit, rows, 0.0)
+        return cls(columns, unit, Thin.of_graded(x, len(values)), 0.0, graded=True)
 
     def slopes(self, slope: np.ndarray) -> np.ndarray:
         """(r, t): the slopes along the basis, of slopes (d, t) by the coefficients."""
@@ -71,7 +75,8 @@ class Part(NamedTuple):
         values = self.rows.values[:, None]
         noise = rounding_of(values, (len(self.rows.left), len(self.columns)))
         ridge = self.ridge * strengths
-        return np.where((values > noise) | (ridge > noise**2), values**2 + ridge, np.inf)
+        known = (values > noise) | (ridge > noise**2) | (self.ridge == 0)
+        return np.where(known, values**2 + ridge, np.inf)
 
 
 @frozen
@@ -96,27 +101,36 @@ class RidgedRows(Metric):
         return np.concatenate([part.squares(self.strengths) for part in self.parts])
 
     @cached_property
+    def along(self) -> np.ndarray:
+        """(n, r): the rows along the bases."""
+        return np.hstack([part.rows.left * part.rows.values for part in self.parts])
+
+    @cached_property
     def roots(self) -> list[np.ndarray]:
         """(r, r): for each strength R, where R'R is half of the Hessian along the bases."""
-        low = np.hstack([part.rows.left * part.rows.values for part in self.parts])
-        ridges = np.concatenate([np.full(len(p.rows.values), p.ridge) for p in self.parts])
+        ridges = np.repeat([part.ridge for part in self.parts], self._ranks)
         roots = []
         for strength, known in zip(self.strengths, np.isfinite(self.squares.T), strict=True):
             ridge = np.diag(np.where(known, np.sqrt(strength * ridges), 1.0))
-            roots.append(np.linalg.qr(np.vstack([low * known, ridge]), mode="r"))
+            roots.append(np.linalg.qr(np.vstack([self.along * known, ridge]), mode="r"))
         return roots
 
     @property
     def rank(self) -> int:
-        """The number of dimensions of the space."""
-        return len(self.squares)
+        """The rank of the columns."""
+        values = np.linalg.svd(self.along, compute_uv=False)
+        return int((values > rounding_of(values, (len(self.along), self.n_columns))).sum())
 
     @cached_property
     def condition_number(self) -> float:
-        """Of the columns in these units, with their weakest ridge."""
+        """Of the columns with their weakest ridge. The units of parts do not count."""
         weakest = int(self.strengths.argmin())
-        if len(self.parts) > 1:
-            return float(np.linalg.cond(self.roots[weakest]))
+        if not self._are_diagonal:
+            root = self.roots[weakest]
+            sizes = self._split(np.linalg.norm(root, axis=0))
+            for part, size in zip(self.parts, sizes, strict=True):
+                size[:] = size if part.graded else size.max(initial=0.0)
+            return float(np.linalg.cond(root / np.concatenate(sizes)))
         known = self.squares[:, weakest]
         known = np.sort(known[np.isfinite(known)])[::-1]
         return condition_of(np.sqrt(known))
@@ -134,7 +148,7 @@ class RidgedRows(Metric):
 
     def _solved(self, along: np.ndarray) -> np.ndarray:
         """The solution (r, t) of the Hessians / 2 for slopes (r, t) along the bases."""
-        if len(self.parts) == 1:  # the Hessians are diagonal
+        if self._are_diagonal:
             return along / self.squares[:, self.which]
         known, solution = np.isfinite(self.squares[:, self.which]), np.zeros_like(along)
         along = along * known
@@ -147,10 +161,22 @@ class RidgedRows(Metric):
     def _written(self, along: np.ndarray, point: np.ndarray) -> np.ndarray:
         """The point (p, t), with coefficients at coordinates (r, t) along the bases."""
         point[: self.n_columns] = 0.0
-        ends = np.cumsum([len(part.rows.values) for part in self.parts])[:-1]
-        for part, own in zip(self.parts, np.split(along, ends), strict=True):
+        for part, own in zip(self.parts, self._split(along), strict=True):
             point[part.columns] = part.coefficients(own)
         return point
+
+    @property
+    def _are_diagonal(self) -> bool:
+        """Whether the Hessians along the bases are."""
+        return len(self.parts) == 1 and not self.parts[0].graded
+
+    @property
+    def _ranks(self) -> list[int]:
+        return [len(part.rows.values) for part in self.parts]
+
+    def _split(self, along: np.ndarray) -> list[np.ndarray]:
+        """What belongs to each part."""
+        return np.split(along, np.cumsum(self._ranks)[:-1])
 
 
 @frozen
@@ -185,8 +211,8 @@ class ForEachTarget(Metric):
 
 def ridged_rows(
     x: np.ndarray, l2: np.ndarray, scale: np.ndarray, *, centred: bool, source: str = "dual"
-) -> ForEachTarget | None:
-    """The metric; None where free columns are in units that hide what depends on what.
+) -> ForEachTarget:
+    """The metric of targets with these ridges.
 
     `x` (n, d) are rows in units `scale` (d,), times the roots of their shares of the weight, and
     `l2` (d, t) the ridges in these units. Targets differ by factors alone. A factor of zero leaves
@@ -195,29 +221,22 @@ def ridged_rows(
     metrics, penalised = [], l2.any(axis=0)
     for on in (penalised, ~penalised):
         if on.any():
-            metric = _of_targets(x, l2[:, on], scale, centred=centred)
-            if metric is None:
-                return None
-            metrics.append((on, metric))
+            metrics.append((on, _of_targets(x, l2[:, on], scale, centred=centred)))
     return ForEachTarget(tuple(metrics), source)
 
 
-def _of_targets(
-    x: np.ndarray, l2: np.ndarray, scale: np.ndarray, *, centred: bool
-) -> RidgedRows | None:
-    first, size = l2[:, 0], np.sqrt(np.einsum("ij,ij->j", x, x))
+def _of_targets(x: np.ndarray, l2: np.ndarray, scale: np.ndarray, *, centred: bool) -> RidgedRows:
+    first, size = l2[:, 0], np.maximum(x.max(axis=0, initial=0.0), -x.min(axis=0, initial=0.0))
     root, varying, parts = np.sqrt(first), size > 0, []
     free, rest = (np.flatnonzero(varying & a) for a in (root == 0, root > 0))
     if free.size:
         parts.append(Part.free(x, size, scale, free, centred=centred))
     size = size / np.where(root > 0, root, 1.0)
-    while rest.size:
-        largest = float(size[rest].max())
+    while rest.size or not parts:
+        largest = float(size[rest].max(initial=0.0)) or 1.0
         alike = size[rest] * OF_ONE_PART >= largest
         parts.append(Part.ridged(x, root, largest, rest[alike], centred=centred))
         rest = rest[~alike]
-    if None in parts:
-        return None
     most = first.argmax()
     ratios = l2[most] / first[most] if first[most] else np.ones(l2.shape[1])
     strengths, which = np.unique(ratios, return_inverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import qr
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
@@ -19,7 +20,7 @@ SPACE_IS_KNOWN = condition_for(9.6, power=1)
 
 
 class Thin(NamedTuple):
-    """The singular value decomposition of few rows: they are left * values @ basis.T."""
+    """A decomposition of few rows: they are left * values @ basis.T."""
 
     basis: np.ndarray  # (d, r): orthonormal basis of the space of the rows
     values: np.ndarray  # (r,): singular values, the largest first
@@ -41,6 +42,21 @@ class Thin(NamedTuple):
         turned, values, left = np.linalg.svd(upper)
         r = len(values) if whole else int((values > rounding_of(values, x.shape)).sum())
         return cls(basis @ turned[:, :r], values[:r], left[:r].T)
+
+    @classmethod
+    def of_graded(cls, x: np.ndarray, rank: int) -> Thin:
+        """Decompose rows (n, d) whose columns are of very unequal sizes, and which have this rank.
+
+        The values are no singular values, and `left` has columns of length 1 that may be oblique.
+        With the largest column first, Householder's method with pivoting rounds each column by an
+        eps of its own size (Powell and Reid 1969; Cox and Higham 1998).
+        """
+        columns = np.argsort(-np.abs(x).max(axis=0), kind="stable")
+        turned, upper, rows = qr(x.T[columns], mode="economic", pivoting=True)
+        basis, along = np.empty((x.shape[1], rank)), np.empty((len(x), rank))
+        basis[columns], along[rows] = turned[:, :rank], upper[:rank].T
+        values = np.linalg.norm(along, axis=0)
+        return cls(basis, values, along / values)
 
 
 @frozen
