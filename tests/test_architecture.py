@@ -72,7 +72,7 @@ LAYERS = [
     "auto.far_out",
     *("auto.sketch", "auto.probe", "auto.findings", "auto.gathered"),
     *("auto.newton", "auto.certified", "auto.plan"),
-    *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy"),
+    *("lasso.along_working_sets", "lasso.working_sets", "lasso.homotopy", "lasso.on_rows"),
     "lasso.on_root",
     *("lasso.along_alpha", "lasso.certificate"),
     *("lasso.shortest", "lasso.active_set", "lasso.semismooth", "lasso.face"),
@@ -97,7 +97,7 @@ LAYERS = [
     *("descent.records", "descent.rho"),
     *("data.heldout", "data.folds"),
     *("data.distributed", "data.inputs", "data.root", "data.column_moments", "data.moments"),
-    *("data.chosen", "data.few_columns"),
+    *("data.row_products", "data.chosen", "data.few_columns"),
     *("data.products", "data.origins"),
     *(
         "data.unchecked",

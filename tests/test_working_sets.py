@@ -275,7 +275,7 @@ def test_the_gap_of_each_round_is_a_bound_and_f_falls():
     at, values, gaps = descent.start(np.zeros(D)), [], []
     for _ in range(8):
         at = descent.round(at)
-        values.append(at.residuals @ at.residuals / 2 + alpha * np.abs(at.w).sum())
+        values.append(at.residuals @ at.residuals / 2 + alpha * np.abs(at.coef).sum())
         gaps.append(descent.gap(at))
     assert (np.diff(values) <= 1e-15).all()
     assert (np.array(values) - values[-1] <= np.array(gaps) + 1e-14).all()

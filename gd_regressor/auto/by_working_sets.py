@@ -48,8 +48,7 @@ class FewInUse(Quadratic):
             w, v = theta[:d, j], self.slopes[:, j]
             residuals = self.targets[:, j]
             if w.any():
-                self.members.join(np.flatnonzero(w))
-                residuals = residuals - self.members.fitted(w[self.members.members])
+                residuals = residuals - self.members.fitted_by(w)
                 v = self.members.slopes(residuals[:, None])[:, 0]
             value[j], gradient[:d, j] = residuals @ residuals, -2 * v
         gradient[d:] = 2 * rest
@@ -78,8 +77,8 @@ class Rounds(Step):
         theta, gradient = np.zeros(here.theta.shape), np.zeros(here.theta.shape)
         there = [descent.round(at) for descent, at in zip(self.descents, state, strict=True)]
         value = np.array([at.residuals @ at.residuals for at in there])
-        for j, (descent, at) in enumerate(zip(self.descents, there, strict=True)):
-            theta[:d, j], gradient[:d, j] = descent.coef(at.w), -2 * at.v
+        for j, at in enumerate(there):
+            theta[:d, j], gradient[:d, j] = at.coef, -2 * at.v
         penalty = cast(Composite, problem).penalty
         return theta, value + penalty.value(theta[:d]), gradient, there
 

@@ -12,10 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.data.chosen import Chosen, Reading, chosen
+from gd_regressor.data.row_products import AllColumns
 from gd_regressor.descent.nouns import Penalty
 from gd_regressor.lasso.active_set import Minimum, least
 from gd_regressor.lasso.homotopy import Falling, followed
+from gd_regressor.lasso.on_rows import OnRows, gap_of_positive
 from gd_regressor.lasso.shortest import TIED, shortest
 from gd_regressor.objective.penalties import ElasticNet
 
@@ -35,6 +38,12 @@ NEARLY_BROKEN = 0.95
 # With no l1 at the end, an artificial one falls to this share of its start before it is dropped
 LAST_ARTIFICIAL = 1e-3
 
+# Newton's method in the space of the rows is for at least so many columns for each row. It begins
+# if that many columns are in use for each row or, with positive coefficients and no L1 penalty, at
+# once: then half of the columns may be in use. Without a penalty it may be few of them, so we do
+# not begin at once on more than FEW_ROWS, whose products take long
+COLUMNS_EACH, AS_MANY, FEW_ROWS = 2, 0.9, 2000
+
 
 class WorkingSet:
     """Columns of one table that are or were in use for one of its targets, and their products."""
@@ -46,7 +55,14 @@ class WorkingSet:
         self.gram = np.zeros((0, 0))  # (m, m): mean products of the members
         self.members = np.zeros(0, dtype=int)  # (m,)
         self.outside = np.ones(d, dtype=bool)
-        self.means = np.zeros(d)  # of the raw columns, as far as they are members
+        self.means = np.zeros(d)  # of the raw columns, as far as they are members, or in use
+
+    @cached_property
+    def all_columns(self) -> AllColumns:
+        """The columns of the table, which need not be members."""
+        columns = AllColumns.of(self._reading)
+        self.means[self.outside] = columns.means[self.outside]
+        return columns
 
     def join(self, where: np.ndarray) -> None:
         """Make the columns `where` members, if they are none yet."""
@@ -84,6 +100,17 @@ class WorkingSet:
                 parts.append(piece.slopes(residuals))
             first += len(piece.means)
         return np.concatenate(parts)
+
+    def fitted_by(self, coef: np.ndarray) -> np.ndarray:
+        """(n,): the weighted predictions of coefficients (d,) of any columns.
+
+        Columns in use become members, unless they are more than the rows.
+        """
+        on = np.flatnonzero(coef)
+        if len(on) > self._reading.rows.n_rows:
+            return self.all_columns.fit(coef)
+        self.join(on)
+        return self.fitted(coef[self.members])
 
     def fitted(self, w: np.ndarray) -> np.ndarray:
         """(n,): the weighted predictions of the members with coefficients w (m,)."""
@@ -125,10 +152,15 @@ class OnMembers(Penalty):
         broken = (v if net.positive else np.abs(v)) > net.l1
         loose = (net.l1 == 0) & (net.l2 == 0)
         if net.positive and loose.any():
-            # The bound needs the products of loose columns with v > 0. They are members in the end
+            # The bound needs the products of loose columns with v > 0 and the slopes of those in
+            # use. They are members in the end, unless more columns are in use than there are rows
             members = self._set.members
             gaps = _part(net, members).dual_gap(w[members], v[members], square, self._set.gram)
-            left = (broken & self._set.outside[:, None]).any(axis=0)
+            used = ((w != 0) & self._set.outside[:, None]).any(axis=0)
+            left = used | (broken & self._set.outside[:, None]).any(axis=0)
+            for j in np.flatnonzero(used & loose.all(axis=0)):
+                gaps[j] = gap_of_positive(self._set.all_columns, w[:, j], v[:, j], square[j])
+                left[j] = False
             return np.where(left, most, np.minimum(gaps, most))
         # Columns that are not in use and keep the condition add nothing to the bound. The residuals
         # are orthogonal to columns without a penalty, so these add nothing either
@@ -143,7 +175,7 @@ def _part(net: ElasticNet, within) -> ElasticNet:
 class There(NamedTuple):
     """A point of a descent and what a pass over X tells of it."""
 
-    w: np.ndarray  # (m,): the coefficients of the first m members
+    coef: np.ndarray  # (d,)
     residuals: np.ndarray  # (n,), weighted
     v: np.ndarray  # (d,): the slopes
     strength: float = np.inf  # of the penalty whose minimiser it is
@@ -166,24 +198,32 @@ class Descent:
         self._unit = net.l1[:, 0] if self._is_real else np.ones(len(net.l1))
         self._end = 1.0 if self._is_real else 0.0
         self._slope = np.zeros(0)  # (m,): the products of the members and y, as far as known
+        self._rows_tried = False  # whether we have looked for the minimum in the space of the rows
         self.solves = 0  # of systems with as many unknowns as there are coefficients in use
 
     def start(self, coef: np.ndarray, v: np.ndarray | None = None) -> There:
         """The point with these coefficients (d,). At zero, `v` (d,) are its slopes, if known."""
-        self._set.join(np.flatnonzero((coef != 0) | (self._unit == 0)))
         if v is not None and not coef.any():
-            return There(np.zeros(len(self._set.members)), self._y, v)
+            self._set.join(np.flatnonzero(self._unit == 0))
+            return There(coef, self._y, v)
+        if np.count_nonzero(coef) > len(self._y):  # their products are many numbers
+            return self._look_at_all(coef, np.inf)
+        self._set.join(np.flatnonzero((coef != 0) | (self._unit == 0)))
         return self._look(coef[self._set.members], np.inf)
 
     def round(self, here: There) -> There:
         """The minimiser of the next level among the members, with those that join it."""
         if here.at_rest:
             return here
+        if self._is_for_rows(here) and (there := self._on_rows(here.coef)) is not None:
+            return there
+        self._set.join(np.flatnonzero(here.coef))
         sizes = self._sizes(here)
         above = max(float(sizes.max(initial=0.0)), self._end)
         at = min(above, here.strength)
         sizes = np.where(self._set.outside, sizes, 0.0)
-        in_use, room = np.count_nonzero(here.w), len(self._y) // ROWS_EACH - len(self._set.members)
+        in_use = np.count_nonzero(here.coef)
+        room = len(self._y) // ROWS_EACH - len(self._set.members)
         most = min(max(JOINING, in_use, min(GROWTH * in_use, room)), len(sizes))
         largest = np.argpartition(-sizes, most - 1)[:most]
         to = self._next_level(at, float(sizes[largest].min()))
@@ -199,28 +239,18 @@ class Descent:
             return there
         # The products know the minimiser up to a rounding that grows with the squared condition
         # number. The rows know better how far from it we are
-        return self._refined(there)._replace(at_rest=np.array_equal(there.w, here.w))
-
-    def coef(self, w: np.ndarray) -> np.ndarray:
-        """(d,): the coefficients of all columns."""
-        coef = np.zeros(len(self._unit))
-        coef[self._set.members[: len(w)]] = w
-        return coef
+        return self._refined(there)._replace(at_rest=np.array_equal(there.coef, here.coef))
 
     def gap(self, here: There) -> float:
         """At most so far is half of F above its minimum."""
         square = np.array([here.residuals @ here.residuals])
-        return float(self._gaps.dual_gap(self.coef(here.w)[:, None], here.v[:, None], square)[0])
+        return float(self._gaps.dual_gap(here.coef[:, None], here.v[:, None], square)[0])
 
     def _slopes_at_zero(self) -> np.ndarray:
         """(m,): the products of the members and y."""
         more = self._set.members_slopes(self._y, known=len(self._slope))
         self._slope = np.concatenate([self._slope, more])
         return self._slope
-
-    def _padded(self, w: np.ndarray) -> np.ndarray:
-        """(m,): the same coefficients, with zeros for new members."""
-        return np.concatenate([w, np.zeros(len(self._set.members) - len(w))])
 
     def _look(self, w: np.ndarray, strength: float) -> There:
         residuals = self._y - self._set.fitted(w)
@@ -230,7 +260,38 @@ class Descent:
             w = w + self._step(np.where(loose, 1.0, 0.0), self._set.members_slopes(residuals))
             residuals = self._y - self._set.fitted(w)
         v = self._set.slopes(residuals[:, None], rough=self._end < strength < np.inf)
-        return There(w, residuals, v[:, 0], strength)
+        coef = np.zeros(len(self._unit))
+        coef[self._set.members] = w
+        return There(coef, residuals, v[:, 0], strength)
+
+    def _look_at_all(self, coef: np.ndarray, strength: float) -> There:
+        """The same for columns that need not be members."""
+        residuals = self._y - self._set.all_columns.fit(coef)
+        return There(coef, residuals, self._set.all_columns.slopes(residuals), strength)
+
+    def _is_for_rows(self, here: There) -> bool:
+        """Whether about as many columns are in use at the minimum as there are rows, or more."""
+        n, d, in_use = len(self._y), len(self._unit), np.count_nonzero(here.coef)
+        if self._rows_tried or d < COLUMNS_EACH * n:
+            return False
+        if self._positive and not self._is_real and (n <= FEW_ROWS or self._l2.all()):
+            return True
+        return bool(in_use > AS_MANY * n and (self._positive or self._l2.all()))
+
+    def _on_rows(self, coef: np.ndarray) -> There | None:
+        """The minimum from Newton's method in the space of the rows, if this finds it."""
+        self._rows_tried = True
+        l1 = self._net.l1[:, 0]
+        problem = OnRows(self._set.all_columns, self._y, l1, self._l2, self._positive)
+        w = problem.least(coef)
+        if w is None:
+            return None
+        there = self._look_at_all(w, self._end)
+        # The products of few columns know their minimiser better. Without an L1 penalty it may be
+        # one of many, and this one is the shortest
+        few = self._is_real and np.count_nonzero(w) <= len(self._y)
+        near = bool(self.gap(there) <= TIED * float(self._y @ self._y))
+        return there._replace(at_rest=near and not few)
 
     def _step(self, signs: np.ndarray, slope: np.ndarray) -> np.ndarray:
         """(m,): the move to where `slope` vanishes in the coordinates with signs."""
@@ -239,7 +300,7 @@ class Descent:
 
     def _sizes(self, here: There) -> np.ndarray:
         """(d,): the strength that would hold each slope."""
-        slope = here.v - self._l2 * self.coef(here.w)
+        slope = here.v - self._l2 * here.coef
         size = np.maximum(slope, 0.0) if self._positive else np.abs(slope)
         return np.divide(size, self._unit, out=np.zeros(len(size)), where=self._unit > 0)
 
@@ -256,7 +317,8 @@ class Descent:
 
         With the columns that have joined, it is a minimiser from the strength `above` on only.
         """
-        members, start = self._set.members, self._padded(here.w)
+        members = self._set.members
+        start = here.coef[members]
         unit, l2 = self._unit[members], self._l2[members]
         slope = self._slopes_at_zero()
         problem = Falling(self._set.gram, slope, unit, l2, self._positive)
@@ -278,20 +340,22 @@ class Descent:
         if (size > l1 + rounding)[outside].any():
             return here
         self._set.join(np.flatnonzero(outside & (size >= l1 - rounding) & (size > 0)))
-        members, w = self._set.members, self._padded(here.w)
+        members = self._set.members
+        w = here.coef[members]
         found = Minimum(w, v[members], 0, True)
         slope, net = self._slopes_at_zero(), (l1[members], self._l2[members])
         ones = np.ones(len(members))
         least_norm = shortest(self._set.gram, slope, *net, self._positive, found, ones).w
         if np.array_equal(least_norm, w):
-            return here._replace(w=w)
+            return here
         there = self._look(least_norm, here.strength)
         worse = self.gap(there) > self.gap(here) + TIED * float(self._y @ self._y)
-        return here._replace(w=w) if worse else there
+        return here if worse else there
 
     def _refined(self, here: There) -> There:
         """The point after a step that the slopes from the rows ask for, if the gap falls."""
-        members, w = self._set.members, here.w
+        members = self._set.members
+        w = here.coef[members]
         unit = self._unit[members]
         signs = np.where((unit == 0) & (not self._positive), 1.0, np.sign(w))
         left = here.v[members] - self._l2[members] * w - self._end * unit * signs
