@@ -87,7 +87,7 @@ class PieceStep(Step):
         worse = moved & (np.array([at.loss for at in there]) > here.loss)
         if not worse.any():
             return there
-        theta, delta = spot_of(there)
+        theta, delta, _ = spot_of(there)
         theta = np.where(worse, start.theta, theta)
         return self.newton.begin(Spot(theta, np.where(worse, start.delta, delta)))
 
@@ -116,7 +116,7 @@ class HuberPlan(Plan):
         """The same that begins near the minimum, where that is, and where the loss is flat."""
         zero = np.zeros((self.frame.n_parameters, self.seen.rows.n_targets))
         there = near_minimum(self.newton, self.first(self._spot(zero)))
-        theta, delta = spot_of(there)
+        theta, delta, _ = spot_of(there)
         return replace(self, first=lambda _: there), theta, delta
 
     def _spot(self, theta: np.ndarray) -> Spot:
@@ -130,16 +130,20 @@ class HuberPlan(Plan):
         found, dependence = self.seen.found, self.seen.found.dependence
         arrival = gap_arrival(self, walk, end, beside_loss=True)
         theta, there = plain(arrival.theta), walk.here.state
-        delta, error = self._spot(theta).delta, arrival.coef_error
+        delta, error, sides = self._spot(theta).delta, arrival.coef_error, None
         if there is not None:
-            delta = np.array([at.delta for at in there])
+            _, delta, sides = spot_of(there)
             error = max(error, self.newton.error_left(there))
         if end.status is not Status.INTERRUPTED and not self.newton.ridge.any():
             error = np.inf if dependence.condition_number == np.inf else error
             if dependence.vectors.size:
                 theta = plain(dependence.least_norm(theta))
-        error = error if self.seen.holds(theta, delta).all() else np.inf
-        outliers = _outliers(found.rows, *self.frame.to_raw(theta), delta)
+        holds = self.seen.holds(theta, delta).all()
+        error = error if holds else np.inf
+        if sides is not None and holds:
+            outliers = (sides != 0).T
+        else:
+            outliers = _outliers(found.rows, *self.frame.to_raw(theta), delta)
         scale = None if self.epsilon is None else delta / self.epsilon
         return arrival._replace(
             theta=theta,

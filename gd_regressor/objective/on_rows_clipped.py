@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,8 @@ from gd_regressor.objective.on_rows import DataLoss
 
 # BLAS multiplies a block of so many columns by FEW_VECTORS vectors in the time of one
 NARROW_BLOCK, FEW_VECTORS = 100, 2
+# We count the rows inside that are nearer to delta than this share of it. Fewer rows tell nothing
+NEAR, LEAST_NEAR = 0.1, 64
 # We make the products of so many rows for each column at once: that takes longer than to write them
 ROWS_FOR_PRODUCTS = 4
 
@@ -23,6 +26,7 @@ class Spot(NamedTuple):
 
     theta: np.ndarray  # (p, t)
     delta: np.ndarray  # (t,); infinite if no row is an outlier
+    sides: np.ndarray | None = None  # (t, n), as in `Sums`; None: the residuals have to tell
 
 
 class Sums(NamedTuple):
@@ -45,6 +49,9 @@ class Sums(NamedTuple):
     across: float  # r h
     dual: float  # h^2
     widest: float  # the largest |r| of rows that were inside before and no longer are
+    density: float = 0.0  # the share of rows for each unit of |r| just below delta
+    rows: int = 0
+    sides: np.ndarray | None = None  # (n,): 1 above, -1 below, 0 inside; None: not kept
 
 
 @frozen
@@ -56,27 +63,37 @@ class Clipped:
     def sums(self, here: Spot, before: Spot, outer: np.ndarray | None = None) -> list[Sums]:
         """What the rows say of each target, and which rows changed sides since `before`.
 
-        Both points are in one product with the columns, so no side has to be kept for each row.
+        Where the sides of `before` are unknown, both points are in one product with the columns.
         `outer` (p, t) is that of `before`, to which the rows that changed add theirs. None asks for
         a product with all rows.
         """
-        t, d = len(here.delta), len(self.square.frame.scale)
-        reader, deltas = self._reader(here, before), (here.delta, before.delta)
+        t, d, rows = len(here.delta), len(self.square.frame.scale), self.square.rows
+        # A block leaves out rows without weight, and rows elsewhere stay there
+        keeps = not (rows.weighted or rows.is_elsewhere)
+        sides, deltas = before.sides, (here.delta, before.delta)
+        told = sides is not None or bool(np.isinf(before.delta).all())
+        reader = self._reader([here] if told else [here, before])
 
         def of_part(part: Rows):
-            totals = _Totals(d, *deltas, sparse=part.is_sparse, with_signs=outer is None)
-            for block in reader(part):
-                totals.add(*block)
+            totals, row = _Totals(d, *deltas, part.is_sparse, keeps, outer is None), part.first
+            for x, s, r, *old in reader(part):
+                was = _sides(old[0], before.delta[:, None]) if old else None
+                if sides is not None:
+                    was = sides[:, row : row + r.shape[1]]
+                    row += r.shape[1]
+                totals.add(x, s, r, was)
             return totals.finish()
 
-        means, slopes, widest, *changes = self.square.rows.total(of_part, add_each)
-        weight = self.square.rows.total_weight
+        means, slopes, widest, kept, *changes = rows.total(of_part, add_each)
+        weight = rows.total_weight
         slopes, means = self.square.in_frame(slopes) / weight, means / weight
+        kept = np.concatenate(kept, axis=1) if keeps else [None] * t
         found = []
         for j, delta in enumerate(here.delta.tolist()):
             change, turned = self._in_frame(changes[j].products)
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
-            outside, square, beyond, moved, young, across, dual = means[:, j].tolist()
+            outside, square, beyond, moved, young, across, dual, near = means[:, j].tolist()
+            enough = near * rows.n_rows >= LEAST_NEAR
             found.append(
                 Sums(
                     outside=outside,
@@ -90,6 +107,9 @@ class Clipped:
                     across=across,
                     dual=dual,
                     widest=float(widest.values[j]),
+                    density=near / (NEAR * delta) if enough else 0.0,
+                    rows=rows.n_rows,
+                    sides=kept[j],
                 )
             )
         return found
@@ -111,29 +131,31 @@ class Clipped:
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
-    def _in_frame(self, products: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _in_frame(self, products: list[np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
         """(p, p) and (p,): the mean products with each other, and with the signs."""
         square, frame = self.square, self.square.frame
-        p = frame.n_parameters
+        p, d = frame.n_parameters, len(frame.scale)
+        found, weight = np.zeros((p, p)), square.rows.total_weight
         if products is None:
-            return np.zeros((p, p)), np.zeros(p)
+            return found, np.zeros(p)
         # In place, and a weight and units in one go: with many columns each pass over them counts
-        weight = square.rows.total_weight
-        signs = square.in_frame(products[:-1, -1:] / weight)[:, 0]
-        total, unit = products[:-1, :-1], np.append(1 / frame.scale, 1.0)
+        (total, across, corner), unit = products, 1 / frame.scale
+        along = square.in_frame(np.vstack([across, corner[:1]]) / weight)
         if square.shift is not None:
             # (x - rest)(x - rest)' in one product: two vectors on each side
-            rest = np.append(frame.centre - square.shift, 0.0)
-            half = total[:, -1] - total[-1, -1] / 2 * rest
+            rest = frame.centre - square.shift
+            half = across[:, 0] - corner[0, 0] / 2 * rest
             total -= np.stack([rest, half], axis=1) @ np.stack([half, rest])
         total *= unit
-        total *= unit[:, None] / weight
-        return total[:p, :p], signs
+        np.multiply(total, unit[:, None] / weight, out=found[:d, :d])
+        found[d:, :] = along[:p, 0]
+        found[:, d:] = along[:p, :1]
+        return found, along[:, 1]
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
         """(m, 3, t): `outside`, `square` and `beyond` at so many shares (m,) of the way."""
         t, m = len(here.delta), len(shares)
-        reader = self._reader(here, there)
+        reader = self._reader([here, there])
         deltas = here.delta + shares[:, None] * (there.delta - here.delta)
 
         def of_part(part: Rows):
@@ -151,27 +173,19 @@ class Clipped:
         (means,) = self.square.rows.total(of_part, add_each)
         return means / self.square.rows.total_weight
 
-    def _reader(self, one: Spot, other: Spot):
-        """A function that yields columns, weights and the residuals (t, m) at two points.
-
-        Those at a point whose delta is infinite are None: all rows are inside.
-        """
-        spots = [one] if np.isinf(other.delta).all() else [one, other]
+    def _reader(self, spots: list[Spot]):
+        """A function that yields columns, weights and residuals (t, m) at each of the points."""
         pairs = [self.square.unscaled(spot.theta) for spot in spots]
         w, b = (np.hstack(each) for each in zip(*pairs, strict=True))
-        blocks, centre, t = self.square.reader(), self.square.frame.target_centre, len(one.delta)
+        blocks, centre = self.square.reader(), self.square.frame.target_centre
 
         def residuals(part: Rows):
             for x, y, s in blocks(part):
-                fitted = _times(x, w)
                 target = y.T - centre[:, None]
-                old = None
-                if len(b) > t:
-                    old = target - fitted[t:]
-                    old -= b[t:, None]
-                target -= fitted[:t]
-                target -= b[:t, None]
-                yield x, s, target, old
+                found = [target - fitted for fitted in np.split(_times(x, w), len(spots))]
+                for r, each in zip(found, np.split(b, len(spots)), strict=True):
+                    r -= each[:, None]
+                yield x, s, *found
 
         return residuals
 
@@ -194,20 +208,20 @@ class _Moved:
 
     def __init__(self, width: int) -> None:
         self._width = width
-        self.waiting: tuple[list[np.ndarray], ...] = ([], [])  # went outside, came inside
-        self.made: np.ndarray | None = None
+        self.waiting: tuple[list[_Few], ...] = ([], [])  # went outside, came inside
+        self.made: list[np.ndarray] | None = None
         self._count = 0  # of rows that wait
 
-    def join(self, which: int, few: np.ndarray) -> None:
-        """Rows (m, d + 2) of `_beside_signs` wait, too."""
+    def join(self, which: int, few: _Few) -> None:
+        """Rows wait, too."""
         self.waiting[which].append(few)
-        self._wait(len(few))
+        self._wait(len(few.x))
 
     def __add__(self, other: _Moved) -> _Moved:
         both = _Moved(self._width)
         both.waiting = tuple(a + b for a, b in zip(self.waiting, other.waiting, strict=True))
         made = [each for each in (self.made, other.made) if each is not None]
-        both.made = sum(made[1:], start=made[0]) if made else None
+        both.made = reduce(add_each, made) if made else None
         both._wait(self._count + other._count)
         return both
 
@@ -217,32 +231,40 @@ class _Moved:
             self.made, self.waiting, self._count = self.products, ([], []), 0
 
     @property
-    def products(self) -> np.ndarray | None:
-        """(d + 2, d + 2): the sum of x x' of rows that went outside, less those that came inside.
+    def products(self) -> list[np.ndarray] | None:
+        """Sums over rows that went outside, less those over rows that came inside.
 
-        The last column is a sum of x and signs, in the same way. None if no row changed.
+        They are x x' (d, d), x beside 1 and sign (d, 2), and these two with each other (2, 2). None
+        if no row changed.
         """
         total = self.made
         for due, came_inside in zip(self.waiting, (False, True), strict=True):
             if due:
-                few = np.concatenate(due) if len(due) > 1 else due[0]
-                made = product(few.T, few)
+                parts = zip(*due, strict=True)
+                x, beside = (a[0] if len(a) == 1 else np.concatenate(a) for a in parts)
+                made = [product(x.T, x), product(x.T, beside), product(beside.T, beside)]
                 if came_inside:
-                    np.negative(made, out=made)
-                total = made if total is None else total + made
+                    for each in made:
+                        np.negative(each, out=each)
+                total = made if total is None else add_each(total, made)
         return total
 
 
-def _beside_signs(
-    x: Any, s: np.ndarray | None, rows: np.ndarray, signs: np.ndarray, *, sparse: bool
-) -> np.ndarray:
-    """(m, d + 2): some rows, a column of ones and the signs, times the roots of the weights."""
-    few = np.empty((len(rows), x.shape[1] + 2))
-    few[:, :-2] = x[rows].toarray() if sparse else x.take(rows, axis=0)
-    few[:, -2], few[:, -1] = 1.0, signs
-    if s is not None:
-        few *= np.sqrt(s[rows])[:, None]
-    return few
+class _Few(NamedTuple):
+    """Some rows, times the roots of their weights."""
+
+    x: np.ndarray  # (m, d)
+    beside: np.ndarray  # (m, 2): ones and signs
+
+    @classmethod
+    def of(cls, x: Any, s: np.ndarray | None, rows: np.ndarray, signs: np.ndarray, sparse: bool):
+        few, beside = x[rows].toarray() if sparse else x.take(rows, axis=0), np.ones((len(rows), 2))
+        few = few.astype(np.float64, copy=False)
+        beside[:, 1] = signs
+        if s is not None:
+            root = np.sqrt(s[rows])[:, None]
+            few, beside = few * root, beside * root
+        return cls(few, beside)
 
 
 def _times(x: Any, w: np.ndarray) -> np.ndarray:
@@ -263,39 +285,41 @@ class _Totals:
     """The sums over a part of the rows, so far."""
 
     def __init__(
-        self, d: int, here: np.ndarray, before: np.ndarray, *, sparse: bool, with_signs: bool
+        self, d: int, here: np.ndarray, before: np.ndarray, sparse: bool, keeps: bool, signs: bool
     ) -> None:
         t = len(here)
-        self.means, self.widest = np.zeros((7, t)), np.zeros(t)
-        self._pulls = 2 * t if with_signs else t
+        self.means, self.widest = np.zeros((8, t)), np.zeros(t)
+        self.sides: list[np.ndarray] = []  # (t, m) of each block
+        self._pulls = 2 * t if signs else t
         self.slopes = np.zeros((d + 1, self._pulls))
         self.changes = [_Moved(d + 2) for _ in range(t)]
-        self._delta, self._before, self._sparse = here.tolist(), before.tolist(), sparse
+        self._delta, self._first = here.tolist(), np.isinf(before).tolist()
+        self._sparse, self._keeps = sparse, keeps
 
-    def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray | None) -> None:
-        """Add a block: columns, weights, and residuals (t, m) here and before.
+    def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, was: np.ndarray | None) -> None:
+        """Add a block: columns, weights, residuals (t, m), and the sides before; None: all inside.
 
         Few rows change their sides, so we look at few of them more than once. All others have the
         same sums for F and for the dual point: each call to numpy counts in a block.
         """
         t, m = r.shape
-        pulls = np.empty((self._pulls, m))
-        for j in range(t):
-            delta, psi = self._delta[j], pulls[j]
-            now = _sides(r[j], delta)
-            was = np.zeros_like(now) if old is None else _sides(old[j], self._before[j])
-            np.clip(r[j], -delta, delta, out=psi)
+        pulls, sides = np.empty((self._pulls, m)), _sides(r, np.array(self._delta)[:, None])
+        if self._keeps:
+            self.sides.append(sides)
+        for j, (now, psi) in enumerate(zip(sides, pulls, strict=False)):
+            np.clip(r[j], -self._delta[j], self._delta[j], out=psi)
             if self._pulls > t:
                 pulls[t + j] = now if s is None else now * s
-            changed = np.flatnonzero(now != was)
+            changed = np.flatnonzero(now if was is None else now != was[j])
             if len(changed):
-                weights, sides = _chosen(s, changed), (now.take(changed), was.take(changed))
-                self._add_changed(j, r[j].take(changed), psi.take(changed), weights, *sides)
-                for which, side in enumerate(sides):
+                here = now.take(changed)
+                before = np.zeros_like(here) if was is None else was[j].take(changed)
+                weights = _chosen(s, changed)
+                self._add_changed(j, r[j].take(changed), psi.take(changed), weights, here, before)
+                for which, side in enumerate((here, before)):
                     on = np.flatnonzero(side)
                     if len(on):
-                        rows, signs = changed.take(on), side.take(on)
-                        few = _beside_signs(x, s, rows, signs, sparse=self._sparse)
+                        few = _Few.of(x, s, changed.take(on), side.take(on), self._sparse)
                         self.changes[j].join(which, few)
             self._add_means(j, r[j], s, psi, now)
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
@@ -303,17 +327,20 @@ class _Totals:
 
     def finish(self) -> list[Any]:
         """The sums, as values that add up."""
-        return [self.means, self.slopes, _Largest(self.widest), *self.changes]
+        return [self.means, self.slopes, _Largest(self.widest), self.sides, *self.changes]
 
     def _add_means(self, j, r, s, psi, now) -> None:
         """The sums that F needs; also those of the dual point, if no row changed. Weights `psi`."""
         delta = self._delta[j]
+        near = np.abs(psi) > (1 - NEAR) * delta  # and the rows outside
         if s is None:
             outside, square = float(np.count_nonzero(now)), float(psi @ psi)
+            near = np.count_nonzero(near)
         else:
             outside, plain = float(s @ np.abs(now)), psi.copy()
             psi *= s
-            square = float(psi @ plain)
+            square, near = float(psi @ plain), s @ near
+        self.means[7, j] += near - outside
         along = float(psi @ r)
         self.means[5, j] += along
         self.means[6, j] += square
@@ -326,7 +353,7 @@ class _Totals:
     def _add_changed(self, j, r, psi, weights, now, was) -> None:
         """What rows that changed sides add: their h is not psi, which `_add_means` takes."""
         self.means[3, j] += weights @ ((now == 0) != (was == 0))
-        if np.isinf(self._before[j]):
+        if self._first[j]:
             return
         h = np.where(was, self._delta[j] * was, r)
         apart = psi - h
@@ -337,8 +364,8 @@ class _Totals:
         self.widest[j] = max(self.widest[j], float(gone.max(initial=0.0)))
 
 
-def _sides(r: np.ndarray, delta: float) -> np.ndarray:
-    """(m,): 1 above, -1 below, 0 inside."""
+def _sides(r: np.ndarray, delta: Any) -> np.ndarray:
+    """Of residuals: 1 above, -1 below, 0 inside."""
     return (r > delta).view(np.int8) - (r < -delta).view(np.int8)
 
 

@@ -149,7 +149,7 @@ class Newton:
         """The same for targets whose step was too `long`: a part of it, and a larger term."""
         here = spot_of(there)
         means = self.rows.between(here, trial, STEP_SHARES)
-        theta, delta = spot_of(after)
+        theta, delta, _ = spot_of(after)
         for j in long:
             move = trial.theta[:, j] - here.theta[:, j]
             wide = here.delta[j] + STEP_SHARES * (trial.delta[j] - here.delta[j])
@@ -215,7 +215,7 @@ class Newton:
         return move._replace(term=factor.term)
 
     def _moved(self, there: list[There], moves: list[Move]) -> Spot:
-        theta, delta = spot_of(there)
+        theta, delta, _ = spot_of(there)
         for j, (at, move) in enumerate(zip(there, moves, strict=True)):
             if not at.at_rest:
                 theta[self.free, j] += move.step
@@ -261,7 +261,9 @@ class _Solver:
 
 def spot_of(there: list[There]) -> Spot:
     """The point of all targets."""
-    return Spot(np.stack([at.theta for at in there], axis=1), np.array([at.delta for at in there]))
+    theta, delta = np.stack([at.theta for at in there], axis=1), [at.delta for at in there]
+    sides = [at.sums.sides for at in there if at.sums.sides is not None]
+    return Spot(theta, np.array(delta), np.stack(sides) if sides else None)
 
 
 def _outer_of(there: list[There]) -> np.ndarray:
