@@ -37,7 +37,7 @@ from gd_regressor.data.kinds import Columns, MatrixLike
 from gd_regressor.data.origins import SAMPLED, mean_of, origins_of
 from gd_regressor.data.products import Products, products_of
 from gd_regressor.data.sparse import SparseColumns
-from gd_regressor.data.table import STRETCHES, WIDE, Rows, Table
+from gd_regressor.data.table import STRETCHES, WIDE, Rows, Table, even
 
 # Blocks that share one provisional centre. If all rows of the first lie at one point and the rest
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
@@ -344,7 +344,7 @@ def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
     if d > WIDE and precise:
         few = 2
     elif d > WIDE and not rows.is_sparse:
-        few = min(max(rows.n_rows // (ROWS_PER_COLUMN * d), 1), STRETCHES)
+        few = even(min(rows.n_rows // (ROWS_PER_COLUMN * d), STRETCHES))
     return rows.total(partial(moments_of_part, precise=precise), stretches=few)
 
 

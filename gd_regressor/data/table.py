@@ -43,6 +43,11 @@ Known = TypeVar("Known")  # the moments of all rows, whose room stands above thi
 Found = TypeVar("Found")
 
 
+def even(stretches: int) -> int:
+    """At most so many, for two threads to share without one that waits for the other."""
+    return max(stretches - stretches % 2, 1)
+
+
 def is_small(entries: float) -> bool:
     """Whether a table of so many entries is worth more than moments."""
     return entries <= SMALL
@@ -389,7 +394,7 @@ class Rows(Table[Known]):
             return 1
         # What a stretch of sparse rows gives is as long as the columns are many
         least = max(STRETCH_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
-        return min(max(self.stored // least, 1), STRETCHES)
+        return even(min(self.stored // least, STRETCHES))
 
     def _cut(self, stretches: int) -> Iterator[Rows]:
         cuts = (self.n_rows * i // stretches for i in range(stretches + 1))

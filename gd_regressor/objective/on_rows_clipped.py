@@ -178,13 +178,15 @@ class Clipped:
         pairs = [self.square.unscaled(spot.theta) for spot in spots]
         w, b = (np.hstack(each) for each in zip(*pairs, strict=True))
         blocks, centre = self.square.reader(), self.square.frame.target_centre
+        t = len(centre)
+        parts = [slice(i, i + t) for i in range(0, len(b), t)]
 
         def residuals(part: Rows):
             for x, y, s in blocks(part):
-                target = y.T - centre[:, None]
-                found = [target - fitted for fitted in np.split(_times(x, w), len(spots))]
-                for r, each in zip(found, np.split(b, len(spots)), strict=True):
-                    r -= each[:, None]
+                fitted, target = _times(x, w), y.T - centre[:, None]
+                found = [target - fitted[part] for part in parts]
+                for r, part in zip(found, parts, strict=True):
+                    r -= b[part, None]
                 yield x, s, *found
 
         return residuals
