@@ -87,7 +87,7 @@ class PieceStep(Step):
         worse = moved & (np.array([at.loss for at in there]) > here.loss)
         if not worse.any():
             return there
-        theta, delta, _ = spot_of(there)
+        theta, delta, *_ = spot_of(there)
         theta = np.where(worse, start.theta, theta)
         return self.newton.begin(Spot(theta, np.where(worse, start.delta, delta)))
 
@@ -132,7 +132,7 @@ class HuberPlan(Plan):
         theta, there = plain(arrival.theta), walk.here.state
         delta, error, sides = self._spot(theta).delta, arrival.coef_error, None
         if there is not None:
-            _, delta, sides = spot_of(there)
+            _, delta, sides, _ = spot_of(there)
             error = max(error, self.newton.error_left(there))
         if end.status is not Status.INTERRUPTED and not self.newton.ridge.any():
             error = np.inf if dependence.condition_number == np.inf else error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -27,6 +28,7 @@ class Spot(NamedTuple):
     theta: np.ndarray  # (p, t)
     delta: np.ndarray  # (t,); infinite if no row is an outlier
     sides: np.ndarray | None = None  # (t, n), as in `Sums`; None: the residuals have to tell
+    reach: np.ndarray | None = None  # (t,): rows so near to delta are to be named
 
 
 class Sums(NamedTuple):
@@ -51,7 +53,27 @@ class Sums(NamedTuple):
     widest: float  # the largest |r| of rows that were inside before and no longer are
     density: float = 0.0  # the share of rows for each unit of |r| just below delta
     rows: int = 0
+    border: np.ndarray | None = (
+        None  # the numbers of rows with | |r| - delta | <= `reach`, in order
+    )
+    reach: float = 0.0
     sides: np.ndarray | None = None  # (n,): 1 above, -1 below, 0 inside; None: not kept
+
+    def after(self, step: np.ndarray, product: np.ndarray, delta: float) -> Sums:
+        """Those after a step s on which no row turns, and whose product with H is known."""
+        square = self.square - 2 * float(self.inner @ step) + float(step @ product)
+        square, beyond = max(square, 0.0), self.beyond - float(self.outer @ step)
+        return self._replace(
+            square=square,
+            beyond=beyond,
+            inner=self.inner - product,
+            moved=0.0,
+            young=0.0,
+            across=square + delta * beyond,
+            dual=square + delta**2 * self.outside,
+            widest=0.0,
+            border=None,
+        )
 
 
 @frozen
@@ -70,27 +92,23 @@ class Clipped:
         t, d, rows = len(here.delta), len(self.square.frame.scale), self.square.rows
         # A block leaves out rows without weight, and rows elsewhere stay there
         keeps = not (rows.weighted or rows.is_elsewhere)
-        sides, deltas = before.sides, (here.delta, before.delta)
-        told = sides is not None or bool(np.isinf(before.delta).all())
+        told = before.sides is not None or bool(np.isinf(before.delta).all())
         reader = self._reader([here] if told else [here, before])
 
         def of_part(part: Rows):
-            totals, row = _Totals(d, *deltas, part.is_sparse, keeps, outer is None), part.first
+            totals = _Totals(d, here, before, part, keeps=keeps, with_signs=outer is None)
             for x, s, r, *old in reader(part):
-                was = _sides(old[0], before.delta[:, None]) if old else None
-                if sides is not None:
-                    was = sides[:, row : row + r.shape[1]]
-                    row += r.shape[1]
-                totals.add(x, s, r, was)
+                totals.add(x, s, r, *old)
             return totals.finish()
 
-        means, slopes, widest, kept, *changes = rows.total(of_part, add_each)
+        means, slopes, widest, kept, *each = rows.total(of_part, add_each)
         weight = rows.total_weight
         slopes, means = self.square.in_frame(slopes) / weight, means / weight
         kept = np.concatenate(kept, axis=1) if keeps else [None] * t
+        reach = np.zeros(t) if here.reach is None else here.reach
         found = []
         for j, delta in enumerate(here.delta.tolist()):
-            change, turned = self._in_frame(changes[j].products)
+            change, turned = self._in_frame(each[j].products)
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual, near = means[:, j].tolist()
             enough = near * rows.n_rows >= LEAST_NEAR
@@ -110,9 +128,17 @@ class Clipped:
                     density=near / (NEAR * delta) if enough else 0.0,
                     rows=rows.n_rows,
                     sides=kept[j],
+                    border=np.concatenate(each[t + j]) if each[t + j] else None,
+                    reach=float(reach[j]),
                 )
             )
         return found
+
+    def sides(self, where: np.ndarray, here: Spot) -> np.ndarray:
+        """(t, m): those of some rows at a point."""
+        few = self.square.rows.chosen(where)
+        (block,) = Clipped(replace(self.square, rows=few))._reader([here])(few)
+        return _sides(block[2], here.delta[:, None])
 
     def mean_huber(self, here: Spot) -> np.ndarray:
         """(t,): the mean of Huber's loss."""
@@ -287,32 +313,40 @@ class _Totals:
     """The sums over a part of the rows, so far."""
 
     def __init__(
-        self, d: int, here: np.ndarray, before: np.ndarray, sparse: bool, keeps: bool, signs: bool
+        self, d: int, here: Spot, before: Spot, part: Rows, *, keeps: bool, with_signs: bool
     ) -> None:
-        t = len(here)
+        t = len(here.delta)
         self.means, self.widest = np.zeros((8, t)), np.zeros(t)
         self.sides: list[np.ndarray] = []  # (t, m) of each block
-        self._pulls = 2 * t if signs else t
+        self.borders: list[list[np.ndarray]] = [[] for _ in range(t)]  # numbers of rows
+        self._pulls = 2 * t if with_signs else t
         self.slopes = np.zeros((d + 1, self._pulls))
         self.changes = [_Moved(d + 2) for _ in range(t)]
-        self._delta, self._first = here.tolist(), np.isinf(before).tolist()
-        self._sparse, self._keeps = sparse, keeps
+        self._delta, self._first = here.delta.tolist(), np.isinf(before.delta).tolist()
+        self._reach = here.reach if keeps else None
+        self._before, self._row = before, part.first
+        self._sparse, self._keeps = part.is_sparse, keeps
 
-    def add(self, x: Any, s: np.ndarray | None, r: np.ndarray, was: np.ndarray | None) -> None:
-        """Add a block: columns, weights, residuals (t, m), and the sides before; None: all inside.
+    def add(
+        self, x: Any, s: np.ndarray | None, r: np.ndarray, old: np.ndarray | None = None
+    ) -> None:
+        """Add a block: columns, weights, residuals (t, m), and those before, if they are needed.
 
         Few rows change their sides, so we look at few of them more than once. All others have the
         same sums for F and for the dual point: each call to numpy counts in a block.
         """
         t, m = r.shape
         pulls, sides = np.empty((self._pulls, m)), _sides(r, np.array(self._delta)[:, None])
+        was = None if old is None else _sides(old, self._before.delta[:, None])
+        if self._before.sides is not None:
+            was = self._before.sides[:, self._row : self._row + m]
         if self._keeps:
             self.sides.append(sides)
         for j, (now, psi) in enumerate(zip(sides, pulls, strict=False)):
             np.clip(r[j], -self._delta[j], self._delta[j], out=psi)
             if self._pulls > t:
                 pulls[t + j] = now if s is None else now * s
-            changed = np.flatnonzero(now if was is None else now != was[j])
+            changed = np.flatnonzero(now != (0 if was is None else was[j]))
             if len(changed):
                 here = now.take(changed)
                 before = np.zeros_like(here) if was is None else was[j].take(changed)
@@ -324,12 +358,23 @@ class _Totals:
                         few = _Few.of(x, s, changed.take(on), side.take(on), self._sparse)
                         self.changes[j].join(which, few)
             self._add_means(j, r[j], s, psi, now)
+            if self._reach is not None and self._reach[j]:
+                apart = np.abs(np.abs(r[j]) - self._delta[j])
+                self.borders[j].append(self._row + np.flatnonzero(apart <= self._reach[j]))
+        self._row += m
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
         self.slopes[-1] += pulls.sum(axis=1)
 
     def finish(self) -> list[Any]:
         """The sums, as values that add up."""
-        return [self.means, self.slopes, _Largest(self.widest), self.sides, *self.changes]
+        return [
+            self.means,
+            self.slopes,
+            _Largest(self.widest),
+            self.sides,
+            *self.changes,
+            *self.borders,
+        ]
 
     def _add_means(self, j, r, s, psi, now) -> None:
         """The sums that F needs; also those of the dual point, if no row changed. Weights `psi`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +25,8 @@ STEP_SHARES = 3.0 ** -np.arange(1.0, 13.0)
 ROUNDED_BY = 16
 # So many steps in a row that find no smaller F: with terms from FIRST_TERM on they cover all sizes
 MOST_FAILURES = 12
+# After a step that moves no row by more than so many delta, the next may turn no row
+SHORT_STEP = 10
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,9 @@ class Newton:
         """The targets after a step, or where they are, with another proximal term."""
         moves = [self._move(j, at) for j, at in enumerate(there)]
         trial = self._moved(there, moves)
+        known = self._known(there, moves, trial)
+        if known is not None:
+            return known
         found = self.rows.sums(trial, spot_of(there), _outer_of(there))
         after, long = [], []
         for j, (at, move, sums) in enumerate(zip(there, moves, found, strict=True)):
@@ -138,6 +144,36 @@ class Newton:
             after.append(new)
         return self._shortened(there, after, moves, trial, long) if long else after
 
+    def _known(self, there: list[There], moves: list[Move], trial: Spot) -> list[There] | None:
+        """The targets after a whole step on which no row turns: their pieces tell. Else None.
+
+        n times the mean of (x's)^2 is above the square of each x's. So far a step s can move a row,
+        and only the rows at the border need a look.
+        """
+        after = []
+        for j, (at, move) in enumerate(zip(there, moves, strict=True)):
+            step, sums = trial.theta[:, j] - at.theta, at.sums
+            if at.at_rest:
+                after.append(at)
+                continue
+            far = math.sqrt(sums.rows * self._size(step)) + abs(move.delta - at.delta)
+            if move.term or sums.border is None or not far <= sums.reach:
+                return None
+            if len(sums.border):
+                sides = self.rows.sides(sums.border, trial)[j]
+                if (sides != sums.sides[sums.border]).any():
+                    return None
+            sums = sums.after(step, (self.gram - at.gone) @ step, move.delta)
+            new = self._there(j, trial.theta[:, j], move.delta, sums, at.gone, at)
+            rests = move.drop <= ROUNDED_BY * EPS * at.loss
+            after.append(replace(self._bounded(j, new, sums), at_rest=rests))
+        return after
+
+    def _size(self, step: np.ndarray) -> float:
+        """The mean of (x's)^2 over all rows, and its rounding."""
+        rounding = len(step) * EPS * (np.abs(step) @ np.sqrt(self.gram.diagonal())) ** 2
+        return max(float(step @ self.gram @ step), 0.0) + float(rounding)
+
     def _shortened(
         self,
         there: list[There],
@@ -149,7 +185,7 @@ class Newton:
         """The same for targets whose step was too `long`: a part of it, and a larger term."""
         here = spot_of(there)
         means = self.rows.between(here, trial, STEP_SHARES)
-        theta, delta, _ = spot_of(after)
+        theta, delta, *_ = spot_of(after)
         for j in long:
             move = trial.theta[:, j] - here.theta[:, j]
             wide = here.delta[j] + STEP_SHARES * (trial.delta[j] - here.delta[j])
@@ -215,12 +251,16 @@ class Newton:
         return move._replace(term=factor.term)
 
     def _moved(self, there: list[There], moves: list[Move]) -> Spot:
-        theta, delta, _ = spot_of(there)
+        theta, delta, *_ = spot_of(there)
+        reach = np.zeros(len(delta))
         for j, (at, move) in enumerate(zip(there, moves, strict=True)):
             if not at.at_rest:
                 theta[self.free, j] += move.step
                 delta[j] = move.delta
-        return Spot(theta, delta)
+                size = self._size(theta[:, j] - at.theta)
+                if at.sums.rows * size <= (SHORT_STEP * delta[j]) ** 2:
+                    reach[j] = math.sqrt(size)
+        return Spot(theta, delta, reach=reach)
 
 
 class _Solver:

@@ -47,7 +47,7 @@ def down_to(
     little of F. So we begin with a scale, and let delta fall by and by. `size` gives the root mean
     squares (t,) of the residuals at a point.
     """
-    theta, target, _ = spot
+    theta, target, *_ = spot
     sizes = zip(joint, size(theta), strict=True)
     delta = np.array([sizing.first(value) for sizing, value in sizes])
     if (target >= delta).all():
