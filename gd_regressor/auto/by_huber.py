@@ -116,7 +116,7 @@ class HuberPlan(Plan):
         """The same that begins near the minimum, where that is, and where the loss is flat."""
         zero = np.zeros((self.frame.n_parameters, self.seen.rows.n_targets))
         there = near_minimum(self.newton, self.first(self._spot(zero)))
-        theta, delta, _ = spot_of(there)
+        theta, delta, *_ = spot_of(there)
         return replace(self, first=lambda _: there), theta, delta
 
     def _spot(self, theta: np.ndarray) -> Spot:

@@ -17,7 +17,7 @@ from gd_regressor.objective.on_rows import DataLoss
 # BLAS multiplies a block of so many columns by FEW_VECTORS vectors in the time of one
 NARROW_BLOCK, FEW_VECTORS = 100, 2
 # We count the rows inside that are nearer to delta than this share of it. Fewer rows tell nothing
-NEAR, LEAST_NEAR = 0.1, 64
+JUST_INSIDE, LEAST_INSIDE = 0.1, 64
 # We make the products of so many rows for each column at once: that takes longer than to write them
 ROWS_FOR_PRODUCTS = 4
 
@@ -53,9 +53,8 @@ class Sums(NamedTuple):
     widest: float  # the largest |r| of rows that were inside before and no longer are
     density: float = 0.0  # the share of rows for each unit of |r| just below delta
     rows: int = 0
-    border: np.ndarray | None = (
-        None  # the numbers of rows with | |r| - delta | <= `reach`, in order
-    )
+    # (2, m): the rows whose |r| is within `reach` of delta, their numbers and how near they are
+    border: np.ndarray | None = None
     reach: float = 0.0
     sides: np.ndarray | None = None  # (n,): 1 above, -1 below, 0 inside; None: not kept
 
@@ -111,7 +110,7 @@ class Clipped:
             change, turned = self._in_frame(each[j].products)
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual, near = means[:, j].tolist()
-            enough = near * rows.n_rows >= LEAST_NEAR
+            enough = near * rows.n_rows >= LEAST_INSIDE
             found.append(
                 Sums(
                     outside=outside,
@@ -125,10 +124,10 @@ class Clipped:
                     across=across,
                     dual=dual,
                     widest=float(widest.values[j]),
-                    density=near / (NEAR * delta) if enough else 0.0,
+                    density=near / (JUST_INSIDE * delta) if enough else 0.0,
                     rows=rows.n_rows,
                     sides=kept[j],
-                    border=np.concatenate(each[t + j]) if each[t + j] else None,
+                    border=np.hstack(each[t + j]) if each[t + j] else None,
                     reach=float(reach[j]),
                 )
             )
@@ -137,8 +136,8 @@ class Clipped:
     def sides(self, where: np.ndarray, here: Spot) -> np.ndarray:
         """(t, m): those of some rows at a point."""
         few = self.square.rows.chosen(where)
-        (block,) = Clipped(replace(self.square, rows=few))._reader([here])(few)
-        return _sides(block[2], here.delta[:, None])
+        reader = Clipped(replace(self.square, rows=few))._reader([here])
+        return np.hstack([_sides(r, here.delta[:, None]) for _, _, r in reader(few)])
 
     def mean_huber(self, here: Spot) -> np.ndarray:
         """(t,): the mean of Huber's loss."""
@@ -205,14 +204,14 @@ class Clipped:
         w, b = (np.hstack(each) for each in zip(*pairs, strict=True))
         blocks, centre = self.square.reader(), self.square.frame.target_centre
         t = len(centre)
-        parts = [slice(i, i + t) for i in range(0, len(b), t)]
+        spans = [slice(i, i + t) for i in range(0, len(b), t)]
 
         def residuals(part: Rows):
             for x, y, s in blocks(part):
                 fitted, target = _times(x, w), y.T - centre[:, None]
-                found = [target - fitted[part] for part in parts]
-                for r, part in zip(found, parts, strict=True):
-                    r -= b[part, None]
+                found = [target - fitted[spot] for spot in spans]
+                for r, spot in zip(found, spans, strict=True):
+                    r -= b[spot, None]
                 yield x, s, *found
 
         return residuals
@@ -318,7 +317,7 @@ class _Totals:
         t = len(here.delta)
         self.means, self.widest = np.zeros((8, t)), np.zeros(t)
         self.sides: list[np.ndarray] = []  # (t, m) of each block
-        self.borders: list[list[np.ndarray]] = [[] for _ in range(t)]  # numbers of rows
+        self.borders: list[list[np.ndarray]] = [[] for _ in range(t)]
         self._pulls = 2 * t if with_signs else t
         self.slopes = np.zeros((d + 1, self._pulls))
         self.changes = [_Moved(d + 2) for _ in range(t)]
@@ -360,26 +359,21 @@ class _Totals:
             self._add_means(j, r[j], s, psi, now)
             if self._reach is not None and self._reach[j]:
                 apart = np.abs(np.abs(r[j]) - self._delta[j])
-                self.borders[j].append(self._row + np.flatnonzero(apart <= self._reach[j]))
+                near = np.flatnonzero(apart <= self._reach[j])
+                self.borders[j].append(np.stack([self._row + near, apart.take(near)]))
         self._row += m
         self.slopes[:-1] += _times_transposed(x, pulls.astype(x.dtype, copy=False))
         self.slopes[-1] += pulls.sum(axis=1)
 
     def finish(self) -> list[Any]:
         """The sums, as values that add up."""
-        return [
-            self.means,
-            self.slopes,
-            _Largest(self.widest),
-            self.sides,
-            *self.changes,
-            *self.borders,
-        ]
+        sums = [self.means, self.slopes, _Largest(self.widest), self.sides]
+        return [*sums, *self.changes, *self.borders]
 
     def _add_means(self, j, r, s, psi, now) -> None:
         """The sums that F needs; also those of the dual point, if no row changed. Weights `psi`."""
         delta = self._delta[j]
-        near = np.abs(psi) > (1 - NEAR) * delta  # and the rows outside
+        near = np.abs(psi) > (1 - JUST_INSIDE) * delta  # and the rows outside
         if s is None:
             outside, square = float(np.count_nonzero(now)), float(psi @ psi)
             near = np.count_nonzero(near)

@@ -25,7 +25,8 @@ STEP_SHARES = 3.0 ** -np.arange(1.0, 13.0)
 ROUNDED_BY = 16
 # So many steps in a row that find no smaller F: with terms from FIRST_TERM on they cover all sizes
 MOST_FAILURES = 12
-# After a step that moves no row by more than so many delta, the next may turn no row
+# After a step that moves no row by more than so many delta, the next may turn no row. It is about
+# so many times shorter
 SHORT_STEP = 10
 
 
@@ -157,12 +158,12 @@ class Newton:
                 after.append(at)
                 continue
             far = math.sqrt(sums.rows * self._size(step)) + abs(move.delta - at.delta)
-            if move.term or sums.border is None or not far <= sums.reach:
+            if move.term or sums.border is None or sums.sides is None or not far <= sums.reach:
                 return None
-            if len(sums.border):
-                sides = self.rows.sides(sums.border, trial)[j]
-                if (sides != sums.sides[sums.border]).any():
-                    return None
+            numbers, apart = sums.border
+            where = numbers[apart <= far].astype(np.intp)
+            if len(where) and (self.rows.sides(where, trial)[j] != sums.sides[where]).any():
+                return None
             sums = sums.after(step, (self.gram - at.gone) @ step, move.delta)
             new = self._there(j, trial.theta[:, j], move.delta, sums, at.gone, at)
             rests = move.drop <= ROUNDED_BY * EPS * at.loss
@@ -171,7 +172,11 @@ class Newton:
 
     def _size(self, step: np.ndarray) -> float:
         """The mean of (x's)^2 over all rows, and its rounding."""
-        rounding = len(step) * EPS * (np.abs(step) @ np.sqrt(self.gram.diagonal())) ** 2
+        rounding = (
+            len(step)
+            * np.finfo(self.rows.square.rows.dtype).eps
+            * (np.abs(step) @ np.sqrt(self.gram.diagonal())) ** 2
+        )
         return max(float(step @ self.gram @ step), 0.0) + float(rounding)
 
     def _shortened(
@@ -258,8 +263,9 @@ class Newton:
                 theta[self.free, j] += move.step
                 delta[j] = move.delta
                 size = self._size(theta[:, j] - at.theta)
-                if at.sums.rows * size <= (SHORT_STEP * delta[j]) ** 2:
-                    reach[j] = math.sqrt(size)
+                far = math.sqrt(at.sums.rows * size)
+                if far <= SHORT_STEP * delta[j]:
+                    reach[j] = min(far, delta[j]) / SHORT_STEP
         return Spot(theta, delta, reach=reach)
 
 
