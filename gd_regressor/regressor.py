@@ -108,10 +108,10 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         Print the loss of every `verbose`-th update and the norm of its gradient, while the descent
         runs. With an L1 penalty or ``positive=True`` it is the norm of the smallest subgradient,
         which is zero at the minimum. At the end print the updates, the passes over the rows, the
-        seconds, and how far the loss is above its minimum. They go to the standard output; 0 prints
-        nothing. If it is not 0, a
-        descent of more than two seconds shows a progress bar, where the standard error is a
-        terminal and rich is installed.
+        seconds, and how far the loss is above its minimum. Reading a tenth of the rows is a tenth
+        of a pass. They go to the standard output; 0 prints nothing. If it is not 0, a descent of
+        more than two seconds shows a progress bar, where the standard error is a terminal and rich
+        is installed.
     stream : {"moments", "qr"}, default="moments"
         What the estimator keeps of rows that come once (`partial_fit` and the like). Moments are
         cheap, and `forget` can subtract rows from them. But moments square the condition number:

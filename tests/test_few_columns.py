@@ -124,12 +124,12 @@ def test_the_sample_decides_nothing(net, guess, monkeypatch):
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_the_rows_are_read_once(order):
-    """One pass makes the products, and these the certificate. The sample counts as another."""
+    """One pass makes the products, and these the certificate. Before it we read a sample."""
     X, y = table(6)
     with counted() as passes:
         model = lasso(np.asarray(X, order=order), y, 0.1)
     assert model.n_iter_ == 1
-    assert passes.count == 2
+    assert 1 < passes.over(N) < 1 + 1 / 8
 
 
 def test_other_columns_that_join_cost_one_pass(monkeypatch):
@@ -141,7 +141,7 @@ def test_other_columns_that_join_cost_one_pass(monkeypatch):
     )
     with counted() as passes:
         model = lasso(X, y, 0.1)
-    assert model.n_iter_ == 2 and passes.count == 3
+    assert model.n_iter_ == 2 and 2 < passes.over(N) < 2 + 1 / 8
     assert broken(X, y, model) < 1e-12
 
 
@@ -178,7 +178,7 @@ def test_long_coefficients_are_certified_by_the_rows(monkeypatch):
     with counted() as passes:
         model = GDLinearRegressor(alpha=0.003, l1_ratio=1.0).fit(X, y)
     assert model.metric_ == "working sets" and np.abs(model.coef_).max() > 100
-    assert passes.count > model.n_iter_  # products, and then the slopes from the rows
+    assert passes.over(N) > model.n_iter_  # products, and then the slopes from the rows
     assert model.status_ is Status.CONVERGED
     assert gap_from_rows(X, y, model) <= 2 * model.dual_gap_ + 1e-14 * y.var()
 

@@ -22,7 +22,7 @@ import pytest
 import gd_regressor
 from gd_regressor import GDLinearRegressor, Status, gd_path
 from gd_regressor.auto.follow import follow_auto
-from gd_regressor.data.passes import count_pass, counted
+from gd_regressor.data.passes import count_rows, counted
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.momentum import HeavyBall
 from gd_regressor.descent.nouns import Observer
@@ -31,6 +31,9 @@ from gd_regressor.descent.schedules import InverseRate
 from gd_regressor.descent.steps import ConstantStep, ScheduledStep
 from gd_regressor.estimator import progress
 from gd_regressor.objective.on_rows import DataLoss
+from gd_regressor.robust.cut import Cut
+from gd_regressor.robust.globs import least
+from gd_regressor.robust.pinball import Pinball
 from gd_regressor.textbook.follow import follow_textbook
 
 HOUSE = Path(gd_regressor.__file__).parents[1]
@@ -180,16 +183,63 @@ def test_far_beyond_the_variance_the_distance_is_a_multiple(capsys):
 
 def test_passes_are_counted_where_somebody_asks_and_nowhere_else():
     with counted() as outer:
-        count_pass()
+        count_rows(3)
         with pytest.raises(ValueError), counted() as inner:
-            count_pass()
+            count_rows(4)
             raise ValueError
-        count_pass()
-        other = threading.Thread(target=count_pass)
+        count_rows(2)
+        other = threading.Thread(target=count_rows, args=(8,))
         other.start()
         other.join()
-    count_pass()
-    assert (outer.count, inner.count) == (2, 1)
+    count_rows(9)
+    assert (outer.over(10), inner.over(10)) == (0.5, 0.4)
+
+
+def test_a_pass_over_a_sample_counts_by_its_share(monkeypatch, capsys):
+    """Huber's steps begin on a sample. We note the tables that have columns, wherever it reads."""
+    random, read, total = np.random.default_rng(0), [], Rows.total
+
+    def noting(rows, *given, **how):
+        read.append(rows.n_rows if rows.n_columns else 0)
+        return total(rows, *given, **how)
+
+    monkeypatch.setattr(Rows, "total", noting)
+    X = random.standard_normal((20_000, 2))
+    target = X[:, 0] + random.standard_t(2, 20_000)
+    GDLinearRegressor(loss="huber", verbose=1).fit(X, target)
+    told = re.search(r"([\d.]+) passes over the rows", capsys.readouterr().out)
+    assert min(filter(None, read)) < 10_000  # there was a sample
+    assert float(told[1]) == pytest.approx(sum(read) / 20_000, abs=0.05)
+    assert sum(read) / 20_000 < len(list(filter(None, read))) - 2
+
+
+def test_the_look_at_rows_far_out_counts_these_rows_alone():
+    target = np.where(np.arange(N) < 4, 1e9, y)[:, None]
+    cut = Cut(np.zeros(1), np.array([1e6]))
+    with counted() as passes:
+        assert cut.holds(Rows(X, target), np.ones((D, 1)), np.zeros(1), 1.0).all()
+    assert passes.over(N) == 4 / N
+
+
+class Watched(np.ndarray):
+    """Columns that note each arithmetic with all of their rows."""
+
+    n_read = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        Watched.n_read += sum(isinstance(one, Watched) and N in one.shape for one in inputs)
+        plain = [one.view(np.ndarray) if isinstance(one, Watched) else one for one in inputs]
+        return getattr(ufunc, method)(*plain, **options)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_each_product_with_the_rows_of_a_quantile_is_a_pass(ridge, monkeypatch):
+    monkeypatch.setattr(Watched, "n_read", 0)
+    ends = np.full(N, -0.3 / N), np.full(N, 0.7 / N)
+    problem = Pinball(X.view(Watched), y, *ends, np.zeros(D), np.full(D, ridge))
+    with counted() as passes:
+        assert least(problem).d is not None
+    assert passes.over(N) == Watched.n_read > 20
 
 
 # --- While it runs ---

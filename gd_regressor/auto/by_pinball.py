@@ -11,6 +11,7 @@ from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.certified import Certified, CertifiedPlan
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Plan
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.table import Given, Table
 from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate, Request, Terms
@@ -171,6 +172,7 @@ def _in_memory(
     centre, scale, every = frame.centre[columns], frame.scale[columns], len(columns) == d
     A, y, u = np.ones((n, len(free))), np.empty((n, rows.n_targets)), np.ones(n)
     first = 0
+    count_rows(n)
     for x, targets, weights in rows.chosen(np.flatnonzero(rows.have_weight)).blocks():
         part = slice(first, first + len(x))
         chosen = x if every else x[:, columns]

@@ -9,7 +9,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.data.kinds import Columns
-from gd_regressor.data.passes import count_pass
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.table import Rows
 
 # We gather so many entries at once, half a MiB: then a batch is a few consecutive rows of a block
@@ -76,7 +76,7 @@ class ShuffledRows:
 
     def batches(self, epoch: int) -> Iterator[list[Gathered] | Iterator[Gathered]]:
         """The batches of an epoch, each in parts: one, unless the batch is large."""
-        count_pass()
+        count_rows(self.n_rows)
         n, size, most = self.n_rows, self.batch_rows, self.most_gathered
         together = CONSECUTIVE if self.rows.costly_to_read else n
         order = self.order.of_epoch(epoch, n, together)

@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product, summed
 from gd_regressor.data.kinds import Columns
-from gd_regressor.data.passes import count_pass
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.table import BLOCK_ENTRIES, STRETCH_ENTRIES, Rows, add_each
 
 # Rows at either end that show whether columns are far from zero
@@ -73,6 +73,7 @@ class Reading:
         weighted = self.root[:, None] * residuals
         X = self.rows.X
         if not self.rows.is_sparse and X.flags.f_contiguous and not X.flags.c_contiguous:
+            count_rows(self.rows.n_rows)
             return _slopes_by_columns(X, weighted, self.shift)
         rows = self.rows.with_targets(lambda _: weighted)
         stretches = min(max(self.rows.n_rows // SHORTEST, FEWEST), TASKS)
@@ -189,7 +190,7 @@ def chosen(
     before and with its own.
     """
     if not reading.rows.is_sparse:
-        count_pass()
+        count_rows(reading.rows.n_rows * len(where) / reading.rows.n_columns)
         return [(where, *_dense(reading, reading.rows.X, where, where, before))]
     X, found = reading.rows.X, []
     full = np.isin(where, X.where)

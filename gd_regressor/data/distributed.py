@@ -13,7 +13,7 @@ from sklearn.utils import check_array
 
 from gd_regressor.data.checks import check_some_weight
 from gd_regressor.data.moments import Moments, check_squares_in, sums_of
-from gd_regressor.data.passes import count_pass
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.table import Rows, Table, is_small
 
 
@@ -140,12 +140,17 @@ class DaskRows(Table[Moments]):
         return replace(self, known=None, changes=(*self.changes, change), **fields)
 
     def total(
-        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+        self,
+        work: Callable[[Rows], Any],
+        add: Callable = operator.add,
+        stretches: int = 0,
+        *,
+        reads_all: bool = True,
     ) -> Any:
         # We add in a tree that depends only on the number of blocks, so every cluster gives the
         # same bits
-        if self.n_columns:
-            count_pass()
+        if reads_all and self.n_columns:
+            count_rows(self.n_rows)
         level = [
             _delayed(_worked, pure=False)(work, self.changes, self.rows_of_block, number, *part)
             for number, part in enumerate(self.delayed)

@@ -1,4 +1,4 @@
-"""Passes over the rows, counted for whoever asks what a fit cost."""
+"""Rows that are read, counted for whoever asks how many passes over a table a fit took."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from contextvars import ContextVar
 
 
 class Passes:
-    """How many passes were made so far."""
+    """How many rows were read so far. A row counts each time, and by the share of its columns."""
 
-    count = 0
+    rows = 0.0
+
+    def over(self, n_rows: int) -> float:
+        """The same in passes over a table of so many rows: a sample of a tenth is a tenth."""
+        return self.rows / n_rows
 
 
 # Of this thread: a table is frozen, and the work that it sends out may run elsewhere
@@ -19,7 +23,7 @@ _counted: ContextVar[Passes | None] = ContextVar("_counted", default=None)
 
 @contextmanager
 def counted() -> Iterator[Passes]:
-    """Count the passes that this thread makes in the block."""
+    """Count the rows that this thread has read in the block."""
     before = _counted.set(passes := Passes())
     try:
         yield passes
@@ -27,8 +31,8 @@ def counted() -> Iterator[Passes]:
         _counted.reset(before)
 
 
-def count_pass() -> None:
-    """One more pass, if somebody counts them."""
+def count_rows(n_rows: float) -> None:
+    """So many rows more are read, if somebody counts them."""
     passes = _counted.get()
     if passes is not None:
-        passes.count += 1
+        passes.rows += n_rows

@@ -15,7 +15,7 @@ from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import summed
 from gd_regressor.data.kinds import Columns
-from gd_regressor.data.passes import count_pass
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.sparse import SparseColumns
 
 # A block of this many entries (1 MiB of float64) is still in a core's own cache when it is used
@@ -205,13 +205,19 @@ class Table(Given, Generic[Known]):
 
     @abstractmethod
     def total(
-        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+        self,
+        work: Callable[[Rows], Any],
+        add: Callable = operator.add,
+        stretches: int = 0,
+        *,
+        reads_all: bool = True,
     ) -> Any:
         """The sum of `work(part)` over parts that have all rows, by `add`, in a fixed order.
 
         A `work` of None counts nothing, and a sum of nothing is None. `work` may travel to other
         machines, once for each part: it holds parameters, and no table. There are
-        `stretches` parts, where that can be chosen; 0 leaves it to the table.
+        `stretches` parts, where that can be chosen; 0 leaves it to the table. All rows count as
+        read, unless `work` does not read all: then its caller counts them.
         """
 
 
@@ -378,11 +384,16 @@ class Rows(Table[Known]):
                 yield x, y, s
 
     def total(
-        self, work: Callable[[Rows], Any], add: Callable = operator.add, stretches: int = 0
+        self,
+        work: Callable[[Rows], Any],
+        add: Callable = operator.add,
+        stretches: int = 0,
+        *,
+        reads_all: bool = True,
     ) -> Any:
         # On the threads at hand; few results wait to be added at any time
-        if self.X.shape[1]:  # targets alone are little to read
-            count_pass()
+        if reads_all and self.X.shape[1]:  # targets alone are little to read
+            count_rows(self.n_rows)
         stretches = stretches or self._n_stretches
         if stretches == 1:
             return work(self)

@@ -154,7 +154,8 @@ def _with_limit(follow: Callable[[], Result], data: Given | Stream, asked: Asked
     A limit takes time, so tiny fits have none.
     """
     if asked.verbose is not None:
-        follow = partial(asked.verbose.counting, follow)
+        n_rows = data.size // data.n_columns  # a stream reads none
+        follow = partial(asked.verbose.counting, follow, n_rows)
     # With a number as learning_rate the SVD, and products over thousands of updates, are shared
     shared = _step_of(asked) is not None or data.size > UNSHARED
     shared = shared or (data.n_columns > UNSHARED_COLUMNS and data.size <= data.n_columns**2)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
-from gd_regressor.data.passes import Passes, counted
+from gd_regressor.data.passes import counted
 from gd_regressor.descent.nouns import Observer, Path
 from gd_regressor.descent.records import Bound, Records, Result, Terms
 from gd_regressor.estimator.progress import Bar
@@ -30,7 +30,7 @@ class Verbose(Observer):
     def __init__(self, every: int, max_iter: int, *, may_stop: bool, unit: str = "update") -> None:
         self.every, self.unit = every, unit
         self._bar = Bar(max_iter, may_stop=may_stop)
-        self._began, self._passes = time.perf_counter(), Passes()
+        self._began, self._passes = time.perf_counter(), 0.0
         self._kinks: ElasticNet | None = None
 
     def about(self, terms: Terms | None) -> None:
@@ -63,15 +63,18 @@ class Verbose(Observer):
     def end(self) -> None:
         self._bar.hide()
 
-    def counting(self, follow: Callable[[], Result]) -> Result:
-        """Follow a descent, and count its passes over the rows."""
-        with counted() as self._passes:
-            return follow()
+    def counting(self, follow: Callable[[], Result], n_rows: int) -> Result:
+        """Follow a descent, and count its passes over so many rows."""
+        with counted() as passes:
+            try:
+                return follow()
+            finally:
+                self._passes = passes.over(n_rows)
 
     def sum_up(self, result: Result) -> None:
         """Print what the fit cost, and how far from the minimum it ended."""
         seconds = time.perf_counter() - self._began
-        cost = f"{so_many(result.n_iter, self.unit)}, {so_many(self._passes.count, 'pass')}"
+        cost = f"{so_many(result.n_iter, self.unit)}, {_passes(self._passes)}"
         far = "" if np.isnan(result.gap) else f": {_distance(result)}"
         _write([f"{cost} over the rows, {seconds:.3g} s{far}"])
 
@@ -79,6 +82,12 @@ class Verbose(Observer):
 def _norms(gradients: np.ndarray) -> np.ndarray:
     """(m,): of the gradient of the mean loss over the targets, from that of each (m, p, t)."""
     return np.linalg.norm(gradients, axis=(1, 2)) / gradients.shape[2]
+
+
+def _passes(count: float) -> str:
+    """A number of passes. A sample is a part of one."""
+    whole = round(count, 1)
+    return so_many(whole, "pass") if whole == round(whole) else f"{whole:,.1f} passes"
 
 
 def _distance(result: Result) -> str:

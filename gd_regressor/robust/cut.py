@@ -13,6 +13,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.passes import count_rows
 from gd_regressor.data.table import Rows, Table
 from gd_regressor.descent.records import Scales
 
@@ -88,7 +89,10 @@ class Cut:
         """
         if np.isinf(self.reach).all():
             return np.ones(len(self.reach), dtype=bool)
-        return rows.total(partial(_clear, self, w=w, b=b, flat_from=flat_from), np.logical_and)
+        clear = partial(_clear, self, w=w, b=b, flat_from=flat_from)
+        kept, n_read = rows.total(clear, _both, reads_all=False)
+        count_rows(n_read)
+        return kept
 
 
 def median(values: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -138,7 +142,7 @@ def _moved_by(cut: Cut, part: Rows) -> np.ndarray:
 
 def _clear(
     cut: Cut, part: Rows, *, w: np.ndarray, b: np.ndarray, flat_from: np.ndarray | float
-) -> np.ndarray:
+) -> tuple[np.ndarray, int]:
     far = (np.abs(part.y - cut.centre) > cut.reach).any(axis=1) & part.have_weight
     kept = np.ones(len(cut.centre), dtype=bool)
     if far.any():
@@ -147,4 +151,8 @@ def _clear(
             towards = np.sign(away) * (product(x, w) + b - cut.centre)
             left = cut.reach / 2 - towards - flat_from
             kept &= ((left > 0) | (np.abs(away) <= cut.reach)).all(axis=0)
-    return kept
+    return kept, int(np.count_nonzero(far))
+
+
+def _both(one: tuple[np.ndarray, int], other: tuple[np.ndarray, int]) -> tuple[np.ndarray, int]:
+    return one[0] & other[0], one[1] + other[1]

@@ -108,7 +108,8 @@ def _without_loss(problem: Pinball) -> Least | None:
         return None
     A, y = problem.A, problem.y
     try:
-        theta = cho_solve(cho_factor(A.T @ A, check_finite=False), A.T @ y, check_finite=False)
+        factor = cho_factor(problem.pulls(A), check_finite=False)
+        theta = cho_solve(factor, problem.pulls(y), check_finite=False)
     except LinAlgError:
         return None
     return None if problem.value(theta) else Least(theta, np.zeros(len(y)))
@@ -145,7 +146,7 @@ def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least |
     in_band = np.zeros(len(r), dtype=bool)
     in_band[rows], in_band[n:] = True, True
     d[in_band] = 0.0
-    right = problem.right - problem.A.T @ d
+    right = problem.right - problem.pulls(d)
     basis = None
     for _ in range(MOST_MENDS):
         band = problem.only(rows, right)

@@ -69,7 +69,7 @@ def _start(problem: Pinball) -> Inside:
     """Least squares. d is zero where it may be, which suits a problem without globs."""
     low, high = problem.low, problem.high
     root = np.sqrt(high - low)
-    theta = _least_squares(root[:, None] * problem.A, root * problem.y)
+    theta = _least_squares(problem.scaled(high - low), root * problem.y)
     r = problem.residuals(theta)
     least = FIRST_MULTIPLIER * float(np.abs(r).mean()) + SMALLEST_DIVISOR
     # Equal additions keep w - z = r
@@ -105,9 +105,7 @@ def _after(problem: Pinball, at: Inside) -> Inside | None:
 def _corrected(problem: Pinball, at: Inside) -> Inside | None:
     """A step of Mehrotra's: where it leads without a barrier says how much barrier it needs."""
     x, s, D = at.d - problem.low, problem.high - at.d, freedom(problem, at)
-    A = problem.A
-    scaled = np.sqrt(D)[:, None] * A
-    matrix = blas.dsyrk(1.0, scaled.T)
+    matrix = blas.dsyrk(1.0, problem.scaled(D).T)
     matrix[np.diag_indices_from(matrix)] += 2 * problem.ridge
     try:
         factor = cho_factor(matrix, check_finite=False)
@@ -117,8 +115,8 @@ def _corrected(problem: Pinball, at: Inside) -> Inside | None:
 
     def step(of_x: np.ndarray, of_s: np.ndarray) -> Inside:
         h = of_x / x - of_s / s
-        theta = cho_solve(factor, A.T @ (D * h) - lacks, check_finite=False)
-        d = D * (h - A @ theta)
+        theta = cho_solve(factor, problem.pulls(D * h) - lacks, check_finite=False)
+        d = D * (h - problem.fitted(theta))
         return Inside(theta, d, (of_s + at.w * d) / s, (of_x - at.z * d) / x)
 
     far = step(-x * at.z, -s * at.w)

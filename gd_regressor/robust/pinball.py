@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.data.passes import count_rows
 
 
 @frozen
@@ -39,9 +40,34 @@ class Pinball:
         """Whether the minimum is at no vertex."""
         return bool(self.ridge.any())
 
+    def fitted(self, theta: np.ndarray) -> np.ndarray:
+        """(n,): A theta."""
+        count_rows(self.n_rows)
+        return self.A @ theta
+
+    def pulls(self, d: np.ndarray) -> np.ndarray:
+        """(p,): A' d. Also (p, k), for the columns of d (n, k)."""
+        count_rows(self.n_rows)
+        return self.A.T @ d
+
+    def scaled(self, weights: np.ndarray) -> np.ndarray:
+        """(n, p): A times the roots of weights (n,), for products with itself."""
+        count_rows(self.n_rows)
+        return np.sqrt(weights)[:, None] * self.A
+
+    def terms(self, d: np.ndarray) -> np.ndarray:
+        """(p,): the sizes of what is summed in A' d - right."""
+        count_rows(self.n_rows)
+        return np.abs(self.A).T @ np.abs(d) + np.abs(self.right)
+
+    def widest(self) -> np.ndarray:
+        """(n,): the largest entry of each row."""
+        count_rows(self.n_rows)
+        return np.abs(self.A).max(axis=1, initial=0.0)
+
     def residuals(self, theta: np.ndarray) -> np.ndarray:
         """(n,): y - A theta."""
-        return self.y - self.A @ theta
+        return self.y - self.fitted(theta)
 
     def value(self, theta: np.ndarray) -> float:
         """F without the linear term."""
@@ -54,7 +80,7 @@ class Pinball:
 
     def lacks(self, theta: np.ndarray, d: np.ndarray) -> np.ndarray:
         """(p,): what the dual point misses of its equations."""
-        return self.right + 2 * self.ridge * theta - self.A.T @ d
+        return self.right + 2 * self.ridge * theta - self.pulls(d)
 
     def gap(self, theta: np.ndarray, d: np.ndarray) -> float:
         """How far F is above its minimum at most, for d (n,) in its bounds.
@@ -72,6 +98,7 @@ class Pinball:
     def only(self, rows: np.ndarray, right: np.ndarray, times: float = 1.0) -> Pinball:
         """The rows of these numbers, those of the data so many times, and all penalties."""
         n = self.n_rows
+        count_rows(len(rows))
         kept = np.concatenate([rows, np.arange(n, len(self.y))])
         each = np.where(kept < n, times, 1.0)
         low, high = self.low[kept] * each, self.high[kept] * each

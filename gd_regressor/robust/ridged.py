@@ -39,7 +39,7 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
     theta, above, met = at.theta, problem.residuals(at.theta) > 0, _met(problem, at)
     d = np.where(met, at.d, np.where(above, high, low))
     best = Settled(theta, at.d, _gap(problem, theta, at.d), np.zeros(len(d), dtype=bool), False)
-    widest = np.abs(problem.A).max(axis=1, initial=0.0)
+    widest = problem.widest()
     for _ in range(MOST_GUESSES):
         if met.sum() > MOST_MET * (len(theta) + 1):
             break
@@ -96,8 +96,7 @@ def _solved(
 
 def _gap(problem: Pinball, theta: np.ndarray, d: np.ndarray) -> float:
     """How far F is above its minimum at most; infinite for a dual point that says nothing."""
-    terms = np.abs(problem.A).T @ np.abs(d) + np.abs(problem.right)
-    noise = FACE_ROUNDED_BY * EPS * len(d) ** 0.5 * terms
+    noise = FACE_ROUNDED_BY * EPS * len(d) ** 0.5 * problem.terms(d)
     if (np.abs(problem.lacks(theta, d)) > noise)[problem.ridge == 0].any():
         return np.inf
     return problem.gap(theta, d)

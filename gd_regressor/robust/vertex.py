@@ -61,7 +61,7 @@ class Vertex:
         self._problem, self.basis = problem, np.array(basis)
         self._y = np.column_stack([problem.y, random.uniform(1, 2, n)])
         self._cost = np.random.default_rng(0).uniform(1, 2, p)
-        self._widest = np.abs(problem.A).max(axis=1, initial=0.0)
+        self._widest = problem.widest()
         self._low, self._high = problem.low, problem.high
         self._width = problem.high - problem.low
         self._refresh()
@@ -102,7 +102,7 @@ class Vertex:
         theta = self._inverse @ self._y[basis]
         rest = self._y[basis] - problem.A[basis] @ theta
         self._theta = theta + self._inverse @ rest
-        self._r = self._y - problem.A @ self._theta
+        self._r = self._y - problem.fitted(self._theta)
         size = np.abs(self._y[:, 0]) + self._widest * np.abs(self._theta[:, 0]).sum()
         self._noise = VERTEX_ROUNDED_BY * EPS * size
         self._r[basis] = 0.0
@@ -110,8 +110,8 @@ class Vertex:
         above = np.where(self._r[:, 0] != 0, self._r[:, 0] > 0, self._r[:, 1] > 0)
         self._d = np.where(above, self._high, self._low)
         self._d[basis] = 0.0
-        self._pull = problem.right - problem.A.T @ self._d
-        self._pulls = np.abs(problem.A).T @ np.abs(self._d) + np.abs(problem.right)
+        self._pull = problem.right - problem.pulls(self._d)
+        self._terms = problem.terms(self._d)
 
     def _zero_small(self) -> None:
         self._r[np.abs(self._r[:, 0]) <= self._noise, 0] = 0.0
@@ -125,7 +125,7 @@ class Vertex:
         d, e = self._pull @ inverse, self._cost @ inverse
         self._d[basis] = d
         low, high = self._low[basis], self._high[basis]
-        noise = VERTEX_ROUNDED_BY * EPS * (self._pulls @ np.abs(inverse) + high - low)
+        noise = VERTEX_ROUNDED_BY * EPS * (self._terms @ np.abs(inverse) + high - low)
         over = np.maximum(d - high, low - d)
         side = np.where(d - high > low - d, -1.0, 1.0)
         worst = over > noise
@@ -141,7 +141,7 @@ class Vertex:
     def _pivot(self, j: int, side: float, over: float, cost: float, noise: float) -> None:
         """Along the edge on which row j of the basis leaves, to where F rises again."""
         A, basis = self._problem.A, self.basis
-        v = A @ (side * self._inverse[:, j])
+        v = self._problem.fitted(side * self._inverse[:, j])
         v[basis] = 0.0
         r, s = self._r[:, 0], self._r[:, 1]
         toward = np.where(r != 0, r, s) * v > 0
