@@ -140,6 +140,9 @@ def test_a_loss_fits_or_is_refused_as_the_table_says(name, setting):
     model.set_params(**parameters, tol="auto")
 
     def fit():
+        if setting == "dask":
+            array = pytest.importorskip("dask.array")
+            return model.fit(*(array.from_array(A, chunks=10) for A in (X, Y[:, 0])))
         if setting == "stream":
             return model.fit_batches([(X, Y[:, 0])])
         return model.fit(X, Y[:, 0])
@@ -167,6 +170,11 @@ def test_a_loss_that_partial_fit_refuses_is_told_of_mini_batches():
     assert "batch_size" in str(refused.value.__cause__)
     model = GDLinearRegressor(0.1, batch_size=8, loss="quantile").partial_fit(X, Y[:, 0])
     assert np.isfinite(model.coef_).all()
+
+
+def test_the_table_of_options_names_the_losses_that_a_cluster_cannot_have():
+    for name, title in LOSSES.items():
+        assert (title in REMARKS["dask", "auto"]) == ((name, "dask") in LOSS_CLASHES)
 
 
 def test_the_table_of_losses_knows_its_rows_and_columns():

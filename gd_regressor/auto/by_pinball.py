@@ -147,16 +147,12 @@ def _pinball(
 
 
 def _check(given: Given, name: str, copies: int) -> None:
-    """Refuse rows that cannot be read one by one."""
-    why = ""
-    if given.is_elsewhere:
-        why = "needs all rows in one memory, and they are elsewhere; fit a sample of them"
-    elif given.is_sparse and copies * given.size > MOST_IN_FULL:
-        why = f"needs the columns in full, and X has {given.size} entries; choose columns or rows"
-    if why:
+    """Refuse sparse columns that have too many entries in full."""
+    if given.is_sparse and copies * given.size > MOST_IN_FULL:
         raise ValueError(
-            f'loss="{name}" with learning_rate="auto" {why}, or write a number or a schedule '
-            "as learning_rate."
+            f'loss="{name}" with learning_rate="auto" needs the columns in full, and X has '
+            f"{given.size} entries; choose columns or rows, or write a number or a schedule as "
+            "learning_rate."
         )
 
 

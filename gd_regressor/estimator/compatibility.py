@@ -34,7 +34,7 @@ class Clash(NamedTuple):
     instead: str  # what to write
 
 
-def never(model: Any) -> bool:
+def never(model: Any, verb: str = "") -> bool:
     """Of what the data say and not the parameters. Other rooms check it."""
     return False
 
@@ -111,21 +111,6 @@ CLASHES = {
     ),
 }
 
-# What the page says of a pair that goes together, but not as one might think
-REMARKS = {
-    ("start", "auto"): "another way, the same end",
-    ("start", "stream"): "except ``coef_init``",
-    ("stream", "number"): "ignored",
-    ("stream", "auto"): "ignored",
-    ("stream", "batches"): "ignored",
-    ("batch_size", "number"): "the next column",
-    ("batch_size", "auto"): "approximate; of the penalties a ridge alone",
-    ("batch_size", "stream"): "``partial_fit`` alone: one pass over each chunk",
-    ("average", "stream"): "with a ``batch_size``",
-    ("stream", "stream"): "except ``forget``",
-    ("dask", "stream"): "each chunk comes into memory",
-}
-
 
 class Setting(NamedTuple):
     """What one may ask for beside a loss: a column of the table of losses."""
@@ -163,6 +148,7 @@ SETTINGS = {
         lambda model, verb: _is_auto(model) and model.batch_size is not None,
         'learning_rate="auto" and a batch_size',
     ),
+    "dask": Setting('"auto" with Dask', never, 'learning_rate="auto" and a Dask collection'),
     "stream": Setting(
         "``partial_fit`` and the like",
         lambda model, verb: verb != "fit" and model.batch_size is None,
@@ -195,11 +181,17 @@ _NO_KINKS = Clash(
 _NO_BOUNDS = Clash(
     "whose minimum here has no bounds", "write positive=False, or give learning_rate a number"
 )
+_NO_CLUSTER = Clash(
+    "because it needs all rows in one memory, and they are elsewhere",
+    "fit a sample of them in memory, or write a number or a schedule as learning_rate",
+)
 # The pairs that raise an error, a (loss, setting) each
 LOSS_CLASHES = {
     **{(name, "batches"): _NO_BATCHES for name in _OTHERS},
     **{(name, "stream"): _NO_STREAM for name in _OTHERS},
     **{(name, "positive"): _NO_BOUNDS for name in _OTHERS},
+    ("quantile", "dask"): _NO_CLUSTER,
+    ("epsilon_insensitive", "dask"): _NO_CLUSTER,
     # A number as learning_rate alone would be refused, too
     (SCALED, "batches"): _NO_BATCHES._replace(
         instead="write batch_size=None, or write a number as learning_rate and a delta of your "
@@ -215,18 +207,43 @@ LOSS_CLASHES = {
         'write learning_rate="auto", or a delta of your own: loss=Huber(1.35)',
     ),
 }
+_need_rows = [LOSSES[name] for name, key in LOSS_CLASHES if key == "dask"]
+# What the page says of a pair that goes together, but not as one might think
+REMARKS = {
+    ("start", "auto"): "another way, the same end",
+    ("start", "stream"): "except ``coef_init``",
+    ("stream", "number"): "ignored",
+    ("stream", "auto"): "ignored",
+    ("stream", "batches"): "ignored",
+    ("batch_size", "number"): "the next column",
+    ("batch_size", "auto"): "approximate; of the penalties a ridge alone",
+    ("batch_size", "stream"): "``partial_fit`` alone: one pass over each chunk",
+    ("average", "stream"): "with a ``batch_size``",
+    ("stream", "stream"): "except ``forget``",
+    ("dask", "auto"): f"except for {' and '.join(_need_rows)}",
+    ("dask", "stream"): "each chunk comes into memory",
+}
 
 
 def check_loss(rho: Rho, model: Any, verb: str) -> None:
     """Refuse a loss that the descent does not know with these options."""
-    name = SCALED if rho.scaled else rho.name
     for key, setting in SETTINGS.items():
-        clash = LOSS_CLASHES.get((name, key))
-        if clash is not None and setting.holds(model, verb):
-            raise ValueError(
-                f'loss="{rho.name}" cannot be combined with {setting.written.format(verb=verb)}, '
-                f"{clash.why}; {clash.instead}."
-            )
+        if setting.holds(model, verb):
+            _check_setting(rho, key, verb)
+
+
+def check_loss_elsewhere(rho: Rho) -> None:
+    """Refuse a loss that "auto" does not know on a cluster."""
+    _check_setting(rho, "dask", "fit")
+
+
+def _check_setting(rho: Rho, key: str, verb: str) -> None:
+    clash = LOSS_CLASHES.get((SCALED if rho.scaled else rho.name, key))
+    if clash is not None:
+        raise ValueError(
+            f'loss="{rho.name}" cannot be combined with {SETTINGS[key].written.format(verb=verb)}, '
+            f"{clash.why}; {clash.instead}."
+        )
 
 
 def check_together(model: Any, verb: str) -> None:

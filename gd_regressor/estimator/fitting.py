@@ -17,7 +17,7 @@ from gd_regressor.descent.epochs import Underway
 from gd_regressor.descent.nouns import Observer
 from gd_regressor.descent.records import HeldRows, Request, Result, Start
 from gd_regressor.descent.steps import ConstantStep, TextbookStep
-from gd_regressor.estimator.compatibility import refusal
+from gd_regressor.estimator.compatibility import check_loss_elsewhere, refusal
 from gd_regressor.estimator.held_out import losses_of
 from gd_regressor.estimator.parameters import Asked
 from gd_regressor.objective.on_batches import Batching
@@ -45,6 +45,8 @@ def fit_table(table: Given, start: Start, asked: Asked, held: Table | None = Non
         if asked.batching is not None:
             return _in_batches(table, step, asked.batching, start, request, observers)
         if step is None:
+            if table.is_elsewhere and request.rho is not None:
+                check_loss_elsewhere(request.rho)
             return follow_auto(table, start, request, observers)
         if request.rho is not None:
             return follow_robust(table, step, start, request, observers)
