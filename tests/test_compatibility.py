@@ -103,12 +103,23 @@ def test_a_pair_fits_or_is_refused_as_the_table_says(option, mode, tmp_path):
 
 
 @pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("rate", [0.1, "auto"])
 @pytest.mark.parametrize("option", [o for o, mode in CLASHES if mode == "stream"])
-def test_all_streams_refuse_what_one_refuses(option, verb, tmp_path):
+def test_all_streams_refuse_what_one_refuses(option, rate, verb, tmp_path):
     model, _, _ = asking_for(option, "stream", tmp_path)
+    model.set_params(learning_rate=rate)
     given = [X, Y] if verb in ("partial_fit", "forget") else [None]
     with pytest.raises(ValueError, match=f"cannot be combined with {verb}, "):
         getattr(model, verb)(*given)
+
+
+def test_what_the_error_of_early_stopping_in_a_stream_says_to_write_works():
+    model = GDLinearRegressor(early_stopping=True)
+    with pytest.raises(ValueError, match=r"early_stopping=True.*with partial_fit") as told:
+        model.partial_fit(X, Y[:, 0])
+    assert "early_stopping=False, or call fit with a number" in str(told.value)
+    model.set_params(early_stopping=False).partial_fit(X, Y[:, 0])
+    model.set_params(early_stopping=True, learning_rate=0.1).fit(X, Y[:, 0])
 
 
 def test_the_table_knows_its_rows_and_columns():

@@ -80,6 +80,11 @@ OPTIONS = {
 
 # The pairs that raise an error, an (option, mode) each
 CLASHES = {
+    # First: with "auto" both would hold, and a number as learning_rate would not help a stream
+    ("early_stopping", "stream"): Clash(
+        "which never has all rows, so it cannot hold some of them out",
+        "write early_stopping=False, or call fit with a number as learning_rate",
+    ),
     ("momentum", "auto"): Clash(
         "which makes steps of its own", "write momentum=0.0 or a number as learning_rate"
     ),
@@ -100,10 +105,6 @@ CLASHES = {
     ("average", "auto"): Clash(
         "which averages by itself with a batch_size, and has exact steps without",
         "write average=False, or a number as learning_rate and a batch_size",
-    ),
-    ("early_stopping", "stream"): Clash(
-        "which never has all rows, so it cannot hold some of them out",
-        "call fit, or write early_stopping=False",
     ),
     ("callbacks", "stream"): Clash(
         "because scikit-learn has them watch fit alone",
