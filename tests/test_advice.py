@@ -108,7 +108,7 @@ FITS = {
     "auto": (GDLinearRegressor(), X, "settled to within tol=1e-12."),
     "to the floor": (GDLinearRegressor(tol=0), X, "settled to within tol=0."),
     "as asked": (GDLinearRegressor(0.5 * LIMIT, 60, None), X, "All 60 updates were made, as"),
-    "one": (GDLinearRegressor(0.1 * LIMIT, 1, None), X, "All 1 update were made"),
+    "one": (GDLinearRegressor(0.1 * LIMIT, 1, None), X, "1 update was made"),
     "the start": (GDLinearRegressor(0.1, 0), X, "No update was made, as max_iter=0 asks"),
     "settled": (GDLinearRegressor(0.5 * LIMIT, 10**4, 1e-9), X, "has settled to within tol=1e-09."),
     "too early": (GDLinearRegressor(0.1 * LIMIT, 5), X, "After max_iter=5 updates the loss"),
@@ -128,6 +128,15 @@ def test_the_warning_is_the_message_and_nothing_else_warns(case):
         assert str(warning.message) == model.message_
         assert warning.filename == __file__
         assert (warning.category is DivergenceWarning) == (case == "too large")
+
+
+@pytest.mark.parametrize("size", [None, 8])
+@pytest.mark.parametrize("tol, early", [(None, False), (0.0, False), (0.0, True)])
+def test_one_update_is_not_several(size, tol, early):
+    model = GDLinearRegressor(0.01 * LIMIT, 1, tol, batch_size=size, early_stopping=early)
+    text = fitted(model, X, Y)[0].message_
+    assert re.search(r"\b1 (update|epoch) (was made|the loss)", text)
+    assert not re.search(r"\b1 (updates|epochs)|All|were", text)
 
 
 def test_the_distance_after_all_updates_is_said_where_it_shows():

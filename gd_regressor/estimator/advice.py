@@ -83,7 +83,7 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
     if result.status is Status.MAX_ITER:
         noisy = step is None and asked.batching is not None  # such fits say how near they are
         left = _distance(result, "; the loss is ", 0.0 if noisy else SAID)
-        text = f"All {so_many(result.n_iter, asked.update)} were made, as tol=None asks{left}."
+        text = f"{_all_were(result.n_iter, asked)} made, as tol=None asks{left}."
     elif step is None and asked.batching is not None:
         text = f"{made} the loss is{_distance(result, ' ', -1.0)}."
     else:
@@ -154,6 +154,11 @@ def updates(count: float) -> str:
     return so_many(count, "update")
 
 
+def _all_were(count: int, asked: Asked) -> str:
+    many = so_many(count, asked.update)
+    return f"{many} was" if count == 1 else f"All {many} were"
+
+
 def _is_standardised(units: Units) -> bool:
     """Whether a StandardScaler would change next to nothing."""
     like_one = 1 - STANDARDISED <= units.smallest <= units.largest <= 1 + STANDARDISED
@@ -163,6 +168,7 @@ def _is_standardised(units: Units) -> bool:
 def _trouble(result: Result, asked: Asked, made: str) -> str | None:
     """What to warn of, at a rate that is stable if it is a number; None for nothing."""
     tol, max_iter = asked.request.tol, asked.request.max_iter
+    most = f"max_iter={max_iter} {asked.update}{'' if max_iter == 1 else 's'}"
     if result.status is Status.ILL_CONDITIONED:
         return _lost_digits(result)
     if result.status is Status.DIVERGED:
@@ -181,14 +187,14 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
         if result.status is not Status.MAX_ITER or tol is None:
             return None
         return (
-            f"{_stopped_early(result, result.validation_curve, asked)} All max_iter={max_iter} "
-            f"{asked.update}s were made before the held-out rows ended the fit: raise max_iter, "
-            "learning_rate or tol."
+            f"{_stopped_early(result, result.validation_curve, asked)} "
+            f"{f'The {most} was' if max_iter == 1 else f'All {most} were'} made before the "
+            "held-out rows ended the fit: raise max_iter, learning_rate or tol."
         )
     if result.status is Status.MAX_ITER and tol is not None:
         last, left = number(result.loss_curve[-1]), _distance(result, "; it is ", EPS)
         text = (
-            f"After max_iter={max_iter} {asked.update}s the loss {last} has not settled to within "
+            f"After {most} the loss {last} has not settled to within "
             f"tol={tol:g}{left}. Raise max_iter"
         )
         if result.of_step is None:
