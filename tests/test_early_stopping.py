@@ -294,6 +294,21 @@ def test_a_rate_too_large_is_said_and_the_best_update_kept(rows, patience, monke
     assert not model.coef_.any()
 
 
+@pytest.mark.parametrize("named", ["X", "X_val"])
+def test_names_of_columns_on_one_side_alone_are_told_of_the_held_out_rows(named):
+    """scikit-learn words such a warning of X. The model is that of arrays on both sides."""
+    pandas = pytest.importorskip("pandas")
+    frames = {"X": X, "X_val": X_VAL}
+    frames[named] = pandas.DataFrame(frames[named]).add_prefix("c")
+    model = GDLinearRegressor(RATE, early_stopping=True)
+    text = "^X_val (does not have valid|has) feature names, but GDLinearRegressor was fitted with"
+    with pytest.warns(UserWarning, match=text) as told:
+        model.fit(frames["X"], Y, X_val=frames["X_val"], y_val=Y_VAL)
+    assert not [one for one in told if str(one.message).startswith("X ")]
+    bare = GDLinearRegressor(RATE, early_stopping=True).fit(X, Y, X_val=X_VAL, y_val=Y_VAL)
+    np.testing.assert_allclose(model.coef_, bare.coef_, rtol=1e-12)
+
+
 def test_most_updates_without_an_end_warn():
     model = GDLinearRegressor(1e-4, max_iter=10, early_stopping=True, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter=10 updates were made before the held"):

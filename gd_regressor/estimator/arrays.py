@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import reprlib
+import warnings
 from typing import Any, TypeGuard
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from gd_regressor.data.checks import MOST_WEIGHT, as_table, as_targets, check_addable
@@ -114,6 +116,22 @@ def validated(model: Any, X: Any, y: Any, reset: bool = True) -> tuple[Any, Any]
     if X.shape[0] != len(y):
         check_consistent_length(X, y)
     return X, y
+
+
+def held_out_arrays(model: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """X_val and y_val likewise. scikit-learn's own warning of names would speak of X."""
+    seen = BaseEstimator()
+    validate_data(seen, X, skip_check_array=True)
+    named, learnt = hasattr(seen, "feature_names_in_"), hasattr(model, "feature_names_in_")
+    if named == learnt:
+        return validated(model, X, y, reset=False)
+    without, which = ("has", "without") if named else ("does not have valid", "with")
+    warnings.warn(
+        f"X_val {without} feature names, but {type(model).__name__} was fitted {which} feature "
+        "names",
+        stacklevel=2,
+    )
+    return _arrays(X, y, type(model).__name__)
 
 
 def chunk_of(model: Any, batch: Batch) -> tuple[Rows, int]:

@@ -14,7 +14,7 @@ from gd_regressor.data.inputs import rows_of, rows_of_block
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.table import Given, Rows, Table
 from gd_regressor.descent.records import Request
-from gd_regressor.estimator.arrays import validated
+from gd_regressor.estimator.arrays import held_out_arrays
 from gd_regressor.losses import rho_of, targets_for
 from gd_regressor.objective.frame import scales_of
 from gd_regressor.objective.robust import ScaledHuber
@@ -136,7 +136,7 @@ def _given(model: Any, mine: tuple[int, int], given: Validation, y_ndim: int) ->
         rows = dask_rows(given.X, given.y, given.sample_weight, rows_of_block)
         n_dims = given.y.ndim
     else:
-        X, y = validated(model, given.X, given.y, reset=False)
+        X, y = held_out_arrays(model, given.X, given.y)
         y = targets_for(model.loss, y)
         rows, n_dims = rows_of(X, y, given.sample_weight), y.ndim
     theirs = (rows.n_columns, rows.n_targets)
