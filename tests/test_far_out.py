@@ -1,5 +1,6 @@
 """Rows far out under robust losses in "auto": how far they are changes no digit."""
 
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -191,6 +192,43 @@ def test_a_target_that_is_mostly_zero_has_a_spread():
         )
         np.testing.assert_allclose(far.coef_, near.coef_, rtol=1e-10)
         assert far.status_ is Status.CONVERGED
+
+
+def test_where_rows_far_out_take_the_digits_no_column_is_blamed():
+    """Beside columns and marks of such sizes the errors are rounding."""
+    random = np.random.default_rng(12)
+    X = 1e8 + 1e5 * random.standard_normal((2000, 1))
+    y, side = X[:, 0] + random.standard_normal(2000), random.random(2000) < 0.2
+    with pytest.warns(UserWarning, match=r"Rounding hides .* Drop rows that are far out"):
+        model = GDLinearRegressor(loss="huber").fit(X, filled(y, side, -1e10))
+    assert model.condition_number_ < 10 and "depend" not in model.message_
+
+
+def test_where_the_search_on_moved_rows_ends_before_the_minimum_another_goes_on():
+    """Three rows of eight are far from the median. On moved rows the gap was a quarter of F."""
+    X = [[0, 1], [-2, 2], [0, -1], [1, 0], [-1, -1], [1, 0], [0, 0], [0, 1]]
+    y = np.array([1e8, 0, 0, 1e8, 0, 1e8, 1e8, 1e8])
+    y += [-1.2855e-3, -5.071381439395005e-05, 0.0005612222395072978, -1.53846e-3] + [
+        -0.0014720325313259876,
+        6.3545e-4,
+        -1.80694e-3,
+        -1.33935e-3,
+    ]
+    model = GDLinearRegressor(loss=Quantile(), alpha=0.0186415764387744, l1_ratio=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the last digits are open
+        model.fit(X, y)
+    assert model.dual_gap_ < 1e-10 * model.loss_curve_[-1]
+
+
+def test_a_target_that_is_constant_but_for_three_rows_leaves_a_ridge_nothing_to_do():
+    """The dual points of the other rows hold the three, so zero is the minimum, to the last bit."""
+    X, y, _ = table(11, n=2000)
+    y[:] = 3.0
+    y[:3] = [1e3, -5.0, 1e9]
+    model = GDLinearRegressor(loss=Quantile(0.9), alpha=8.0, l1_ratio=0.0).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    assert not model.coef_.any() and model.intercept_ == 3.0
 
 
 # --- Routes ---

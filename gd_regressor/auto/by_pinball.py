@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
 from gd_regressor.auto.certified import Certified, CertifiedPlan
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Plan
@@ -64,6 +65,7 @@ class ToMinimum(Step):
         loss, arrived = np.empty(len(here.loss)), []
         for j, pinball in enumerate(self.on_rows.pinballs):
             point, d = least(pinball)
+            point = np.where(np.abs(point) < SMALLEST_DIVISOR, 0.0, point)  # rounding of zero
             theta[free, j] = point
             loss[j] = pinball.value(point)
             arrived.append(Arrived(float(loss[j] if d is None else pinball.gap(point, d))))

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from gd_regressor.robust.cut import FAR_OUT, median, some_of
-from gd_regressor.robust.interior import freedom, near_minimum, nearer
+from gd_regressor.robust.interior import NEAR_MINIMUM, freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
 from gd_regressor.robust.ridged import from_inside
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
@@ -67,8 +67,16 @@ def least(problem: Pinball) -> Least:
         found = _least(replace(problem, y=np.clip(y, -end, end)))
         keep_sides = (np.sign(y[far]) * (problem.A[far] @ found.theta) < end).all()
         if found.d is not None and keep_sides:
-            return found
+            if _gap(problem, found) <= NEAR_MINIMUM * problem.value(found.theta):
+                return found
+            # The search has ended before. Among rows as they are it may come nearer
+            other = _least(problem)
+            return min(found, other, key=lambda one: _gap(problem, one))
     return _least(problem)
+
+
+def _gap(problem: Pinball, at: Least) -> float:
+    return np.inf if at.d is None else problem.gap(at.theta, at.d)
 
 
 def _least(problem: Pinball) -> Least:
