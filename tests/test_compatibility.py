@@ -168,6 +168,14 @@ def test_a_loss_fits_or_is_refused_as_the_table_says(name, setting):
     assert f"cannot be combined with {where}, {clash.why}; {clash.instead}." in str(raised.value)
 
 
+def test_a_loss_that_batches_in_auto_refuse_is_told_before_a_penalty_that_they_refuse():
+    """Without the penalty the loss would be refused next. A number serves both, as it says."""
+    model = GDLinearRegressor(loss="pseudo_huber", batch_size=8, alpha=0.1, l1_ratio=1.0)
+    with pytest.raises(ValueError, match=r'loss="pseudo_huber" .* give learning_rate a number'):
+        model.fit(X, Y[:, 0])
+    model.set_params(learning_rate=0.01, max_iter=5, tol=None).fit(X, Y[:, 0])
+
+
 def test_no_advice_about_a_scale_leads_to_another_error():
     """A number as learning_rate needs a delta."""
     for (name, _), clash in LOSS_CLASHES.items():

@@ -110,15 +110,14 @@ def asked_of(model: Any, verb: str = "fit") -> Asked:
         limit = int(model.max_iter)
         verbose = Verbose(every, limit, may_stop=may_stop, unit=_unit(batching))
     rho, penalties = rho_of(model.loss), penalties_of(model)
+    if rho is not None:  # first: batches in "auto" take no other penalty, and no other loss at all
+        check_loss(rho, model, verb)
     request = Request(bool(model.fit_intercept), int(model.max_iter), tol, rho=rho)
     step = step_of(model.learning_rate, model.momentum)
     if step is None and batching is not None and penalties is not None:
         _check_auto_batches(model, penalties)
     patience = int(model.n_iter_no_change) if model.early_stopping else None
-    asked = Asked(request, step, verbose, penalties, patience, batching=batching)
-    if rho is not None:
-        check_loss(rho, model, verb)
-    return asked
+    return Asked(request, step, verbose, penalties, patience, batching=batching)
 
 
 def _unit(batching: Batching | None) -> str:
