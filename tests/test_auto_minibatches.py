@@ -85,7 +85,8 @@ def test_the_message_tells_the_distance_to_within_a_half():
     for epochs in (1, 3):
         model = auto(tol=None, max_iter=epochs).fit(EASY, Y)
         assert told_by(model) == pytest.approx(above(model, EASY, Y), rel=0.5)
-        assert model.message_.startswith(f"All {epochs} epoch")
+        said = "1 epoch was made" if epochs == 1 else f"All {epochs} epochs were made"
+        assert model.message_.startswith(said)
 
 
 def test_more_epochs_come_nearer_and_a_tol_asks_for_them():
@@ -94,7 +95,7 @@ def test_more_epochs_come_nearer_and_a_tol_asks_for_them():
     model = auto(tol=1e-8).fit(EASY, Y)
     assert model.n_iter_ > 1 and above(model, EASY, Y) < 1e-8
     assert model.status_ is Status.CONVERGED
-    with pytest.warns(ConvergenceWarning, match="max_iter=1 epochs .* Raise max_iter"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=1 epoch .* Raise max_iter"):
         auto(tol=1e-9, max_iter=1).fit(EASY, Y)
 
 

@@ -490,7 +490,7 @@ def test_limits_of_updates():
     assert exactly.n_iter_ == 30
     best = GDLinearRegressor(loss="huber").fit(X, y)
     np.testing.assert_allclose(exactly.coef_, best.coef_, rtol=1e-11)
-    with pytest.warns(UserWarning, match="of the deviation above the minimum|max_iter=1 updates"):
+    with pytest.warns(UserWarning, match="of the deviation above the minimum|max_iter=1 update "):
         GDLinearRegressor(loss="huber", max_iter=1).fit(X, y)
     to_the_floor = GDLinearRegressor(loss="huber", tol=0).fit(X, y)
     assert to_the_floor.status_ is Status.CONVERGED
