@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
@@ -118,6 +119,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         The place of the best candidate in `cv_results_`.
     best_score_ : float
         Its mean score.
+    refit_time_ : float
+        Seconds of its fit to all rows.
     alphas_ : ndarray of shape (n_l1_ratios, n_alphas)
         The alphas that were compared, for each share of ``|w|_1``.
     scores_ : ndarray of shape (n_rates, n_counts, n_l1_ratios, n_alphas, n_folds)
@@ -197,6 +200,7 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
     alpha_: float
     best_index_: int
     best_score_: float
+    refit_time_: float
     alphas_: NDArray[np.float64]
     scores_: NDArray[np.float64]
     mse_path_: NDArray[np.float64]
@@ -320,8 +324,9 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         scoring = scoring_of(self, routed.score, judge)
         search = Search(lambda table: grid_of(self, table), scoring, self._fit_alone)
         surface = self._surface(table, splits, n_rows, search)
-        best = self._write(surface)
+        best, began = self._write(surface), perf_counter()
         result, asked = self._fit_one(surface.table, best)
+        self.refit_time_ = perf_counter() - began
         model = self._model((result.coef.T, result.intercept), y_ndim, surface.table.precision)
         self.coef_, self.intercept_, self.n_iter_ = model.coef_, model.intercept_, result.n_iter
         columns = getattr(self, "feature_names_in_", range(self.n_features_in_))
@@ -397,7 +402,8 @@ class GDLinearRegressorCV(RegressorMixin, BaseEstimator):
         """Parameters and scores of all candidates, as `GridSearchCV` has them.
 
         The candidates are those of `scores_`, the last parameter varying fastest. The table is made
-        when it is asked for.
+        when it is asked for. It has no times of fits and scores: one pass over the data serves all
+        candidates, so no candidate has a time of its own.
         """
         check_is_fitted(self, "scores_")
         return results_of(self)

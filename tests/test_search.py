@@ -1,5 +1,6 @@
 """GDLinearRegressorCV: its scores are those of one fit after the other, inside scikit-learn too."""
 
+import time
 import warnings
 from itertools import product
 
@@ -330,6 +331,21 @@ def test_results_are_laid_out_as_those_of_grid_search():
         each = [found[f"split{f}_test_score"][place] for f in range(3)]
         assert found["mean_test_score"][place] == pytest.approx(np.mean(each))
         assert found["std_test_score"][place] == pytest.approx(np.std(each))
+
+
+def test_times_are_those_that_can_be_told_apart(monkeypatch):
+    """One pass scores all candidates: none has a time of its own, and the last fit has one."""
+    fit, wait = GDLinearRegressorCV._fit_one, 0.05
+
+    def slow(*args):
+        time.sleep(wait)
+        return fit(*args)
+
+    monkeypatch.setattr(GDLinearRegressorCV, "_fit_one", slow)
+    began = time.perf_counter()
+    model = GDLinearRegressorCV(alphas=[0.0, 0.1], l1_ratios=[0.0]).fit(X, y)
+    assert wait <= model.refit_time_ <= time.perf_counter() - began
+    assert not [name for name in model.cv_results_ if name.endswith("_time")]
 
 
 @pytest.mark.parametrize("rate", ["auto", 0.02])
