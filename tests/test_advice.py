@@ -21,6 +21,8 @@ import gd_regressor
 from gd_regressor import (
     DivergenceWarning,
     GDLinearRegressor,
+    GDLinearRegressorCV,
+    Huber,
     InverseScaling,
     LearningRateReport,
     Moments,
@@ -376,6 +378,54 @@ def test_divergence_names_the_column_in_the_same_way():
         assert f"which {name} sets" in model.message_
         with pytest.warns(DivergenceWarning, match=re.escape(f"which {name} sets")):
             gd_path(data, Y, learning_rate=0.1, n_iter=2)
+
+
+@pytest.mark.parametrize("alpha", [30.0, 1e100, 1e300, [1e300, 1.0]])
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("way", ["rows", "moments", "qr", "huber"])
+def test_a_ridge_that_makes_a_rate_unstable_is_named(alpha, wide, way):
+    """Its part of the largest eigenvalue is ``2 alpha``, whatever the units of the columns."""
+    table, y = (X[:2], BOTH[:2]) if wide else (X, BOTH)
+    model = GDLinearRegressor(0.1, 5, alpha=alpha, l1_ratio=0.0)
+    if way == "huber":
+        model.set_params(loss=Huber(1.0))
+    elif way != "rows":
+        model.set_params(stream=way)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        (model.partial_fit if way in ("moments", "qr") else model.fit)(table, y)
+    text = str(caught[0].message)
+    assert "which alpha sets" in text and "a smaller alpha, or use" in text
+    assert "column" not in text and "Scaler" not in text
+    if np.max(alpha) < 1e299:  # beyond, all ridges are alike
+        expected = 1 / np.max(alpha)
+        assert model.max_learning_rate_ == pytest.approx(expected, rel=0.2, abs=0)
+
+
+@pytest.mark.parametrize("weights", [None, [0.0, 1.0, 1e-300]])
+def test_the_strongest_ridge_is_no_column_that_overflows(weights):
+    params = {"alpha": 1.7e308, "penalty_weights": weights}
+    curve = gd_path(X, Y, learning_rate=1e-302, n_iter=[5], **params)[2]
+    assert np.isfinite(curve).all()
+    assert learning_rate_report(X, Y, **params).limit() < 1e-299
+    for rates in (["auto"], [1e-302], [0.1]):
+        search = GDLinearRegressorCV(
+            rates, alphas=[1e308, 1.0], l1_ratios=[0.0], max_iter=5, tol=None, cv=3
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DivergenceWarning)
+            search.set_params(penalty_weights=weights).fit(X, Y)
+        assert np.isfinite(search.coef_).all()
+
+
+def test_ridges_too_far_apart_are_named():
+    """More columns than rows have a free one or a faint ridge, whose slopes are all rounding."""
+    random, weights = np.random.default_rng(0), np.repeat([1.0, 1e-300, 0.0], 5)
+    table, y = random.standard_normal((4, 15)), random.standard_normal(4)
+    model = GDLinearRegressor(alpha=1.0, l1_ratio=0.0, penalty_weights=weights)
+    model, warning = fitted(model, table, y)
+    converged = model.status_ is Status.CONVERGED
+    assert converged or "penalty_weights nearer to each other" in str(warning.message)
 
 
 def test_a_column_that_overflows_is_named():

@@ -146,6 +146,11 @@ class Curvature(NamedTuple):
     largest: float  # L, the largest eigenvalue of the Hessian of F
     direction: np.ndarray  # (p,): the eigenvector of L
     units: Units  # of the columns
+    of_ridge: float = 0.0  # the part of L that a ridge adds
+
+    def with_ridge(self, l2: np.ndarray) -> Curvature:
+        """The same of a loss that has the sum of l2 w^2, of `l2` (d,), in it."""
+        return self._replace(of_ridge=2 * float(l2 @ self.direction[: len(l2)] ** 2))
 
 
 class Terms(NamedTuple):

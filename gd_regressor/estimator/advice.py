@@ -109,9 +109,11 @@ def divergence_advice(
     *,
     is_bound: bool = False,
 ) -> str:
-    """Text for a learning rate at or above `limit`: which column sets the limit, what to write."""
+    """Text for a learning rate at or above `limit`: what sets the limit, and what to write."""
     scaler = "" if _is_standardised(curvature.units) else "put a StandardScaler in front, "
     who = blame(curvature.direction, columns)
+    if curvature.of_ridge > curvature.largest / 2:  # which units of columns do not change
+        who, scaler = "alpha sets", "a smaller alpha, "
     what = f"the largest stable rate, {limit:.6g}, which {who}"
     if is_bound:  # larger rates may be stable: it holds for any penalty and loss
         what = (
@@ -175,6 +177,8 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
         return _lost_digits(result)
     if result.status is Status.DIVERGED:
         cure = "Scale X and y" if asked.step is None else "Begin with a smaller learning_rate"
+        if asked.step is None and asked.penalties and asked.penalties.weights is not None:
+            cure += ", or write penalty_weights nearer to each other"
         return f"{made} the loss climbed beyond any use. {cure}."
     if result.reason is Reason.DEPENDENCE_UNKNOWN:
         return (

@@ -87,9 +87,10 @@ def on_triangle(
     t, d = theta.shape[1], len(terms.l1)
     units = Units.of(matrix[0, :d], np.linalg.norm(matrix[1:, :d], axis=0))
     if terms.are_ridge:
-        modes = Modes.of(ridged(triangle, terms.l2[:, 0], theta), theta, fit_intercept)
+        l2 = terms.l2[:, 0]
+        modes = Modes.of(ridged(triangle, l2, theta), theta, fit_intercept)
         # The rows of the ridge say nothing of the columns
-        curvature = modes.curvature._replace(units=units)
+        curvature = modes.curvature._replace(units=units).with_ridge(l2)
         return Descent(path_along(modes, step), curvature, step)
     loss = TriangleLoss(matrix, responses[:, :t], rest[:t])
     first = int(fit_intercept)  # the row of the ones, below which the columns are centred
@@ -128,7 +129,8 @@ def _walked(
     apart = Composite(loss, penalty, means, gram)
     if terms.are_smooth:
         ridge = RidgeLoss.of(loss, terms.l2)
-        curvature = steepest(RidgeLoss.of(loss, terms.stiffest), len(theta), units)
+        l2 = terms.stiffest
+        curvature = steepest(RidgeLoss.of(loss, l2), len(theta), units).with_ridge(l2[:, 0])
         problem = Ridged(Smooth(ridge, Identity(curvature.largest)), apart, terms.l2)
         return Descent(Walk(problem, theta, step), curvature, step)
     proximal = ProximalStep(step, penalty)

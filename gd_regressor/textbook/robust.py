@@ -64,7 +64,8 @@ def _walk(
     square, theta = DataLoss(rows, frame), frame.from_raw(*start)
     p, units = frame.n_parameters, square.units()
     if terms.are_smooth:
-        curvature = steepest(RidgeLoss.of(square, terms.stiffest), p, units)
+        l2 = terms.stiffest
+        curvature = steepest(RidgeLoss.of(square, l2), p, units).with_ridge(l2[:, 0])
         steepness = curvature.largest if rho.smooth and curvature.largest else np.inf
         loss, nothing = RobustLoss(square, rho, terms.l2), ElasticNet(none, none)
         return Walk(Convex(loss, nothing, steepness), theta, step), curvature

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gd_regressor.arithmetic.ranges import LARGEST_ROOT
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.root import Root
@@ -62,12 +63,13 @@ def triangle_of_root(root: Root, fit_intercept: bool) -> Triangle:
 def ridged(triangle: Triangle, l2: np.ndarray, theta: np.ndarray) -> Triangle:
     """The triangle with rows root(l2_j) e_j more, of `l2` (d,), whose targets are zero.
 
-    It is that of a loss with sum l2_j w_j^2 more. An intercept has no share in these rows.
+    It is that of a loss with sum l2_j w_j^2 more. An intercept has no share in these rows. The
+    strongest ridge leaves a column whose squares are finite finite squares.
     """
     matrix, responses, rest = triangle
     t, on = theta.shape[1], np.flatnonzero(l2)
     more = np.zeros((len(on), matrix.shape[1]))
-    more[np.arange(len(on)), on] = np.sqrt(l2[on])
+    more[np.arange(len(on)), on] = np.minimum(np.sqrt(l2[on]), LARGEST_ROOT / 2)
     target = np.zeros((len(on), responses.shape[1]))
     if responses.shape[1] > t:  # what is left of the targets at the start
         target[:, t:] = -more @ theta
