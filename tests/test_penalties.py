@@ -288,6 +288,25 @@ def test_a_start_changes_nothing_but_the_way(net):
     assert model.set_params(max_iter=0).fit(X, y).n_iter_ == 0
 
 
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize(("ratio", "second"), [(0.5, 1.0), (1e-6, 1.0), (0.0, 3.0)])
+@pytest.mark.parametrize("alpha", [1e-14, 1e-16, 1e-30])
+def test_a_faint_ridge_shares_a_coefficient_among_copies(alpha, ratio, second, positive):
+    """Its gradient ``weight w`` is that of all copies, however small, whatever the start."""
+    X, y = table(10)
+    X = np.column_stack([X, X[:, 0]])
+    y, weights = y + 3 * X[:, 0], np.ones(D + 1)
+    weights[-1] = second
+    model = GDLinearRegressor(
+        alpha=alpha, l1_ratio=ratio, positive=positive, penalty_weights=weights
+    )
+    whole = GDLinearRegressor(positive=positive).fit(X[:, :D], y).coef_[0]
+    for start in (np.zeros(D + 1), 5.0 * np.eye(D + 1)[-1], np.arange(D + 1.0)):
+        w = model.fit(X, y, coef_init=start).coef_
+        shares = whole * np.array([second, 1.0]) / (1 + second)
+        np.testing.assert_allclose(w[[0, -1]], shares, rtol=1e-9)
+
+
 @each_net
 def test_more_columns_than_rows(net):
     X, y = table(9, n=30, d=80)

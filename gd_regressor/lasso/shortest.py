@@ -30,16 +30,24 @@ def shortest(
 
     All minimisers have the same v. Coefficients are zero where |v| < l1, and have the sign of v
     where |v| = l1 (Tibshirani 2013). If these columns do not depend on each other, there is one.
+    So there is with l2. But an l2 below the rounding of v leaves the search several, of which the
+    one with the least sum of l2 w^2 is right.
     """
-    size = found.v if positive else np.abs(found.v)
-    tied = np.flatnonzero((size >= l1 - TIED * np.abs(slope).max(initial=0.0)) & (l2 == 0))
+    size, largest = found.v if positive else np.abs(found.v), np.abs(slope).max(initial=0.0)
+    tied = np.flatnonzero(size >= l1 - TIED * largest)
     tied = tied[gram.diagonal()[tied] > 0]
+    if (l2[tied] > TIED * gram.diagonal()[tied]).any() or not l2[tied].all():
+        tied = tied[l2[tied] == 0]
+    elif tied.size:
+        scale = np.sqrt(l2[tied].max() / np.where(l2 > 0, l2, np.inf))
     if not depend(gram, tied):
         return found
-    # Columns without a penalty have no sign: each counts as two columns, one for either sign
-    loose = tied[l1[tied] == 0] if not positive else tied[:0]
+    # Columns whose l1 is no more than rounding have no sign: each counts as two columns, one for
+    # either sign
+    unsigned = l1 <= DEPENDENT * largest
+    loose = tied[unsigned[tied]] if not positive else tied[:0]
     columns = np.concatenate([tied, loose])
-    signs = np.where(positive | (l1 == 0), 1.0, np.sign(found.v))[columns]
+    signs = np.where(positive | unsigned, 1.0, np.sign(found.v))[columns]
     signs[len(tied) :] = -1.0
     units = np.sqrt(gram.diagonal()[columns])
     turned = gram[columns[:, None], columns] * signs * signs[:, None]
