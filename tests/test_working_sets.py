@@ -474,3 +474,22 @@ def test_a_column_far_from_zero_is_moved_wherever_it_stands(far):
     target, _ = reading.target(0)
     exact = (X[:, far] - 1e9 - (X[:, far] - 1e9).mean()) @ (y - y.mean()) / len(y)
     assert reading.slopes(target[:, None])[far, 0] == pytest.approx(exact, rel=1e-13)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+@pytest.mark.parametrize("positive", [False, True])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_fewer_rows_than_tasks(n, ratio, positive, fit_intercept):
+    random = np.random.default_rng(n)
+    X, y = random.standard_normal((n, 700)), random.standard_normal(n) + 1
+    model = GDLinearRegressor(
+        alpha=0.01, l1_ratio=ratio, positive=positive, fit_intercept=fit_intercept
+    ).fit(X, y)
+    assert model.status_ is Status.CONVERGED
+    left = y - model.predict(X)
+    slopes = X.T @ left / n - 0.01 * (1 - ratio) * model.coef_
+    on, l1 = model.coef_ != 0, 0.01 * ratio
+    near = 2e-6 * y.std() + 1e-6  # roots of tol
+    np.testing.assert_allclose(slopes[on], l1 * np.sign(model.coef_[on]), atol=near)
+    assert (slopes if positive else np.abs(slopes)).max() <= l1 + near

@@ -76,7 +76,7 @@ class Reading:
             count_rows(self.rows.n_rows)
             return _slopes_by_columns(X, weighted, self.shift)
         rows = self.rows.with_targets(lambda _: weighted)
-        stretches = min(max(self.rows.n_rows // SHORTEST, FEWEST), TASKS)
+        stretches = min(max(self.rows.n_rows // SHORTEST, FEWEST), TASKS, self.rows.n_rows)
         return rows.total(partial(_slopes_by_rows, shift=self.shift), stretches=stretches)
 
 
