@@ -8,7 +8,7 @@ import pytest
 from scipy.sparse import csr_array
 from test_working_sets import broken, largest, net
 
-from gd_regressor import Status
+from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.data.chosen import Reading
 from gd_regressor.data.row_products import AllColumns
 from gd_regressor.data.sparse import SparseColumns
@@ -155,3 +155,9 @@ def test_a_lasso_is_found_from_any_start(positive):
         assert np.abs(v - alpha * np.sign(w))[w != 0].max() <= 1e-6 * alpha
         assert size.max() <= alpha * (1 + 1e-6)
     assert np.array_equal(np.sign(found[0]), np.sign(found[1]))
+
+
+def test_a_wide_positive_fit_of_some_hundred_columns_needs_no_products_of_them():
+    X, y, *_ = problem(n=30, d=400)
+    model = GDLinearRegressor(positive=True).fit(X, y)
+    assert model.metric_ == "working sets" and model.status_ is Status.CONVERGED

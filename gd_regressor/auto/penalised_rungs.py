@@ -18,6 +18,8 @@ from gd_regressor.descent.records import Request, Terms
 
 # Of more sparse columns products take more memory than a fit may
 MOST_PRODUCTS = 2000
+# Wide positive fits of fewer columns take some milliseconds on their products
+WIDE_POSITIVE = 100
 PENALISED = {
     "ridge": by_ridge,
     "ridge dual": by_ridge_dual,
@@ -38,7 +40,9 @@ def penalised_rungs(rows: Given, request: Request) -> tuple[str, ...]:
         return (request.rho.rung,)
     terms = cast(Terms, request.terms)
     if not terms.are_smooth:
-        if many_columns(rows):
+        # Of wide positive fits working sets find the minimum in the space of the rows
+        wide = rows.n_columns > max(rows.n_rows, WIDE_POSITIVE) and not rows.is_elsewhere
+        if many_columns(rows) or (terms.positive and wide):
             return ("working", "active")
         return ("few", "active") if few_may_be_in_use(rows, terms) else ("active",)
     if rows.is_sparse and rows.n_columns > MOST_PRODUCTS:
