@@ -40,9 +40,9 @@ LAST_ARTIFICIAL = 1e-3
 
 # Newton's method in the space of the rows is for at least so many columns for each row. It begins
 # if that many columns are in use for each row or, with positive coefficients and no L1 penalty, at
-# once: then half of the columns may be in use. Without a penalty it may be few of them, so we do
-# not begin at once on more than FEW_ROWS, whose products take long
-COLUMNS_EACH, AS_MANY, FEW_ROWS = 2, 0.9, 2000
+# once: then half of the columns may be in use. Without a penalty it may be few of them, so on more
+# than FEW_ROWS, whose products take long, SOME columns for each row must be in use
+COLUMNS_EACH, AS_MANY, FEW_ROWS, SOME = 2, 0.9, 2000, 0.25
 
 
 class WorkingSet:
@@ -276,7 +276,8 @@ class Descent:
             return False
         if self._positive and not self._is_real and (n <= FEW_ROWS or self._l2.all()):
             return True
-        return bool(in_use > AS_MANY * n and (self._positive or self._l2.all()))
+        share = AS_MANY if self._is_real else SOME
+        return bool(in_use > share * n and (self._positive or self._l2.all()))
 
     def _on_rows(self, coef: np.ndarray) -> There | None:
         """The minimum from Newton's method in the space of the rows, if this finds it."""
