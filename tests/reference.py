@@ -82,12 +82,54 @@ def exact_least_squares(X, y, intercept=True, weights=None):
     w, null = solved(
         [[dot(a, c) for c in columns] for a in weighted], [dot(a, target) for a in weighted]
     )
+    w = shortest(w, null)
+    return w, means[-1] - dot(means[:-1], w)
+
+
+def shortest(w, null):
+    """The solution of least |w|, from one and a basis of the null space."""
     if null:
         gram = [[dot(a, c) for c in null] for a in null]
         multiples, _ = solved(gram, [dot(a, w) for a in null])
         for multiple, vector in zip(multiples, null, strict=True):
             w = [v - multiple * u for v, u in zip(w, vector, strict=True)]
-    return w, means[-1] - dot(means[:-1], w)
+    return w
+
+
+def exact_ridge(X, y, l2, intercept=True):
+    """The rational minimiser of least |w| of |y - X w - b|^2 / n + sum l2 w^2, as floats."""
+    n = len(X)
+    columns = [[Fraction(float(v)) for v in column] for column in X.T]
+    target = [Fraction(float(v)) for v in y]
+    if intercept:
+        *columns, target = [[v - sum(c) / n for v in c] for c in (*columns, target)]
+    gram = [[dot(a, b) / n for b in columns] for a in columns]
+    for j, value in enumerate(l2):
+        gram[j][j] += Fraction(float(value))
+    w, several = solved(gram, [dot(column, target) / n for column in columns])
+    assert not (several and np.all(l2))  # with a ridge on all columns there is one
+    return np.array([float(v) for v in shortest(w, several)])
+
+
+def exact_huber(X, y, signs, delta):
+    """The rational minimiser (w; b) of Huber's loss, as floats, if the rows have these sides.
+
+    `signs` (n,) are -1, 0 or 1. We assert that the rows have them there, so F has its minimum.
+    """
+    A = [[*map(Fraction, row), Fraction(1)] for row in X]
+    target = [Fraction(v) for v in y]
+    inside = [i for i, sign in enumerate(signs) if not sign]
+    columns = list(zip(*A, strict=True))
+    gram = [[sum(a[i] * c[i] for i in inside) for c in columns] for a in columns]
+    pull = [
+        sum(c[i] * target[i] for i in inside) + Fraction(delta) * dot(signs, c) for c in columns
+    ]
+    exact, null = solved(gram, pull)
+    assert not null
+    for row, v, sign in zip(A, target, signs, strict=True):
+        r = v - dot(row, exact)
+        assert sign * r > delta if sign else abs(r) <= delta
+    return np.array([float(v) for v in exact])
 
 
 def exact_penalised(X, y, l1, l2, signs):

@@ -5,11 +5,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from reference import (
-    dot,
     exact_least_squares,
     exact_penalised,
     exact_predictions,
-    solved,
+    exact_ridge,
     sparse_normal,
 )
 from scipy.sparse import csr_array
@@ -57,21 +56,6 @@ def objective(model, X, y, weights=None):
 
 
 # --- "auto" ---
-
-
-def exact_ridge(X, y, l2, intercept=True):
-    """The rational minimiser on the float64 values."""
-    n = len(X)
-    columns = [[Fraction(float(v)) for v in column] for column in X.T]
-    target = [Fraction(float(v)) for v in y]
-    if intercept:
-        *columns, target = [[v - sum(c) / n for v in c] for c in (*columns, target)]
-    gram = [[dot(a, b) / n for b in columns] for a in columns]
-    for j, value in enumerate(l2):
-        gram[j][j] += Fraction(float(value))
-    w, several = solved(gram, [dot(column, target) / n for column in columns])
-    assert not several
-    return np.array([float(v) for v in w])
 
 
 @pytest.mark.parametrize("columns", ["well", "duplicates", "nearly dependent", "polynomials"])

@@ -1,30 +1,10 @@
 """Ridges with weights of their own, columns without one, and a strength for each target."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
-from reference import dot, solved, sparse_normal
+from reference import exact_ridge, sparse_normal
 
 from gd_regressor import GDLinearRegressor, Moments, Status, elastic_net_path
-
-
-def exact_ridge(X, y, l2, intercept=True):
-    """The rational minimiser of least |w| of |y - X w - b|^2 / n + sum l2 w^2."""
-    n = len(X)
-    columns = [[Fraction(float(v)) for v in column] for column in X.T]
-    target = [Fraction(float(v)) for v in y]
-    if intercept:
-        *columns, target = [[v - sum(c) / n for v in c] for c in (*columns, target)]
-    gram = [[dot(a, b) / n for b in columns] for a in columns]
-    for j, value in enumerate(l2):
-        gram[j][j] += Fraction(float(value))
-    w, null = solved(gram, [dot(column, target) / n for column in columns])
-    if null:
-        multiples, _ = solved([[dot(a, c) for c in null] for a in null], [dot(a, w) for a in null])
-        for multiple, vector in zip(multiples, null, strict=True):
-            w = [v - multiple * u for v, u in zip(w, vector, strict=True)]
-    return np.array([float(v) for v in w])
 
 
 def weights_of(kind, d, random):
