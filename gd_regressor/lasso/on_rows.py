@@ -14,6 +14,7 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import limited
 from gd_regressor.data.row_products import AllColumns
+from gd_regressor.lasso.semismooth import reach
 from gd_regressor.objective.penalties import shrunk
 
 # The first weight of the proximal term, in units of the columns. Each point divides it by SMALLER:
@@ -173,30 +174,11 @@ class Newton:
         return self._of.columns.centred(-lapack.dpotrs(root, gradient, lower=1)[0])
 
     def _reach(self, z, u, step, move) -> float:
-        """The share of a step to the minimum of the dual objective along it, at most 1.
-
-        The slope along the step rises, and is linear between the shares at which a coordinate of
-        the point becomes zero or leaves zero. We search these by bisection.
-        """
-        off, l1 = u - self._of.y, self._of.l1
+        """The share of a step to the minimum of the dual objective along it, at most 1."""
+        off = u - self._of.y
 
         def slope(share: float) -> float:
             x = self._prox(z + share * move)
             return float(step @ (off + share * step) + move @ x)
 
-        if slope(1.0) <= 0:
-            return 1.0
-        moving = np.flatnonzero(move)
-        with np.errstate(over="ignore"):
-            kinks = ((l1 - z)[moving] / move[moving], (-l1 - z)[moving] / move[moving])
-        kinks = np.concatenate(kinks)
-        shares = np.concatenate([[0.0], np.sort(kinks[(kinks > 0) & (kinks < 1)]), [1.0]])
-        below, above = 0, len(shares) - 1
-        while above - below > 1:
-            middle = (below + above) // 2
-            below, above = (middle, above) if slope(shares[middle]) < 0 else (below, middle)
-        first, last = shares[below], shares[above]
-        falling, rising = slope(first), slope(last)
-        if falling >= 0:  # rounding is all that is left
-            return 0.0
-        return float(first - (last - first) * falling / (rising - falling))
+        return reach(slope, z, move, self._of.l1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import lapack
@@ -81,24 +82,30 @@ def _newton(net: Penalised, apart: np.ndarray, signs: np.ndarray, weight: float)
 
 
 def _reach(net: Penalised, w, z, v, direction, fit, weight) -> float:
-    """The step along a direction to the minimum of the dual objective, at most 1.
-
-    The slope along the direction rises with the step, and is linear between the steps at which a
-    coordinate of x becomes zero or leaves zero. We search these steps by bisection.
-    """
+    """The step along a direction to the minimum of the dual objective, at most 1."""
 
     def slope(step: float) -> float:
         x = net.prox(w + (v - step * fit) / weight, weight)
         return float(fit @ (z + step * direction - x))
 
-    u, move, threshold = w + v / weight, -fit / weight, net.l1 / weight
-    moving = move != 0
-    u, move, threshold = u[moving], move[moving], threshold[moving]
-    kinks = np.concatenate([(threshold - u) / move, (-threshold - u) / move])
-    steps = np.concatenate([[0.0], np.sort(kinks[(kinks > 0) & (kinks < 1)]), [1.0]])
-    below, above = 0, len(steps) - 1
+    return reach(slope, w + v / weight, -fit / weight, net.l1 / weight)
+
+
+def reach(slope: Callable[[float], float], u, move, threshold) -> float:
+    """The step to the minimum of a dual objective with this slope along a direction, at most 1.
+
+    The slope rises with the step. It is linear between the steps at which a coordinate of
+    u + step * move reaches the threshold, on either side: there a coefficient becomes zero or
+    leaves zero. We search these steps by bisection.
+    """
     if slope(1.0) <= 0:
         return 1.0
+    moving = np.flatnonzero(move)
+    with np.errstate(over="ignore"):
+        kinks = ((threshold - u)[moving] / move[moving], (-threshold - u)[moving] / move[moving])
+    kinks = np.concatenate(kinks)
+    steps = np.concatenate([[0.0], np.sort(kinks[(kinks > 0) & (kinks < 1)]), [1.0]])
+    below, above = 0, len(steps) - 1
     while above - below > 1:
         middle = (below + above) // 2
         below, above = (middle, above) if slope(steps[middle]) < 0 else (below, middle)
