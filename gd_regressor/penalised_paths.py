@@ -60,7 +60,7 @@ def elastic_net_path(
     Each minimum is that of `GDLinearRegressor` with ``learning_rate="auto"`` and this `alpha`. The
     rows are read once. Each descent begins at the minimum for the next larger `alpha`. Where
     columns nearly depend on each other, sums over the rows have too few digits for some of the
-    strengths. Each of these has a fit of its own.
+    strengths. Each of these has a fit of its own. So has each ridge on more columns than rows.
 
     Parameters
     ----------
