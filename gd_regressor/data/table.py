@@ -25,8 +25,10 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
 # A pass with vectors calls numpy a dozen times for each block, and with threads each call waits for
 # the interpreter. Taller blocks spare more of these waits than they lose in the cache
 VECTOR_ENTRIES = 1 << 19
-# Fewer entries are not worth a task of their own
-STRETCH_ENTRIES = 1 << 18
+# Fewer entries are not worth a task of their own. Of a table that has enough for two tasks, each has
+# LONG_ENTRIES: two threads that hand the interpreter to each other lose more than the shorter of
+# many tasks would spare
+STRETCH_ENTRIES, LONG_ENTRIES = 1 << 18, 1 << 20
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.
 STRETCHES = 16
@@ -307,7 +309,12 @@ class Rows(Table[Known]):
         if self.is_sparse:  # scipy's own work on a product costs more than the cache saves
             return self.n_rows
         entries = VECTOR_ENTRIES * 8 // np.dtype(self.dtype).itemsize
-        return max(entries // self.width, BLOCK_ROWS // 2)
+        return self._evenly(max(entries // self.width, BLOCK_ROWS // 2))
+
+    def _evenly(self, height: int) -> int:
+        """About `height` rows, so that no block is much shorter than the others."""
+        blocks = max(round(self.n_rows / height), 1)
+        return max(-(-self.n_rows // blocks), 1)
 
     def knowing(self, known: Known) -> Rows[Known]:
         return replace(self, known=known)
@@ -358,8 +365,8 @@ class Rows(Table[Known]):
             yield self.part(row, min(row + height, self.n_rows))
 
     def spans(self, height: int | None = None) -> Iterator[slice]:
-        """The blocks, of `block_rows` or `height` rows."""
-        n, height = self.n_rows, height or self.block_rows
+        """The blocks, of about `block_rows` or of `height` rows."""
+        n, height = self.n_rows, height or self._evenly(self.block_rows)
         for row in range(0, n, height):
             yield slice(row, min(row + height, n))
 
@@ -401,11 +408,11 @@ class Rows(Table[Known]):
 
     @property
     def _n_stretches(self) -> int:
-        if self.n_rows * self.width < STRETCH_ENTRIES:
-            return 1
         # What a stretch of sparse rows gives is as long as the columns are many
         least = max(STRETCH_ENTRIES, SPARSEST * self.width if self.is_sparse else 0)
-        return even(min(self.stored // least, STRETCHES))
+        if self.stored < 2 * least:
+            return 1
+        return even(max(min(self.stored // max(least, LONG_ENTRIES), STRETCHES), 2))
 
     def _cut(self, stretches: int) -> Iterator[Rows]:
         cuts = (self.n_rows * i // stretches for i in range(stretches + 1))
