@@ -160,7 +160,7 @@ def test_where_no_row_is_likely_to_turn_a_step_ends_at_the_minimum_of_the_piece(
 
 def pieces_of(newton, at):
     """The piece at a point, and the same that knows of no rows near delta."""
-    solve = lambda sigma, right, spread: np.linalg.solve(newton.gram - at.gone, right)  # noqa: E731
+    solve = lambda sigma, right, spread: np.linalg.solve(at.inside.matrix, right)  # noqa: E731
     for sums in (at.sums, at.sums._replace(density=0.0)):
         yield Piece(at.theta, at.delta, sums, np.zeros(len(at.theta)), solve)
 
@@ -276,7 +276,7 @@ def test_signs_follow_the_rows_that_changed_sides(weighted):
     gone = np.zeros((2, 5, 5))
     for spot in spots:
         short, whole = clipped.sums(spot, before, outer), clipped.sums(spot, before)
-        gone = gone + [sums.change for sums in short]
+        gone = gone + [0.0 if sums.change is None else sums.change for sums in short]
         before, outer = spot, np.stack([sums.outer for sums in short], axis=1)
         A, share = np.column_stack([X, np.ones(900)]), np.ones(900) if weights is None else weights
         for j, (one, other) in enumerate(zip(short, whole, strict=True)):

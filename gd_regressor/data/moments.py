@@ -375,7 +375,10 @@ def moments_of_part(rows: Rows, precise: bool = False) -> Moments | None:
 
 
 def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return sum(matrices) + a[:, None] * b
+    one, other = matrices
+    total = one + other
+    total += np.multiply.outer(a, b)
+    return total
 
 
 def _sparse_pays(rows: Rows) -> bool:

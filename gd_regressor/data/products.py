@@ -102,7 +102,8 @@ class _AsTheyAre:
     """Sums over blocks that need no change. We copy only the targets, beside the ones."""
 
     def __init__(self, d: int, t: int) -> None:
-        self._xx, self._across = np.zeros((d, d)), np.zeros((1 + t, d))
+        self._xx: np.ndarray | None = None  # with many columns a sum with zeros would take its time
+        self._across = np.zeros((1 + t, d))
         self._rest, self._others = np.zeros((1 + t, 1 + t)), np.ones((1 + t, 0))
 
     def add(self, x: np.ndarray, y: np.ndarray, target_origin: np.ndarray) -> None:
@@ -111,7 +112,11 @@ class _AsTheyAre:
             self._others = np.ones((1 + y.shape[1], len(x)))
         others = self._others[:, : len(x)]
         np.subtract(y.T, target_origin[:, None], out=others[1:])
-        self._xx += product(x.T, x)
+        products = product(x.T, x)
+        if self._xx is None:
+            self._xx = products
+        else:
+            self._xx += products
         if len(others) <= ONE_BY_ONE:
             self._across[0] += _sum_of(x)
             for total, vector in zip(self._across[1:], others[1:], strict=True):
@@ -122,9 +127,10 @@ class _AsTheyAre:
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
         """Add the sums to the products and squares of `Products`."""
-        d, t = len(self._xx), len(yy)
+        d, t = self._across.shape[1], len(yy)
         columns, others = slice(1, d + 1), np.r_[0, d + 1 : d + 1 + t]
-        sums[columns, columns] += self._xx
+        if self._xx is not None:
+            sums[columns, columns] += self._xx
         sums[columns, others] += self._across.T
         kept = others < len(sums)
         sums[others[kept], columns] += self._across[kept]

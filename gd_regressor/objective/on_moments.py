@@ -145,9 +145,15 @@ class KnownAtZero(Quadratic):
 
 def gram_of(moments: Moments, frame: Frame) -> np.ndarray:
     """(p, p): mean products of columns and ones, in the frame."""
-    unit = moments.scale / frame.scale
+    unit, d = moments.scale / frame.scale, len(frame.scale)
     means = (moments.column_means - frame.centre) / frame.scale
-    gram = moments.xx / moments.weight * unit * unit[:, None] + np.multiply.outer(means, means)
-    if not frame.fit_intercept:
-        return gram
-    return np.block([[gram, means[:, None]], [means, np.ones((1, 1))]])
+    found = np.ones((frame.n_parameters, frame.n_parameters))
+    gram = found[:d, :d]  # in place: with many columns each pass over it counts
+    np.divide(moments.xx, moments.weight, out=gram)
+    gram *= unit
+    gram *= unit[:, None]
+    if means.any():
+        gram += np.multiply.outer(means, means)
+    found[d:, :d] = means
+    found[:d, d:] = means[:, None]
+    return found

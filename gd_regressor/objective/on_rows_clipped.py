@@ -7,9 +7,10 @@ from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.linalg import blas
 
 from gd_regressor.arithmetic.frozen import frozen
-from gd_regressor.arithmetic.threads import product
+from gd_regressor.arithmetic.threads import product, summed
 from gd_regressor.data.table import Rows, add_each
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
@@ -20,6 +21,8 @@ NARROW_BLOCK, FEW_VECTORS = 100, 2
 JUST_INSIDE, LEAST_INSIDE = 0.1, 64
 # We make the products of so many rows for each column at once: that takes longer than to write them
 ROWS_FOR_PRODUCTS = 4
+# So many multiplications take longer than to share them between two threads
+FOR_ONE_THREAD = 1 << 25
 
 
 class Spot(NamedTuple):
@@ -44,7 +47,8 @@ class Sums(NamedTuple):
     beyond: float  # |r| of the rows outside
     inner: np.ndarray  # (p,): x r of the rows inside
     outer: np.ndarray  # (p,): x sign(r) of the rows outside
-    change: np.ndarray  # (p, p): x x' of rows that went outside, less those that came inside
+    # (p, p): x x' of rows that went outside, less those that came inside; None: no row changed
+    change: np.ndarray | None
     moved: float  # the share of these rows
     # (r - h)^2 - max(|r| - delta, 0)^2, which is zero for a row that stayed on its side
     young: float
@@ -66,6 +70,7 @@ class Sums(NamedTuple):
             square=square,
             beyond=beyond,
             inner=self.inner - product,
+            change=None,
             moved=0.0,
             young=0.0,
             across=square + delta * beyond,
@@ -107,7 +112,7 @@ class Clipped:
         reach = np.zeros(t) if here.reach is None else here.reach
         found = []
         for j, delta in enumerate(here.delta.tolist()):
-            change, turned = self._in_frame(each[j].products)
+            change, turned = self._in_frame(each[j].products(shared=True))
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual, near = means[:, j].tolist()
             enough = near * rows.n_rows >= LEAST_INSIDE
@@ -156,25 +161,25 @@ class Clipped:
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
-    def _in_frame(self, products: list[np.ndarray] | None) -> tuple[np.ndarray, np.ndarray]:
+    def _in_frame(self, products: list[np.ndarray] | None) -> tuple[np.ndarray | None, Any]:
         """(p, p) and (p,): the mean products with each other, and with the signs."""
-        square, frame = self.square, self.square.frame
-        p, d = frame.n_parameters, len(frame.scale)
-        found, weight = np.zeros((p, p)), square.rows.total_weight
         if products is None:
-            return found, np.zeros(p)
-        # In place, and a weight and units in one go: with many columns each pass over them counts
-        (total, across, corner), unit = products, 1 / frame.scale
-        along = square.in_frame(np.vstack([across, corner[:1]]) / weight)
+            return None, 0.0
+        square, frame, (total, across, corner) = self.square, self.square.frame, products
+        d, unit, weight = len(total), 1 / frame.scale, square.rows.total_weight
+        # In place: with many columns each pass over their products counts
         if square.shift is not None:
-            # (x - rest)(x - rest)' in one product: two vectors on each side
+            # (x - rest)(x - rest)'. BLAS changes the transpose of `total`, which is symmetric
             rest = frame.centre - square.shift
             half = across[:, 0] - corner[0, 0] / 2 * rest
-            total -= np.stack([rest, half], axis=1) @ np.stack([half, rest])
-        total *= unit
-        np.multiply(total, unit[:, None] / weight, out=found[:d, :d])
-        found[d:, :] = along[:p, 0]
-        found[:, d:] = along[:p, :1]
+            for one, other in ((rest, half), (half, rest)):
+                total = blas.dger(-1.0, one, other, a=total.T, overwrite_a=1).T
+        found = np.empty((frame.n_parameters, frame.n_parameters))
+        np.multiply(total, unit / weight, out=found[:d, :d])
+        found[:d, :d] *= unit[:, None]
+        along = square.in_frame(np.vstack([across, corner[:1]]) / weight)
+        found[d:, :] = along[:, 0]
+        found[:, d:] = along[:, :1]
         return found, along[:, 1]
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
@@ -255,25 +260,22 @@ class _Moved:
     def _wait(self, more: int) -> None:
         self._count += more
         if self._count >= ROWS_FOR_PRODUCTS * self._width:
-            self.made, self.waiting, self._count = self.products, ([], []), 0
+            self.made, self.waiting, self._count = self.products(), ([], []), 0
 
-    @property
-    def products(self) -> list[np.ndarray] | None:
+    def products(self, *, shared: bool = False) -> list[np.ndarray] | None:
         """Sums over rows that went outside, less those over rows that came inside.
 
         They are x x' (d, d), x beside 1 and sign (d, 2), and these two with each other (2, 2). None
-        if no row changed.
+        if no row changed. Two threads may share the work, but not if other threads wait for it.
         """
-        total = self.made
-        for due, came_inside in zip(self.waiting, (False, True), strict=True):
+        total, shared = self.made, shared and self._count * self._width**2 > FOR_ONE_THREAD
+        for due, combined in zip(self.waiting, (np.add, np.subtract), strict=True):
             if due:
-                parts = zip(*due, strict=True)
-                x, beside = (a[0] if len(a) == 1 else np.concatenate(a) for a in parts)
-                made = [product(x.T, x), product(x.T, beside), product(beside.T, beside)]
-                if came_inside:
-                    for each in made:
-                        np.negative(each, out=each)
-                total = made if total is None else add_each(total, made)
+                half = len(due) // 2 if shared else 0
+                halves = [due[:half], due[half:]]
+                made = summed(halves, _products, add_each) if half else _products(due)
+                before = [0.0, 0.0, 0.0] if total is None else total
+                total = [combined(a, b, out=b) for a, b in zip(before, made, strict=True)]
         return total
 
 
@@ -292,6 +294,12 @@ class _Few(NamedTuple):
             root = np.sqrt(s[rows])[:, None]
             few, beside = few * root, beside * root
         return cls(few, beside)
+
+
+def _products(due: list[_Few]) -> list[np.ndarray]:
+    """As `_Moved.products`, of rows that moved one way."""
+    x, beside = (a[0] if len(a) == 1 else np.concatenate(a) for a in zip(*due, strict=True))
+    return [product(x.T, x), product(x.T, beside), product(beside.T, beside)]
 
 
 def _times(x: Any, w: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import lapack
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
@@ -30,6 +31,41 @@ MOST_FAILURES = 12
 SHORT_STEP = 10
 
 
+@frozen
+class Inside:
+    """H, the mean x x' of the rows inside. Steps on which no row turns share one, and its root."""
+
+    matrix: np.ndarray  # (p, p)
+    gram: np.ndarray  # (p, p): the same of all rows
+    free: np.ndarray  # (q,): the coordinates that move
+
+    def without(self, gone: np.ndarray | None) -> Inside:
+        """The same after rows with these products (p, p) went outside. We write over them."""
+        return self if gone is None else replace(self, matrix=np.subtract(self.matrix, gone, gone))
+
+    def of_free(self, matrix: np.ndarray) -> np.ndarray:
+        """(q, q): the part of the free coordinates."""
+        return matrix if len(self.free) == len(matrix) else matrix[np.ix_(self.free, self.free)]
+
+    @cached_property
+    def root(self) -> np.ndarray | None:
+        """(q, q): that of H, as LAPACK has it. None: H is not definite, or hardly."""
+        return self.root_of(self.of_free(self.matrix).copy())
+
+    def root_of(self, matrix: np.ndarray) -> np.ndarray | None:
+        """The same of H and what is added to it, which is overwritten."""
+        # The transpose is the same matrix, in the order in which LAPACK needs no copy
+        root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+        # A pivot that is rounding of the difference of two sums is no pivot
+        least = ROUNDED_BY * len(matrix) * EPS * self.sizes
+        return None if failed or not (root.diagonal() ** 2 > least).all() else root
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """(q,): the mean squares of the free coordinates over all rows."""
+        return np.maximum(self.gram.diagonal()[self.free], SMALLEST_DIVISOR)
+
+
 @dataclass(frozen=True)
 class There:
     """Where one target is."""
@@ -39,7 +75,7 @@ class There:
     loss: float
     gradient: np.ndarray  # (p,): of F
     sums: Sums
-    gone: np.ndarray  # (p, p): mean x x' of the rows outside
+    inside: Inside
     gap: float  # F is at most so far above its minimum
     term: float = 0.0  # of the proximal term
     at_rest: bool = False  # whether rounding is all that is left
@@ -67,9 +103,9 @@ class Newton:
         return self._first(spot, before, np.zeros_like(spot.theta))
 
     def _first(self, spot: Spot, before: Spot, outer: np.ndarray | None = None) -> list[There]:
-        nobody = np.zeros(self.gram.shape)  # unlike `zeros_like`, it writes nothing yet
+        everybody = Inside(self.gram, self.gram, self.free)
         return [
-            self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, nobody)
+            self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, everybody)
             for j, sums in enumerate(self.rows.sums(spot, before, outer))
         ]
 
@@ -78,7 +114,7 @@ class Newton:
         before = spot_of(there)
         found = self.rows.sums(Spot(before.theta, delta), before, _outer_of(there))
         return [
-            self._there(j, at.theta, float(delta[j]), found[j], at.gone)
+            self._there(j, at.theta, float(delta[j]), found[j], at.inside)
             for j, at in enumerate(there)
         ]
 
@@ -127,7 +163,7 @@ class Newton:
         found = self.rows.sums(trial, spot_of(there), _outer_of(there))
         after, long = [], []
         for j, (at, move, sums) in enumerate(zip(there, moves, found, strict=True)):
-            new = self._there(j, trial.theta[:, j], float(trial.delta[j]), sums, at.gone, at)
+            new = self._there(j, trial.theta[:, j], float(trial.delta[j]), sums, at.inside, at)
             if move.term == 0:
                 new = self._bounded(j, new, sums)
             falls, rounding = at.loss - new.loss, ROUNDED_BY * EPS * at.loss
@@ -164,8 +200,8 @@ class Newton:
             where = numbers[apart <= far].astype(np.intp)
             if len(where) and (self.rows.sides(where, trial)[j] != sums.sides[where]).any():
                 return None
-            sums = sums.after(step, (self.gram - at.gone) @ step, move.delta)
-            new = self._there(j, trial.theta[:, j], move.delta, sums, at.gone, at)
+            sums = sums.after(step, at.inside.matrix @ step, move.delta)
+            new = self._there(j, trial.theta[:, j], move.delta, sums, at.inside, at)
             rests = move.drop <= ROUNDED_BY * EPS * at.loss
             after.append(replace(self._bounded(j, new, sums), at_rest=rests))
         return after
@@ -204,7 +240,7 @@ class Newton:
         found = self.rows.sums(Spot(theta, delta), spot_of(after), _outer_of(after))
         for j in long:
             at, term = after[j], max(TERM_CHANGES * moves[j].term, FIRST_TERM)
-            new = self._there(j, theta[:, j], float(delta[j]), found[j], at.gone, at)
+            new = self._there(j, theta[:, j], float(delta[j]), found[j], at.inside, at)
             failures = at.failures + 1
             stays = replace(at, failures=failures, at_rest=failures >= MOST_FAILURES)
             after[j] = replace(new if new.loss < at.loss else stays, term=term)
@@ -216,7 +252,7 @@ class Newton:
         theta: np.ndarray,
         delta: float,
         sums: Sums,
-        gone: np.ndarray,
+        inside: Inside,
         before: There | None = None,
     ) -> There:
         ridge, size = self.ridge[:, j], self.sizings[j]
@@ -232,8 +268,8 @@ class Newton:
             delta,
             float(loss),
             gradient,
-            sums,
-            gone + sums.change if sums.moved else gone,
+            sums._replace(change=None),
+            inside.without(sums.change),
             gap,
             term,
         )
@@ -246,11 +282,8 @@ class Newton:
 
     def _move(self, j: int, at: There) -> Move:
         free, ridge = self.free, self.ridge[self.free, j]
-        metric, gone = self.gram, at.gone
-        if len(free) < len(metric):
-            metric, gone = (matrix[np.ix_(free, free)] for matrix in (metric, gone))
         sums = at.sums._replace(inner=at.sums.inner[free], outer=at.sums.outer[free])
-        factor = _Solver(metric, gone, ridge, at.term)
+        factor = _Solver(at.inside, ridge, at.term)
         piece = Piece(at.theta[free], at.delta, sums, ridge, factor)
         move = self.sizings[j].move(piece)
         return move._replace(term=factor.term)
@@ -272,37 +305,43 @@ class Newton:
 class _Solver:
     """Solves (H + sigma Lambda + term M) s = right. The term grows until a solution exists."""
 
-    def __init__(
-        self, metric: np.ndarray, gone: np.ndarray, ridge: np.ndarray, term: float
-    ) -> None:
-        self._metric, self._gone, self._ridge = metric, gone, ridge
+    def __init__(self, inside: Inside, ridge: np.ndarray, term: float) -> None:
+        self._inside, self._ridge, self._has_ridge = inside, ridge, bool(ridge.any())
         self.term = term
 
     def __call__(self, sigma: float, right: np.ndarray, spread: np.ndarray) -> np.ndarray:
         if not len(right):
             return right
-        diagonal = np.maximum(self._metric.diagonal(), SMALLEST_DIVISOR)
         while True:
-            term = self.term
-            matrix = self._metric - self._gone
-            if term:
-                matrix += term * self._metric
-            matrix.ravel()[:: len(matrix) + 1] += sigma * self._ridge
-            if self.term > 1:  # the metric itself is not definite
-                matrix.ravel()[:: len(matrix) + 1] += self.term * EPS * len(matrix) * diagonal
-            # A pivot that is rounding of the difference of two sums is no pivot
-            # The transpose is the same matrix, in the order in which LAPACK needs no copy
-            root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
-            least = ROUNDED_BY * len(matrix) * EPS * diagonal
-            if not failed and (root.diagonal() ** 2 > least).all():
+            root = self._root(sigma)
+            if root is not None:
                 return lapack.dpotrs(root, right, lower=1)[0]
-            if not term:
-                size = np.sqrt(diagonal + sigma * self._ridge)[:, None]
-                unit = (self._metric - self._gone + np.diag(sigma * self._ridge)) / size / size.T
-                found = shortest(unit, right / size, ROUNDED_BY * len(unit) * EPS, spread)
+            if not self.term:
+                found = self._shortest(sigma, right, spread)
                 if found is not None:
-                    return found / size
+                    return found
             self.term = max(TERM_CHANGES * self.term, SMALLEST_TERM)
+
+    def _root(self, sigma: float) -> np.ndarray | None:
+        inside, term = self._inside, self.term
+        if not (term or self._has_ridge):
+            return inside.root
+        matrix = inside.of_free(inside.matrix) + term * inside.of_free(inside.gram)  # a copy
+        diagonal = matrix.ravel()[:: len(matrix) + 1]
+        diagonal += sigma * self._ridge
+        if term > 1:  # the metric itself is not definite
+            diagonal += term * EPS * len(matrix) * inside.sizes
+        return inside.root_of(matrix)
+
+    def _shortest(
+        self, sigma: float, right: np.ndarray, spread: np.ndarray
+    ) -> np.ndarray | None:
+        """The shortest solution in the units of the columns. None if there is none."""
+        ridge, matrix = sigma * self._ridge, self._inside.of_free(self._inside.matrix)
+        size = np.sqrt(self._inside.sizes + ridge)[:, None]
+        unit = (matrix + np.diag(ridge)) / size / size.T
+        found = shortest(unit, right / size, ROUNDED_BY * len(unit) * EPS, spread)
+        return None if found is None else found / size
 
 
 def spot_of(there: list[There]) -> Spot:
