@@ -22,7 +22,7 @@ from gd_regressor.descent.nouns import Next, Problem, Rule, Step
 from gd_regressor.descent.records import End, Iterate, Request, Residuals, Start, Status
 from gd_regressor.descent.walk import Walk
 from gd_regressor.objective.frame import scales_of
-from gd_regressor.objective.on_moments import MomentLoss, gram_of
+from gd_regressor.objective.on_moments import gram_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_clipped import Clipped, Spot
 from gd_regressor.objective.robust import EPSILON, Huber, ScaledHuber
@@ -120,7 +120,7 @@ class HuberPlan(Plan):
         return replace(self, first=lambda _: there), theta, delta
 
     def _spot(self, theta: np.ndarray) -> Spot:
-        sizes = zip(self.newton.sizings, _root_mean_squares(self.seen.found, theta), strict=True)
+        sizes = zip(self.newton.sizings, _root_mean_squares(self.seen, theta), strict=True)
         return Spot(theta, np.array([sizing.first(size) for sizing, size in sizes]))
 
     def rules(self) -> tuple[Rule, ...]:
@@ -130,9 +130,9 @@ class HuberPlan(Plan):
         found, dependence = self.seen.found, self.seen.found.dependence
         arrival = gap_arrival(self, walk, end, beside_loss=True)
         theta, there = plain(arrival.theta), walk.here.state
-        delta, error, sides = self._spot(theta).delta, arrival.coef_error, None
+        error = arrival.coef_error
+        _, delta, sides, _ = self._spot(theta) if there is None else spot_of(there)
         if there is not None:
-            _, delta, sides, _ = spot_of(there)
             error = max(error, self.newton.error_left(there))
         if end.status is not Status.INTERRUPTED and not self.newton.ridge.any():
             error = np.inf if dependence.condition_number == np.inf else error
@@ -162,7 +162,7 @@ def by_huber(
 
     def plan_on(seen: Seen) -> HuberPlan:
         sizings = (FixedDelta(delta),) * seen.rows.n_targets
-        size = partial(_root_mean_squares, seen.found)
+        size = partial(_root_mean_squares, seen)
         first = partial(down_to, joint=_joint(seen.found, EPSILON), size=size)
         return _plan(seen, request, sizings, first, 2 * delta)
 
@@ -228,7 +228,7 @@ def _plan(
 
     def begin(spot: Spot) -> list[There]:
         if not spot.theta[: rows.n_columns].any():
-            spot = _least_squares(found, sizings)
+            spot = _least_squares(seen, sizings)
         if in_place:
             return newton.begin(spot) if epsilon is not None else first(on_sample, spot)
         return newton.begin(spot_of(first(on_sample, spot)))
@@ -251,21 +251,21 @@ def _plan(
     )
 
 
-def _root_mean_squares(found: Findings, theta: np.ndarray) -> list[float]:
+def _root_mean_squares(seen: Seen, theta: np.ndarray) -> list[float]:
     """Of the residuals of each target."""
-    square, _ = MomentLoss(found.moments, found.frame).value_and_gradient(theta)
+    square, _ = seen.squared_loss.value_and_gradient(theta)
     return np.sqrt(square).tolist()
 
 
-def _least_squares(found: Findings, sizings: tuple[Sizing, ...]) -> Spot:
+def _least_squares(seen: Seen, sizings: tuple[Sizing, ...]) -> Spot:
     """The minimum of the squared loss, which the moments know. Outliers move it less than zero is.
 
     From there a wide table needs a step or two less, and fewer rows change their sides on the way.
     """
-    start = np.zeros((found.frame.n_parameters, len(sizings)))
-    _, slope = MomentLoss(found.moments, found.frame).value_and_gradient(start)
-    theta = start - found.factor.apply(slope)
-    sizes = zip(sizings, _root_mean_squares(found, theta), strict=True)
+    start = np.zeros((seen.found.frame.n_parameters, len(sizings)))
+    _, slope = seen.squared_loss.value_and_gradient(start)
+    theta = start - seen.found.factor.apply(slope)
+    sizes = zip(sizings, _root_mean_squares(seen, theta), strict=True)
     return Spot(theta, np.array([sizing.first(size) for sizing, size in sizes]))
 
 

@@ -7,12 +7,14 @@ from typing import TypeVar
 
 import numpy as np
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Plan
 from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Scales
 from gd_regressor.objective.frame import scales_of
+from gd_regressor.objective.on_moments import MomentLoss
 from gd_regressor.robust.cut import FAR_OUT, Cut, Spread
 
 AnyPlan = TypeVar("AnyPlan", bound=Plan)
@@ -33,6 +35,11 @@ class Seen:
         """The units of the loss. Outliers hardly move them."""
         scales = scales_of(self.found.moments, self.found.frame.fit_intercept)
         return self.spread.bound(scales).of_power(self.power)
+
+    @cached_property
+    def squared_loss(self) -> MomentLoss:
+        """The squared loss of the cut rows."""
+        return MomentLoss(self.found.moments, self.found.frame)
 
     def lift(self, slope: float) -> np.ndarray:
         """(t,): F of the rows as they are, less F of the cut ones. Far out the loss has `slope`."""

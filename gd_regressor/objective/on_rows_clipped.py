@@ -273,7 +273,7 @@ class _Moved:
             if due:
                 half = len(due) // 2 if shared else 0
                 halves = [due[:half], due[half:]]
-                made = summed(halves, _products, add_each) if half else _products(due)
+                made = summed(halves, _products, _added) if half else _products(due)
                 before = [0.0, 0.0, 0.0] if total is None else total
                 total = [combined(a, b, out=b) for a, b in zip(before, made, strict=True)]
         return total
@@ -300,6 +300,13 @@ def _products(due: list[_Few]) -> list[np.ndarray]:
     """As `_Moved.products`, of rows that moved one way."""
     x, beside = (a[0] if len(a) == 1 else np.concatenate(a) for a in zip(*due, strict=True))
     return [product(x.T, x), product(x.T, beside), product(beside.T, beside)]
+
+
+def _added(total: list[np.ndarray], more: list[np.ndarray]) -> list[np.ndarray]:
+    """Their sums, in place of the first ones."""
+    for one, other in zip(total, more, strict=True):
+        one += other
+    return total
 
 
 def _times(x: Any, w: np.ndarray) -> np.ndarray:
