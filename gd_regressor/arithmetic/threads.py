@@ -41,13 +41,19 @@ def summed(parts: Iterable, work: Callable[[Any], Any], add: Callable[[Any, Any]
     return shared.result()
 
 
-def product(a, b):
+def product(a, b, out: np.ndarray | None = None):
     """The product of arrays or sparse columns, which lets other threads run meanwhile.
 
     `@` of arrays holds the interpreter's lock for results of up to 500 numbers (numpy 2.4).
-    `np.dot` releases it.
+    `np.dot` releases it. We write to `out`, if it is given.
     """
-    return np.dot(a, b) if type(a) is np.ndarray else a @ b
+    if type(a) is np.ndarray:
+        return np.dot(a, b, out)
+    found = a @ b
+    if out is None:
+        return found
+    out[...] = found
+    return out
 
 
 def limited(work: Callable[[_Pool | None], Found]) -> Found:

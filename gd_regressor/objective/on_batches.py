@@ -25,21 +25,16 @@ class Batching(NamedTuple):
     patience: int  # so many epochs without a better loss end the run
 
 
-def of_square(r: np.ndarray) -> np.ndarray:
-    """Psi of the squared loss, 2 r. It changes r in place."""
-    r += r
-    return r
-
-
 @dataclass(frozen=True)
 class LossBatches(Batches):
     """-(1 / m) X' psi(y - X theta) over the m rows of a batch, in the coordinates of the textbooks.
 
-    Psi is the slope of the loss of a row, times the weight of the row.
+    Psi is the slope of the loss of a row, times the weight of the row. None stands for 2 r, that of
+    the squared loss.
     """
 
     rows: ShuffledRows
-    psi: Slope = of_square
+    psi: Slope | None = None
 
     def gradients(self, epoch: int) -> Iterator[Slope]:
         d, psi = self.rows.rows.n_columns, self.psi
@@ -47,23 +42,27 @@ class LossBatches(Batches):
 
 
 def _slope(
-    parts: list[Gathered] | Iterator[Gathered], psi: Slope, d: int, theta: np.ndarray
+    parts: list[Gathered] | Iterator[Gathered], psi: Slope | None, d: int, theta: np.ndarray
 ) -> np.ndarray:
-    gradient, m = np.zeros(theta.shape), 0
-    slope, total = gradient[:d], gradient[d:]
+    gradient, m = np.empty(theta.shape), 0
     w, b = theta[:d], theta[d:]  # no row of b without an intercept
     for x, y, s in parts:
         left = product(x, w)
         np.subtract(y, left, out=left)
         if len(b):
             left -= b
-        pull = psi(left)
+        pull = left if psi is None else psi(left)
         if s is not None:
             pull *= s
-        slope += product(x.T, pull)
-        total += np.add.reduce(pull, axis=0)
+        # We write the first part in place: a batch has one, and each call to numpy counts
+        found = np.empty(theta.shape) if m else gradient
+        product(x.T, pull, found[:d])
+        if len(b):
+            np.add.reduce(pull, axis=0, keepdims=True, out=found[d:])
+        if m:
+            gradient += found
         m += len(pull)
-    gradient *= -1 / m
+    gradient *= -(2 if psi is None else 1) / m
     return gradient
 
 

@@ -112,7 +112,7 @@ def _epochs(
     net = ElasticNet.of(terms, np.ones(d))
     loss = square if rho is None else RobustLoss(square, rho, none)
     shuffled = ShuffledRows(rows, batching.order)
-    batches: Batches = LossBatches(shuffled) if rho is None else LossBatches(shuffled, rho.slope)
+    batches: Batches = LossBatches(shuffled, None if rho is None else rho.slope)
     if request.terms is not None and terms.are_smooth:
         batches = RidgedBatches(batches, terms.l2)
     problem = Measured(
