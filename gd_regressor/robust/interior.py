@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import LinAlgError, blas, cho_factor, cho_solve, lapack, lstsq
+from scipy.linalg import blas, lapack, lstsq
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
@@ -106,16 +106,17 @@ def _corrected(problem: Pinball, at: Inside) -> Inside | None:
     """A step of Mehrotra's: where it leads without a barrier says how much barrier it needs."""
     x, s, D = at.d - problem.low, problem.high - at.d, freedom(problem, at)
     matrix = blas.dsyrk(1.0, problem.scaled(D).T)
-    matrix[np.diag_indices_from(matrix)] += 2 * problem.ridge
-    try:
-        factor = cho_factor(matrix, check_finite=False)
-    except LinAlgError:
+    if problem.has_ridge:
+        matrix[np.diag_indices_from(matrix)] += 2 * problem.ridge
+    # LAPACK itself, because the checks of scipy's functions take as long as few rows take
+    root, failed = lapack.dpotrf(matrix, overwrite_a=1)
+    if failed:
         return None
     lacks = problem.lacks(at.theta, at.d)
 
     def step(of_x: np.ndarray, of_s: np.ndarray) -> Inside:
         h = of_x / x - of_s / s
-        theta = cho_solve(factor, problem.pulls(D * h) - lacks, check_finite=False)
+        theta = lapack.dpotrs(root, problem.pulls(D * h) - lacks)[0]
         d = D * (h - problem.fitted(theta))
         return Inside(theta, d, (of_s + at.w * d) / s, (of_x - at.z * d) / x)
 
