@@ -104,6 +104,7 @@ LAYERS = [
         "data.batches",
         "data.table",
         "data.sparse",
+        "data.moved",
         "data.checks",
         "data.kinds",
         "data.passes",

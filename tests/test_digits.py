@@ -428,7 +428,11 @@ def exact_gram(A):
     return ends[0] * 2**40 + (across + across.T) * 2**20 + ends[1]
 
 
-@pytest.mark.parametrize("means", [[0, 0], [100, 2]], ids=["about zero", "some far from zero"])
+@pytest.mark.parametrize(
+    "means",
+    [10 * [0], 5 * [100, 2], [1e4] + 9 * [0]],
+    ids=["about zero", "some far from zero", "one far from zero"],
+)
 def test_large_well_conditioned_tables_have_the_digits_of_pivoted_qr(means, monkeypatch):
     """From moments alone. Of a long sum of products few steps are rounded by the whole of it."""
     monkeypatch.setattr(data_table, "SMALL", 0)
@@ -437,7 +441,7 @@ def test_large_well_conditioned_tables_have_the_digits_of_pivoted_qr(means, monk
         random = np.random.default_rng([33, seed])
         Z = random.standard_normal((20_000, 10))
         y = Z @ random.standard_normal(10) + random.standard_normal(20_000)
-        whole = np.round(np.column_stack([Z + 5 * means, np.ones(len(Z)), y]) * 2.0**34)
+        whole = np.round(np.column_stack([Z + means, np.ones(len(Z)), y]) * 2.0**34)
         X, y = whole[:, :10] * 2.0**-34, whole[:, 11] * 2.0**-34
         gram = exact_gram(whole)
         exact = exactly_solved(gram[:11, :11], gram[:11, 11])

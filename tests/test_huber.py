@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gd_regressor import GDLinearRegressor, Huber, Status
 from gd_regressor.auto import by_huber
+from gd_regressor.data import table as data_table
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.passes import counted
 from gd_regressor.data.table import Rows
@@ -309,9 +310,12 @@ def test_the_objective_of_huber_regressor(alpha):
     np.testing.assert_array_equal(ours.outliers_, theirs.outliers_)
 
 
-def test_a_column_of_milliseconds_changes_nothing():
+@pytest.mark.parametrize("columns", [4, 8], ids=["all move", "it moves alone"])
+def test_a_column_of_milliseconds_changes_nothing(columns, monkeypatch):
     """X with a column 1.7e12 + 1e10 u has the fit that it has with u."""
-    X, y = table(8, n=400)
+    monkeypatch.setattr(data_table, "SMALL", 0)
+    X, y = table(8, n=400, d=columns)
+    X -= 3
     u = np.round(np.random.default_rng(8).uniform(0, 1, 400) * 2**20) / 2**20
     y = y + 3 * u
     plain = GDLinearRegressor(loss="huber").fit(np.column_stack([X, u]), y)
@@ -319,7 +323,7 @@ def test_a_column_of_milliseconds_changes_nothing():
     model = GDLinearRegressor(loss="huber").fit(stamped, y)
     assert model.status_ is Status.CONVERGED
     assert model.loss_curve_[-1] == pytest.approx(plain.loss_curve_[-1], rel=1e-12)
-    np.testing.assert_allclose(model.coef_ * [1, 1, 1, 1, 2**33], plain.coef_, rtol=1e-9)
+    np.testing.assert_allclose(model.coef_ * [*columns * [1], 2**33], plain.coef_, rtol=1e-9)
     assert model.scale_ == pytest.approx(plain.scale_, rel=1e-10)
 
 

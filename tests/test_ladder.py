@@ -25,7 +25,7 @@ from gd_regressor.descent.records import Bound, Request
 from gd_regressor.descent.steps import ConjugateStep, ConstantStep
 from gd_regressor.descent.walk import Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
-from gd_regressor.objective.frame import Frame
+from gd_regressor.objective.frame import Frame, shift_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_sliced import SlicedLoss
 from gd_regressor.textbook import follow as textbook
@@ -164,13 +164,34 @@ def test_a_sketched_descent_centres_blocks_only_where_tol_asks(tol, offset, cent
     assert (plan.problem.loss.shift is None) is centred
 
 
-@pytest.mark.parametrize(("offset", "needed"), [(1.0, False), (6.0, True)])
-def test_blocks_are_copied_only_where_a_mean_costs_digits(offset, needed, monkeypatch):
+@pytest.mark.parametrize(("far", "needed"), [(0, False), (D // 8, False), (D // 8 + 1, True)])
+def test_blocks_are_copied_only_where_more_than_a_few_means_cost_digits(far, needed, monkeypatch):
     copied = []
     moved = products.side_by_side
     monkeypatch.setattr(products, "side_by_side", lambda *a: copied.append(a) or moved(*a))
-    assert follow("moments", PLAIN + offset, NOISE).of_data.rank == D
+    X = PLAIN + np.where(np.arange(D) < far, 6.0, 1.0)
+    assert follow("moments", X, NOISE).of_data.rank == D
     assert bool(copied) is needed
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", [np.ascontiguousarray, np.asfortranarray, np.float32])
+def test_few_columns_far_from_zero_move_alone_and_cost_no_digit(kind, weighted):
+    """A pass is that over the centred columns, though the others stay as they are."""
+    far = np.isin(np.arange(D), [2, 17])
+    X = np.round(PLAIN * 2.0**8) + np.where(far, 2.0**14, 0.0)
+    weights = random.uniform(0, 2, N) if weighted else None
+    rows = Rows(kind(X), NOISE[:, None], weights).in_precision(kind(X).dtype)
+    centre = np.round(np.average(X, axis=0, weights=weights))
+    frame = Frame(centre, np.full(D, 2.0**8), NOISE[:1], True)
+    theta = random.standard_normal((D + 1, 1))
+    whole, alone = (DataLoss(rows, frame, shift) for shift in (None, shift_of(frame)))
+    np.testing.assert_array_equal(alone.shift, np.where(far, centre, 0.0))
+    rtol = 1e-5 if kind is np.float32 else 1e-13
+    for name in ("value_and_gradient", "hessian_product"):
+        a, b = (np.vstack(getattr(loss, name)(theta)) for loss in (whole, alone))
+        np.testing.assert_allclose(b, a, rtol=rtol, atol=rtol * np.abs(a).max())
+    assert alone.units().smallest == pytest.approx(whole.units().smallest, rel=10 * rtol)
 
 
 OPTIONS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gd_regressor.arithmetic.slices import leading_bits
+from gd_regressor.data.moved import few_enough
 from gd_regressor.data.sparse import SparseColumns
 
 # Rows to find an origin from
@@ -34,9 +35,9 @@ def origins_of(x, y, s) -> tuple[np.ndarray, np.ndarray]:
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
     """A value near the mean of each column and target. For a constant one it is exact.
 
-    If the means of all columns are within `far` ranges of zero, it is zero for all of them, because
-    there is little to gain, and blocks need no copy. Otherwise we move all columns, which takes no
-    longer than to move one. An origin has few bits, so whole numbers still have exact products.
+    If the means of all columns but a few are within `far` ranges of zero, it is zero for these,
+    because there is little to gain, and they need no copy. Otherwise we move all columns, which
+    takes no longer. An origin has few bits, so whole numbers still have exact products.
     """
     some = slice(None, None, -(-len(x) // SAMPLED))
     rows = np.concatenate((x[some], y[some]), axis=1)
@@ -44,8 +45,9 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()
     near, d = rows[0] + step, x.shape[1]
     spread = np.abs(apart).max(axis=0)
-    if not (np.abs(near[:d]) > far * spread[:d]).any():
-        near[:d] = 0.0
+    away = np.abs(near[:d]) > far * spread[:d]
+    if few_enough(int(away.sum()), d):
+        near[:d][~away] = 0.0
     few = leading_bits(near, spread, NEAR_BITS)
     # Near the largest floats the cut overflows
     return np.where((spread > 0) & np.isfinite(few), few, near)

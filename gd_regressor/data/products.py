@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from gd_regressor.arithmetic.doubled import STRIP, Doubled
 from gd_regressor.arithmetic.slices import bits_of, largest_of, leading_bits
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.moved import few_enough
 from gd_regressor.data.sparse import SparseColumns
 from gd_regressor.data.table import Block
 
@@ -62,9 +63,10 @@ def products_of(
     We divide by no `scale` that is None.
     """
     d, t = len(origin), len(target_origin)
-    centre = origin if np.count_nonzero(origin) else None
-    ready = not precise and centre is None and scale is None
-    as_they_are = _AsTheyAre(d, t) if ready else None
+    far = np.flatnonzero(origin)
+    centre = origin if len(far) else None
+    ready = not precise and scale is None and few_enough(len(far), d)
+    as_they_are = _AsTheyAre(origin, far, target_origin) if ready else None
     # A symmetric product costs half, unless the targets with each other are most of it
     height = 1 + d + t if t <= d or precise else 1 + d
     sums: Any
@@ -75,7 +77,7 @@ def products_of(
         n_rows += len(x)
         sparse = isinstance(x, SparseColumns)
         if as_they_are is not None and s is None and not sparse:
-            as_they_are.add(x, y, target_origin)
+            as_they_are.add(x, y)
             continue
         dense, where = (x.dense, x.where) if sparse else (x, slice(None))
         if len(table) < len(x):
@@ -99,19 +101,27 @@ def products_of(
 
 
 class _AsTheyAre:
-    """Sums over blocks that need no change. We copy only the targets, beside the ones."""
+    """Sums over blocks of which we copy only the targets and few columns, beside the ones.
 
-    def __init__(self, d: int, t: int) -> None:
+    These few are far from zero. We move them, and what the others make of them unmoved is not read.
+    """
+
+    def __init__(self, origin: np.ndarray, far: np.ndarray, target_origin: np.ndarray) -> None:
+        d, beside = len(origin), 1 + len(target_origin) + len(far)
+        self._far, self._origin = far, origin[far, None]
+        self._target_origin = target_origin[:, None]
         self._xx: np.ndarray | None = None  # with many columns a sum with zeros would take its time
-        self._across = np.zeros((1 + t, d))
-        self._rest, self._others = np.zeros((1 + t, 1 + t)), np.ones((1 + t, 0))
+        self._across = np.zeros((beside, d))
+        self._rest, self._others = np.zeros((beside, beside)), np.ones((beside, 0))
 
-    def add(self, x: np.ndarray, y: np.ndarray, target_origin: np.ndarray) -> None:
+    def add(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the products of a block of columns (m, d) and targets (m, t)."""
         if self._others.shape[1] < len(x):
-            self._others = np.ones((1 + y.shape[1], len(x)))
-        others = self._others[:, : len(x)]
-        np.subtract(y.T, target_origin[:, None], out=others[1:])
+            self._others = np.ones((len(self._others), len(x)))
+        others, moved = self._others[:, : len(x)], 1 + y.shape[1]
+        np.subtract(y.T, self._target_origin, out=others[1:moved])
+        if len(self._far):
+            np.subtract(x.T[self._far], self._origin, out=others[moved:])
         products = product(x.T, x)
         if self._xx is None:
             self._xx = products
@@ -127,16 +137,19 @@ class _AsTheyAre:
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
         """Add the sums to the products and squares of `Products`."""
-        d, t = self._across.shape[1], len(yy)
+        d, t, far = self._across.shape[1], len(yy), self._far
         columns, others = slice(1, d + 1), np.r_[0, d + 1 : d + 1 + t]
+        across, rest = self._across, self._rest
+        across[:, far] = rest[:, 1 + t :]
         if self._xx is not None:
+            self._xx[far], self._xx[:, far] = across[1 + t :], across[1 + t :].T
             sums[columns, columns] += self._xx
-        sums[columns, others] += self._across.T
+        sums[columns, others] += across[: 1 + t].T
         kept = others < len(sums)
-        sums[others[kept], columns] += self._across[kept]
-        sums[np.ix_(others[kept], others)] += self._rest[kept]
+        sums[others[kept], columns] += across[: 1 + t][kept]
+        sums[np.ix_(others[kept], others)] += rest[: 1 + t, : 1 + t][kept]
         if t > d:
-            yy += self._rest.diagonal()[1:]
+            yy += rest.diagonal()[1 : 1 + t]
 
 
 def _products_of_vectors(vectors: np.ndarray) -> np.ndarray:

@@ -25,9 +25,8 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
 # A pass with vectors calls numpy a dozen times for each block, and with threads each call waits for
 # the interpreter. Taller blocks spare more of these waits than they lose in the cache
 VECTOR_ENTRIES = 1 << 19
-# Fewer entries are not worth a task of their own. Of a table that has enough for two tasks, each has
-# LONG_ENTRIES: two threads that hand the interpreter to each other lose more than the shorter of
-# many tasks would spare
+# Fewer entries are not worth a task of their own. Where that makes more than two, each has so many
+# as LONG_ENTRIES: with each task, threads wait for each other to hand over the interpreter
 STRETCH_ENTRIES, LONG_ENTRIES = 1 << 18, 1 << 20
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.

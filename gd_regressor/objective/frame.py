@@ -16,6 +16,7 @@ from gd_regressor.arithmetic.doubled import (
 from gd_regressor.data.checks import check_mean_square
 from gd_regressor.data.column_moments import ColumnMoments
 from gd_regressor.data.moments import Moments
+from gd_regressor.data.moved import few_enough
 from gd_regressor.data.table import Table
 from gd_regressor.descent.records import Scales
 
@@ -148,9 +149,12 @@ def near_enough(rows: Table, tol: float, condition_number: float) -> float:
 
 
 def shift_of(frame: Frame, near: float = NEAR) -> np.ndarray | None:
-    """The shift of columns in a block: zeros if all columns are near zero; None is `centre`."""
-    as_they_are = (np.abs(frame.centre) <= near * frame.scale).all()
-    return np.zeros_like(frame.centre) if as_they_are else None
+    """The shift of columns in a block: zero for columns near zero; None is `centre`.
+
+    If only few columns are far, we move them alone, so that a block needs no copy.
+    """
+    far = np.abs(frame.centre) > near * frame.scale
+    return np.where(far, frame.centre, 0.0) if few_enough(int(far.sum()), len(far)) else None
 
 
 def shift_of_full(rows: Table, frame: Frame) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
@@ -14,7 +14,8 @@ from gd_regressor.arithmetic.doubled import (
 )
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
-from gd_regressor.data.table import Rows, Table, add_each
+from gd_regressor.data.moved import MovedColumns, few_enough
+from gd_regressor.data.table import Block, Rows, Table, add_each
 from gd_regressor.descent.nouns import Quadratic
 from gd_regressor.descent.records import Curvature, Units
 from gd_regressor.objective.frame import Frame
@@ -171,18 +172,22 @@ class DataLoss(Quadratic):
         """A function that yields the blocks of a part of the rows. It holds no rows itself."""
         shift = self.frame.centre if self.shift is None else self.shift
         shift = shift.astype(self.rows.dtype)
-        moved, single = shift.any(), shift.dtype == np.float32 and not self.rows.is_sparse
+        far, single = np.flatnonzero(shift), shift.dtype == np.float32
+        whole = not few_enough(len(far), len(shift))
 
-        def blocks(part):
+        def blocks(part: Rows) -> Iterator[Block]:
             for x, y, s in part.blocks(part.vector_rows, as_stored=True):
-                if moved:
-                    x = x.moved(shift) if part.is_sparse else x - shift
-                elif single and x.flags.c_contiguous:
-                    # A product with a vector reads several rows side by side, at half the speed of
-                    # memory. Single precision would wait for it, so we first read the block in one
-                    # go, into the cache
-                    np.dot(x.ravel(), x.ravel())
-                yield x, y, s
+                if part.is_sparse:
+                    yield x.moved(shift) if len(far) else x, y, s
+                elif whole:
+                    yield x - shift, y, s
+                else:
+                    if single and x.flags.c_contiguous:
+                        # A product with a vector reads several rows side by side, at half the speed
+                        # of memory. Single precision would wait for it, so we first read the block
+                        # in one go, into the cache
+                        np.dot(x.ravel(), x.ravel())
+                    yield MovedColumns.of(x, far, shift) if len(far) else x, y, s
 
         return blocks
 

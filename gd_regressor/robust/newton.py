@@ -333,9 +333,7 @@ class _Solver:
             diagonal += term * EPS * len(matrix) * inside.sizes
         return inside.root_of(matrix)
 
-    def _shortest(
-        self, sigma: float, right: np.ndarray, spread: np.ndarray
-    ) -> np.ndarray | None:
+    def _shortest(self, sigma: float, right: np.ndarray, spread: np.ndarray) -> np.ndarray | None:
         """The shortest solution in the units of the columns. None if there is none."""
         ridge, matrix = sigma * self._ridge, self._inside.of_free(self._inside.matrix)
         size = np.sqrt(self._inside.sizes + ridge)[:, None]

@@ -1,0 +1,75 @@
+"""Dense columns of which few are far from zero: only these are moved, in a copy of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gd_regressor.arithmetic.threads import product
+
+# To copy all columns takes as long as to treat one in so many apart
+ONE_IN = 8
+
+
+def few_enough(count: int, d: int) -> bool:
+    """Whether `count` of d columns are worth a copy of their own, and the others none."""
+    return ONE_IN * count <= d
+
+
+@dataclass(frozen=True)
+class MovedColumns:
+    """The columns of a block (m, d), less a shift of the columns `where` (k,).
+
+    In products we replace what the columns `where` would add unmoved, so no digit is lost.
+    """
+
+    plain: np.ndarray  # (m, d): as they are
+    where: np.ndarray  # (k,)
+    moved: np.ndarray  # (m, k): the columns `where`, less their shift
+
+    @classmethod
+    def of(cls, x: np.ndarray, where: np.ndarray, shift: np.ndarray) -> MovedColumns:
+        """Subtract `shift` (d,) of the columns `where` (k,)."""
+        return cls(x, where, x[:, where] - shift[where])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.plain.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.plain.dtype
+
+    def take(self, rows: np.ndarray, axis: int) -> np.ndarray:
+        """Some rows, all columns in one array; `axis` is 0."""
+        few = self.plain.take(rows, axis)
+        few[:, self.where] = self.moved.take(rows, axis)
+        return few
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """All rows, in a copy."""
+        return np.asarray(self.take(np.arange(len(self.plain)), axis=0), dtype=dtype)
+
+    def __matmul__(self, w: np.ndarray) -> np.ndarray:
+        others = w.copy()
+        others[self.where] = 0
+        fit = product(self.plain, others)
+        fit += product(self.moved, w[self.where])
+        return fit
+
+    @property
+    def T(self) -> Transposed:
+        return Transposed(self)
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """The transpose of moved columns, for products."""
+
+    columns: MovedColumns
+
+    def __matmul__(self, r: np.ndarray) -> np.ndarray:
+        slopes = product(self.columns.plain.T, r)
+        slopes[self.columns.where] = product(self.columns.moved.T, r)
+        return slopes
