@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from reference import dot, solved
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 from sklearn.svm import LinearSVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gd_regressor import GDLinearRegressor, PseudoHuber, SquaredEpsilonInsensitive, Status
 from gd_regressor.auto import by_curved
+from gd_regressor.data import table as data_table
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Request
 from gd_regressor.robust.smooth import theta_of
@@ -293,3 +295,16 @@ def test_a_start_at_the_minimum_has_a_certificate():
         model = GDLinearRegressor(loss=SquaredEpsilonInsensitive(0.0)).fit(X, y)
         assert model.status_ is Status.CONVERGED, seed
         assert 0 <= model.dual_gap_ <= 1e-12 * y.var()
+
+
+def test_a_column_of_milliseconds_moves_alone_and_changes_nothing(monkeypatch):
+    """X with a column 1.7e12 + 8.6e9 u has the fit that it has with u."""
+    monkeypatch.setattr(data_table, "SMALL", 0)
+    random = np.random.default_rng(8)
+    X, u = random.standard_normal((400, 8)), np.round(random.uniform(0, 1, 400) * 2**20) / 2**20
+    y = X @ np.ones(8) + 3 * u + random.standard_t(3, 400)
+    model = GDLinearRegressor(loss="pseudo_huber", tol=0)
+    plain = clone(model).fit(np.column_stack([X, u]), y)
+    moved = clone(model).fit(np.column_stack([X, 1.7e12 + 2.0**33 * u]), y)
+    np.testing.assert_allclose(moved.coef_ * [*8 * [1], 2.0**33], plain.coef_, rtol=1e-9)
+    assert moved.n_iter_ == plain.n_iter_

@@ -21,6 +21,7 @@ from scipy.linalg import lstsq
 from gd_regressor import GDLinearRegressor, Status
 from gd_regressor.auto import by_moments
 from gd_regressor.data import table as data_table
+from gd_regressor.data.products import products_of
 from gd_regressor.data.table import Rows
 from gd_regressor.objective import on_rows_sliced
 from gd_regressor.objective.frame import Frame
@@ -426,6 +427,24 @@ def exact_gram(A):
     across = (high.T @ low).astype(object)
     ends = (high.T @ high).astype(object), (low.T @ low).astype(object)
     return ends[0] * 2**40 + (across + across.T) * 2**20 + ends[1]
+
+
+@pytest.mark.parametrize("t", [1, 17])
+@pytest.mark.parametrize("far", [[], [0], [2, 15]])
+def test_products_of_columns_as_they_are_have_the_origin_taken_off(far, t):
+    """In whole numbers, which nothing rounds; two blocks, one of them weighted."""
+    random = np.random.default_rng(21)
+    x, y = (random.integers(-9, 10, (40, k)).astype(float) for k in (16, t))
+    origin, target_origin = np.zeros(16), np.arange(1.0, t + 1)
+    origin[far] = 1000.0
+    x += origin
+    s = np.where(np.arange(20) % 2, 4.0, 1.0)
+    blocks = [(x[:20], y[:20], None), (x[20:], y[20:], s)]
+    whole = np.column_stack([np.ones(40), x - origin, y - target_origin])
+    expected = whole.T @ (whole * np.concatenate([np.ones(20), s])[:, None])
+    found = products_of(blocks, origin, target_origin, None)
+    np.testing.assert_array_equal(found.sums, expected[: len(found.sums)])
+    np.testing.assert_array_equal(found.yy, expected.diagonal()[17:])
 
 
 @pytest.mark.parametrize(

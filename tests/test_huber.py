@@ -18,9 +18,10 @@ from gd_regressor.data import table as data_table
 from gd_regressor.data.moments import Moments
 from gd_regressor.data.passes import counted
 from gd_regressor.data.table import Rows
+from gd_regressor.objective import on_rows_clipped
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
-from gd_regressor.objective.on_rows_clipped import Clipped, Spot
+from gd_regressor.objective.on_rows_clipped import Clipped, Spot, _Few, _Moved
 from gd_regressor.robust.newton import Newton, spot_of
 from gd_regressor.robust.pieces import FixedDelta, JointScale, Piece
 
@@ -277,7 +278,7 @@ def test_signs_follow_the_rows_that_changed_sides(weighted):
     gone = np.zeros((2, 5, 5))
     for spot in spots:
         short, whole = clipped.sums(spot, before, outer), clipped.sums(spot, before)
-        gone = gone + [0.0 if sums.change is None else sums.change for sums in short]
+        gone = gone + [sums.change for sums in short]
         before, outer = spot, np.stack([sums.outer for sums in short], axis=1)
         A, share = np.column_stack([X, np.ones(900)]), np.ones(900) if weights is None else weights
         for j, (one, other) in enumerate(zip(short, whole, strict=True)):
@@ -287,6 +288,20 @@ def test_signs_follow_the_rows_that_changed_sides(weighted):
             out = np.abs(y[:, j] - A @ spot.theta[:, j]) > spot.delta[j]
             expected = A.T @ (A * (share * out)[:, None]) / share.sum()
             np.testing.assert_allclose(gone[j], expected, rtol=1e-11, atol=1e-12)
+
+
+def test_two_threads_share_the_products_of_rows_that_moved(monkeypatch):
+    """Sums of whole numbers, which no order of additions rounds."""
+    monkeypatch.setattr(on_rows_clipped, "FOR_ONE_THREAD", 0)
+    blocks = np.random.default_rng(20).integers(-9, 10, (4, 4, 5)).astype(float)
+    out, back = (blocks[i::2].reshape(-1, 5) for i in (0, 1))
+    expected = out.T @ out - back.T @ back
+    for shared in (True, False):
+        moved = _Moved(5)
+        for i, block in enumerate(blocks):
+            moved.join(i % 2, _Few(block[:, :3], block[:, 3:]))
+        total, across, corner = moved.products(shared=shared)
+        np.testing.assert_array_equal(np.block([[total, across], [across.T, corner]]), expected)
 
 
 # --- Peers ---

@@ -45,7 +45,8 @@ def product(a, b, out: np.ndarray | None = None):
     """The product of arrays or sparse columns, which lets other threads run meanwhile.
 
     `@` of arrays holds the interpreter's lock for results of up to 500 numbers (numpy 2.4).
-    `np.dot` releases it. We write to `out`, if it is given.
+    `np.dot` releases it. We write to `out`, if it is given: a C-contiguous array of the dtype of
+    the product.
     """
     if type(a) is np.ndarray:
         return np.dot(a, b, out)

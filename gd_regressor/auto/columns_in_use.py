@@ -120,7 +120,7 @@ def members_of(rows: Rows, where: np.ndarray, frame: Frame, square: np.ndarray) 
 
     The target centre of the frame is the mean, or zero without an intercept.
     """
-    near = shift_of(frame)
+    near = shift_of(frame)  # `few_columns` copies all columns if one moves, so we centre all
     shift = frame.centre if near is None or near.any() else near
     read = partial(few_columns, where=where, shift=shift, target_centre=frame.target_centre)
     sums = rows.total(read) / rows.total_weight

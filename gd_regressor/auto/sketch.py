@@ -73,8 +73,9 @@ def sketched_moments(
 def _origin_and_unit(rows: Rows) -> tuple[np.ndarray, np.ndarray, bool]:
     """Origins (d,), units (d,), and whether we can subtract the origins from the sketch.
 
-    Origins are near the means, or zero if no column is far from zero. Units are powers of two near
-    the ranges. If origins are near zero, to subtract them from SX costs no digit that matters.
+    Origins are near the means. If few columns are far from zero, those of the others are zero.
+    Units are powers of two near the ranges. If origins are near zero, to subtract them from SX
+    costs no digit that matters.
     """
     some = slice(None, None, -(-rows.n_rows // SAMPLED))
     x, y = (np.asarray(a[some], dtype=np.float64) for a in (rows.X, rows.y))

@@ -8,7 +8,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.threads import product
 
-# To copy all columns takes as long as to treat one in so many apart
+# To move one in so many columns apart takes as long as to copy all of them
 ONE_IN = 8
 
 
@@ -41,15 +41,15 @@ class MovedColumns:
     def dtype(self) -> np.dtype:
         return self.plain.dtype
 
-    def take(self, rows: np.ndarray, axis: int) -> np.ndarray:
-        """Some rows, all columns in one array; `axis` is 0."""
-        few = self.plain.take(rows, axis)
-        few[:, self.where] = self.moved.take(rows, axis)
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """All columns of some rows, by number: a slice would give a view."""
+        few = self.plain[rows]
+        few[:, self.where] = self.moved[rows]
         return few
 
     def __array__(self, dtype=None, copy=None) -> np.ndarray:
         """All rows, in a copy."""
-        return np.asarray(self.take(np.arange(len(self.plain)), axis=0), dtype=dtype)
+        return np.asarray(self[np.arange(len(self.plain))], dtype=dtype)
 
     def __matmul__(self, w: np.ndarray) -> np.ndarray:
         others = w.copy()

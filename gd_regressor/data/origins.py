@@ -35,8 +35,8 @@ def origins_of(x, y, s) -> tuple[np.ndarray, np.ndarray]:
 def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) -> np.ndarray:
     """A value near the mean of each column and target. For a constant one it is exact.
 
-    If the means of all columns but a few are within `far` ranges of zero, it is zero for these,
-    because there is little to gain, and they need no copy. Otherwise we move all columns, which
+    If few columns have a mean further than `far` ranges from zero, the others keep the origin zero:
+    there is little to gain, and they need no copy. If more are far, we move all columns, which
     takes no longer. An origin has few bits, so whole numbers still have exact products.
     """
     some = slice(None, None, -(-len(x) // SAMPLED))

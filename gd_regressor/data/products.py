@@ -101,9 +101,10 @@ def products_of(
 
 
 class _AsTheyAre:
-    """Sums over blocks of which we copy only the targets and few columns, beside the ones.
+    """Sums over blocks whose columns we do not copy, except the few that are far from zero.
 
-    These few are far from zero. We move them, and what the others make of them unmoved is not read.
+    We move copies of these, beside the ones and the targets. At the end their products replace
+    those of the unmoved columns.
     """
 
     def __init__(self, origin: np.ndarray, far: np.ndarray, target_origin: np.ndarray) -> None:
@@ -118,10 +119,10 @@ class _AsTheyAre:
         """Add the products of a block of columns (m, d) and targets (m, t)."""
         if self._others.shape[1] < len(x):
             self._others = np.ones((len(self._others), len(x)))
-        others, moved = self._others[:, : len(x)], 1 + y.shape[1]
-        np.subtract(y.T, self._target_origin, out=others[1:moved])
+        others, first_moved = self._others[:, : len(x)], 1 + y.shape[1]
+        np.subtract(y.T, self._target_origin, out=others[1:first_moved])
         if len(self._far):
-            np.subtract(x.T[self._far], self._origin, out=others[moved:])
+            np.subtract(x.T[self._far], self._origin, out=others[first_moved:])
         products = product(x.T, x)
         if self._xx is None:
             self._xx = products

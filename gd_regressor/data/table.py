@@ -25,8 +25,9 @@ BLOCK_ENTRIES, BLOCK_ROWS = 1 << 17, 1 << 10
 # A pass with vectors calls numpy a dozen times for each block, and with threads each call waits for
 # the interpreter. Taller blocks spare more of these waits than they lose in the cache
 VECTOR_ENTRIES = 1 << 19
-# Fewer entries are not worth a task of their own. Where that makes more than two, each has so many
-# as LONG_ENTRIES: with each task, threads wait for each other to hand over the interpreter
+# Fewer entries than STRETCH_ENTRIES are not worth a task of their own. More than two tasks have
+# LONG_ENTRIES each, because with each task threads wait for each other to hand over the
+# interpreter. We measured this on two cores; with more of them, few entries use only two
 STRETCH_ENTRIES, LONG_ENTRIES = 1 << 18, 1 << 20
 # Each stretch of rows is one task with one partial sum. Their number does not depend on the
 # number of threads, so neither does the order of additions: the bits are the same.

@@ -128,8 +128,8 @@ class AtZero(NamedTuple):
         return self.value + intercept**2, gradient
 
 
-# If the means of all columns are within this many deviations of zero, we centre products instead of
-# blocks, which costs no digit
+# Where the mean of a column is within this many deviations of zero, we centre its products instead
+# of the column, which costs no digit
 NEAR = 4.0
 # Sums of rounded products, as measured, are off by fewer eps than this times the root of d
 SUMMED = 4.0

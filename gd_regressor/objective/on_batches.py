@@ -29,8 +29,8 @@ class Batching(NamedTuple):
 class LossBatches(Batches):
     """-(1 / m) X' psi(y - X theta) over the m rows of a batch, in the coordinates of the textbooks.
 
-    Psi is the slope of the loss of a row, times the weight of the row. None stands for 2 r, that of
-    the squared loss.
+    Psi is the slope of the loss of a row, times its weight. Without a psi the loss is the square,
+    whose slope is 2 r.
     """
 
     rows: ShuffledRows

@@ -58,9 +58,10 @@ def steepest(loss: Quadratic, p: int, units: Units) -> Curvature:
 class DataLoss(Quadratic):
     """F(theta), the weighted mean squared error over the rows, one value per target.
 
-    Each method passes over the rows once. If columns are near zero, we centre the products of a
-    block. Further away this would cost as many digits as the offset has. So we centre the block
-    itself, use it twice while it is in the cache, and forget it.
+    Each method passes over the rows once. Where a column is near zero, we centre its products in a
+    block. Further away this would cost as many digits as the offset has. So we move such columns in
+    a copy: few of them alone, else the whole block. We use the copy twice while it is in the cache,
+    and forget it.
     """
 
     rows: Table
@@ -148,11 +149,11 @@ class DataLoss(Quadratic):
             for x, _, s in blocks(part):
                 weights = np.ones(x.shape[0]) if s is None else s
                 sums += product(x.T, weights[:, None].astype(x.dtype))[:, 0]
-                squares += (
-                    x.column_sums(weights)
-                    if part.is_sparse
-                    else np.einsum("i,ij,ij->j", weights, x, x)
-                )
+                if part.is_sparse:
+                    squares += x.column_sums(weights)
+                else:
+                    dense = np.asarray(x)
+                    squares += np.einsum("i,ij,ij->j", weights, dense, dense)
             return sums, squares
 
         sums, squares = self.rows.total(of_part, add_each)
@@ -178,16 +179,17 @@ class DataLoss(Quadratic):
         def blocks(part: Rows) -> Iterator[Block]:
             for x, y, s in part.blocks(part.vector_rows, as_stored=True):
                 if part.is_sparse:
-                    yield x.moved(shift) if len(far) else x, y, s
+                    x = x.moved(shift) if len(far) else x
                 elif whole:
-                    yield x - shift, y, s
+                    x = x - shift
                 else:
                     if single and x.flags.c_contiguous:
                         # A product with a vector reads several rows side by side, at half the speed
                         # of memory. Single precision would wait for it, so we first read the block
                         # in one go, into the cache
                         np.dot(x.ravel(), x.ravel())
-                    yield MovedColumns.of(x, far, shift) if len(far) else x, y, s
+                    x = MovedColumns.of(x, far, shift) if len(far) else x
+                yield x, y, s
 
         return blocks
 

@@ -162,7 +162,10 @@ class Clipped:
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
     def _in_frame(self, products: list[np.ndarray] | None) -> tuple[np.ndarray | None, Any]:
-        """(p, p) and (p,): the mean products with each other, and with the signs."""
+        """(p, p) and (p,): the mean products with each other, and with the signs.
+
+        None and 0 if there are none. We write over `products`.
+        """
         if products is None:
             return None, 0.0
         square, frame, (total, across, corner) = self.square, self.square.frame, products
@@ -266,16 +269,18 @@ class _Moved:
         """Sums over rows that went outside, less those over rows that came inside.
 
         They are x x' (d, d), x beside 1 and sign (d, 2), and these two with each other (2, 2). None
-        if no row changed. Two threads may share the work, but not if other threads wait for it.
+        if no row changed. Two threads may share the work, but not if other threads wait for it. The
+        caller may write over them, and then drops this object.
         """
         total, shared = self.made, shared and self._count * self._width**2 > FOR_ONE_THREAD
-        for due, combined in zip(self.waiting, (np.add, np.subtract), strict=True):
+        for due, sign in zip(self.waiting, (1, -1), strict=True):
             if due:
                 half = len(due) // 2 if shared else 0
                 halves = [due[:half], due[half:]]
                 made = summed(halves, _products, _added) if half else _products(due)
-                before = [0.0, 0.0, 0.0] if total is None else total
-                total = [combined(a, b, out=b) for a, b in zip(before, made, strict=True)]
+                if sign < 0:
+                    made = [np.negative(each, out=each) for each in made]
+                total = made if total is None else _added(made, total)
         return total
 
 
@@ -287,7 +292,7 @@ class _Few(NamedTuple):
 
     @classmethod
     def of(cls, x: Any, s: np.ndarray | None, rows: np.ndarray, signs: np.ndarray, sparse: bool):
-        few, beside = x[rows].toarray() if sparse else x.take(rows, axis=0), np.ones((len(rows), 2))
+        few, beside = x[rows].toarray() if sparse else x[rows], np.ones((len(rows), 2))
         few = few.astype(np.float64, copy=False)
         beside[:, 1] = signs
         if s is not None:

@@ -105,6 +105,6 @@ def _add_products(total: np.ndarray, x: Any, bent: np.ndarray, *, sparse: bool) 
     for first in range(0, len(rows), BENT_AT_ONCE):
         some = rows[first : first + BENT_AT_ONCE]
         few = np.ones((len(some), x.shape[1] + 1))
-        few[:, :-1] = x[some].toarray() if sparse else x.take(some, axis=0)
+        few[:, :-1] = x[some].toarray() if sparse else x[some]
         few *= np.sqrt(bent[some])[:, None]
         total += product(few.T, few)

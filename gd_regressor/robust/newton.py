@@ -32,14 +32,14 @@ SHORT_STEP = 10
 
 
 @frozen
-class Inside:
-    """H, the mean x x' of the rows inside. Steps on which no row turns share one, and its root."""
+class RowsInside:
+    """The rows inside: H is their mean x x'. Steps on which no row turns share H and its root."""
 
     matrix: np.ndarray  # (p, p)
     gram: np.ndarray  # (p, p): the same of all rows
     free: np.ndarray  # (q,): the coordinates that move
 
-    def without(self, gone: np.ndarray | None) -> Inside:
+    def without(self, gone: np.ndarray | None) -> RowsInside:
         """The same after rows with these products (p, p) went outside. We write over them."""
         return self if gone is None else replace(self, matrix=np.subtract(self.matrix, gone, gone))
 
@@ -49,11 +49,14 @@ class Inside:
 
     @cached_property
     def root(self) -> np.ndarray | None:
-        """(q, q): that of H, as LAPACK has it. None: H is not definite, or hardly."""
+        """(q, q): the Cholesky factor of H in the free coordinates.
+
+        None if H is singular up to rounding.
+        """
         return self.root_of(self.of_free(self.matrix).copy())
 
     def root_of(self, matrix: np.ndarray) -> np.ndarray | None:
-        """The same of H and what is added to it, which is overwritten."""
+        """The same for H plus a ridge or a proximal term. We write over `matrix`."""
         # The transpose is the same matrix, in the order in which LAPACK needs no copy
         root, failed = lapack.dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
         # A pivot that is rounding of the difference of two sums is no pivot
@@ -75,7 +78,7 @@ class There:
     loss: float
     gradient: np.ndarray  # (p,): of F
     sums: Sums
-    inside: Inside
+    inside: RowsInside
     gap: float  # F is at most so far above its minimum
     term: float = 0.0  # of the proximal term
     at_rest: bool = False  # whether rounding is all that is left
@@ -103,7 +106,7 @@ class Newton:
         return self._first(spot, before, np.zeros_like(spot.theta))
 
     def _first(self, spot: Spot, before: Spot, outer: np.ndarray | None = None) -> list[There]:
-        everybody = Inside(self.gram, self.gram, self.free)
+        everybody = RowsInside(self.gram, self.gram, self.free)
         return [
             self._there(j, spot.theta[:, j], float(spot.delta[j]), sums, everybody)
             for j, sums in enumerate(self.rows.sums(spot, before, outer))
@@ -252,7 +255,7 @@ class Newton:
         theta: np.ndarray,
         delta: float,
         sums: Sums,
-        inside: Inside,
+        inside: RowsInside,
         before: There | None = None,
     ) -> There:
         ridge, size = self.ridge[:, j], self.sizings[j]
@@ -268,7 +271,7 @@ class Newton:
             delta,
             float(loss),
             gradient,
-            sums._replace(change=None),
+            sums._replace(change=None),  # `without` writes its result over the change
             inside.without(sums.change),
             gap,
             term,
@@ -305,7 +308,7 @@ class Newton:
 class _Solver:
     """Solves (H + sigma Lambda + term M) s = right. The term grows until a solution exists."""
 
-    def __init__(self, inside: Inside, ridge: np.ndarray, term: float) -> None:
+    def __init__(self, inside: RowsInside, ridge: np.ndarray, term: float) -> None:
         self._inside, self._ridge, self._has_ridge = inside, ridge, bool(ridge.any())
         self.term = term
 
