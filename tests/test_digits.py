@@ -508,3 +508,17 @@ def test_the_fast_truth_is_the_slow_one():
         assert wide == [*w, *[b] * intercept]
     whole, places = integers(y)
     assert [Fraction(a, 2**places) for a in whole] == [Fraction(v) for v in y]
+
+
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_a_row_with_nearly_all_of_the_weight_hides_no_other(far):
+    """With so much weight the model passes through it: least squares of the distances from it."""
+    random = np.random.default_rng(34)
+    X = random.standard_normal((4000, 10))
+    y = X @ np.arange(10) + random.standard_normal(4000)
+    X[:, 0] += far
+    weights = np.where(np.arange(4000) == 0, 1e100, 1.0)
+    model = GDLinearRegressor().fit(X, y, sample_weight=weights)
+    through = GDLinearRegressor(fit_intercept=False).fit(X - X[0], y - y[0])
+    assert model.rank_ == 10
+    np.testing.assert_allclose(model.coef_, through.coef_, rtol=1e-9, atol=1e-9)

@@ -20,6 +20,7 @@ from gd_regressor.auto.ladder import cheap_rungs
 from gd_regressor.data import products
 from gd_regressor.data import table as data_table
 from gd_regressor.data.inputs import rows_of
+from gd_regressor.data.moved import MovedColumns
 from gd_regressor.data.table import Rows
 from gd_regressor.descent.records import Bound, Request
 from gd_regressor.descent.steps import ConjugateStep, ConstantStep
@@ -192,6 +193,16 @@ def test_few_columns_far_from_zero_move_alone_and_cost_no_digit(kind, weighted):
         a, b = (np.vstack(getattr(loss, name)(theta)) for loss in (whole, alone))
         np.testing.assert_allclose(b, a, rtol=rtol, atol=rtol * np.abs(a).max())
     assert alone.units().smallest == pytest.approx(whole.units().smallest, rel=10 * rtol)
+
+
+def test_a_column_that_would_overflow_unmoved_warns_of_nothing():
+    """A helper thread has no `np.errstate` of the fit around it."""
+    x, r = np.full((4, 2), 1e307), np.array([100.0, -50.0, 20.0, 1.0])
+    x[:, 1] = 1.0, 2.0, 3.0, 4.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = MovedColumns.of(x, np.array([0]), np.array([1e307, 0.0])).T @ r
+    np.testing.assert_array_equal(found, [0.0, 64.0])
 
 
 OPTIONS = {

@@ -70,6 +70,8 @@ class Transposed:
     columns: MovedColumns
 
     def __matmul__(self, r: np.ndarray) -> np.ndarray:
-        slopes = product(self.columns.plain.T, r)
+        # What the far columns add unmoved may overflow
+        with np.errstate(over="ignore", invalid="ignore"):
+            slopes = product(self.columns.plain.T, r)
         slopes[self.columns.where] = product(self.columns.moved.T, r)
         return slopes

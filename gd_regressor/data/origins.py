@@ -37,7 +37,8 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
 
     If few columns have a mean further than `far` ranges from zero, the others keep the origin zero:
     there is little to gain, and they need no copy. If more are far, we move all columns, which
-    takes no longer. An origin has few bits, so whole numbers still have exact products.
+    takes no longer; likewise with weights, which need a copy anyway. Then a row with nearly all of
+    the weight hides no other. An origin has few bits, so whole numbers still have exact products.
     """
     some = slice(None, None, -(-len(x) // SAMPLED))
     rows = np.concatenate((x[some], y[some]), axis=1)
@@ -46,7 +47,7 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     near, d = rows[0] + step, x.shape[1]
     spread = np.abs(apart).max(axis=0)
     away = np.abs(near[:d]) > far * spread[:d]
-    if few_enough(int(away.sum()), d):
+    if s is None and few_enough(int(away.sum()), d):
         near[:d][~away] = 0.0
     few = leading_bits(near, spread, NEAR_BITS)
     # Near the largest floats the cut overflows

@@ -128,13 +128,12 @@ class _AsTheyAre:
             self._xx = products
         else:
             self._xx += products
-        if len(others) <= ONE_BY_ONE:
-            self._across[0] += _sum_of(x)
-            for total, vector in zip(self._across[1:], others[1:], strict=True):
-                total += _product_in_short(x, vector)
+        self._across[:first_moved] += _across(others[:first_moved], x)
+        if len(self._far):
+            self._across[first_moved:] += product(x.T, others[first_moved:].T).T
+            self._rest += product(others, others.T)
         else:
-            self._across += product(x.T, others.T).T
-        self._rest += _products_of_vectors(others)
+            self._rest += _products_of_vectors(others)
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
         """Add the sums to the products and squares of `Products`."""
@@ -151,6 +150,13 @@ class _AsTheyAre:
         sums[np.ix_(others[kept], others)] += rest[: 1 + t, : 1 + t][kept]
         if t > d:
             yy += rest.diagonal()[1 : 1 + t]
+
+
+def _across(vectors: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """(1 + t, d): products of the ones and t targets with the columns."""
+    if len(vectors) > ONE_BY_ONE:
+        return product(x.T, vectors.T).T
+    return np.stack([_sum_of(x), *(_product_in_short(x, vector) for vector in vectors[1:])])
 
 
 def _products_of_vectors(vectors: np.ndarray) -> np.ndarray:
