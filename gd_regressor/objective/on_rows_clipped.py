@@ -11,6 +11,7 @@ from scipy.linalg import blas
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product, summed
+from gd_regressor.data.moved import some_rows
 from gd_regressor.data.table import Rows, add_each
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
@@ -292,8 +293,8 @@ class _Few(NamedTuple):
 
     @classmethod
     def of(cls, x: Any, s: np.ndarray | None, rows: np.ndarray, signs: np.ndarray, sparse: bool):
-        few, beside = x[rows].toarray() if sparse else x[rows], np.ones((len(rows), 2))
-        few = few.astype(np.float64, copy=False)
+        few, beside = some_rows(x, rows), np.ones((len(rows), 2))
+        few = (few.toarray() if sparse else few).astype(np.float64, copy=False)
         beside[:, 1] = signs
         if s is not None:
             root = np.sqrt(s[rows])[:, None]

@@ -8,6 +8,7 @@ import numpy as np
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product
+from gd_regressor.data.moved import some_rows
 from gd_regressor.data.table import Rows, add_each
 from gd_regressor.descent.rho import Curved
 from gd_regressor.objective.on_rows import DataLoss
@@ -105,6 +106,6 @@ def _add_products(total: np.ndarray, x: Any, bent: np.ndarray, *, sparse: bool) 
     for first in range(0, len(rows), BENT_AT_ONCE):
         some = rows[first : first + BENT_AT_ONCE]
         few = np.ones((len(some), x.shape[1] + 1))
-        few[:, :-1] = x[some].toarray() if sparse else x[some]
+        few[:, :-1] = x[some].toarray() if sparse else some_rows(x, some)
         few *= np.sqrt(bent[some])[:, None]
         total += product(few.T, few)
