@@ -18,7 +18,7 @@ from gd_regressor.data.table import Given
 from gd_regressor.descent.nouns import Next, Problem, Step
 from gd_regressor.descent.records import Iterate, Request
 from gd_regressor.descent.rho import Curved
-from gd_regressor.objective.on_moments import MomentLoss, gram_of
+from gd_regressor.objective.on_moments import gram_of
 from gd_regressor.objective.on_rows import DataLoss
 from gd_regressor.objective.on_rows_curved import CurvedRows
 from gd_regressor.robust.smooth import At, Descent, theta_of
@@ -93,7 +93,7 @@ def _plan(seen: Seen, *, request: Request, rho: Curved) -> CertifiedPlan:
         return Descent(CurvedRows(square, rho), gram, free, ridge)
 
     descent = on(rho)
-    least, size = _least_squares(found, descent)
+    least, size = _least_squares(seen, descent)
     stages = [on(stage) for stage in rho.stages(size)]
     first = partial(descent.through, stages, least)
     return CertifiedPlan(
@@ -116,12 +116,11 @@ def _loss_and_gradient(there: list[At]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([at.loss for at in there]), np.stack(gradients, axis=1)
 
 
-def _least_squares(found: Findings, descent: Descent) -> tuple[np.ndarray, float]:
+def _least_squares(seen: Seen, descent: Descent) -> tuple[np.ndarray, float]:
     """The least squares (p, t) with the same ridge, and the largest root mean square left."""
-    square = MomentLoss(found.moments, found.frame)
-    theta = np.zeros_like(descent.ridge)
+    square, theta = seen.squared_loss, np.zeros_like(descent.ridge)
     _, gradient = square.value_and_gradient(theta)
-    for j in range(found.rows.n_targets):
+    for j in range(theta.shape[1]):
         hessian = 2 * descent.gram + np.diag(2 * descent.ridge[:, j])
         at = At(theta[:, j], 0.0, gradient[:, j], hessian, 0.0)
         theta[:, j] = descent.move(j, at)[0]

@@ -131,9 +131,7 @@ class _AsTheyAre:
         self._across[:first_moved] += _across(others[:first_moved], x)
         if len(self._far):
             self._across[first_moved:] += product(x.T, others[first_moved:].T).T
-            self._rest += product(others, others.T)
-        else:
-            self._rest += _products_of_vectors(others)
+        self._rest += _products_of_vectors(others)
 
     def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
         """Add the sums to the products and squares of `Products`."""

@@ -329,7 +329,8 @@ class _Solver:
         inside, term = self._inside, self.term
         if not (term or self._has_ridge):
             return inside.root
-        matrix = inside.of_free(inside.matrix) + term * inside.of_free(inside.gram)  # a copy
+        matrix = inside.of_free(inside.matrix)
+        matrix = matrix + term * inside.of_free(inside.gram) if term else matrix.copy()
         diagonal = matrix.ravel()[:: len(matrix) + 1]
         diagonal += sigma * self._ridge
         if term > 1:  # the metric itself is not definite
