@@ -1,7 +1,10 @@
 """GDLinearRegressorCV: its scores are those of one fit after the other, inside scikit-learn too."""
 
+import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from itertools import product
 
 import numpy as np
@@ -684,6 +687,23 @@ def test_a_scorer_gets_its_own_entry_for_each_held_out_row():
     for fold in range(4):
         found = model.cv_results_[f"split{fold}_test_score"]
         np.testing.assert_allclose(found, expected.cv_results_[f"split{fold}_test_score"])
+
+
+def test_a_scorer_runs_in_the_thread_that_fits(monkeypatch):
+    """A thread has scikit-learn's settings to itself, and a scorer may bear one thread only."""
+    threads = set()
+
+    def noted(model, X, y):
+        threads.add(threading.current_thread())
+        return -np.mean((y - model.predict(X)) ** 2)
+
+    def elsewhere(parts, work, add):
+        with ThreadPoolExecutor(1) as pool:
+            return reduce(add, pool.map(work, parts))
+
+    monkeypatch.setattr(surface, "summed", elsewhere)
+    GDLinearRegressorCV(alphas=[0.0, 0.1], l1_ratios=[0.0], cv=3, scoring=noted).fit(X, y)
+    assert threads == {threading.current_thread()}
 
 
 def priced(y, predicted, price):

@@ -165,7 +165,11 @@ class Batch(NamedTuple):
     def _shared(
         self, pairs: Iterator[Pair], work: Callable[[Pair], np.ndarray | None]
     ) -> dict[int, Any]:
-        """`work` on each fold, by our own threads; a user's scorer may not suit two at once."""
+        """`work` on each fold, by our own threads.
+
+        A user's scorer runs in the thread that called `fit`: scikit-learn's settings are those of
+        a thread, and two threads at once may not suit it.
+        """
 
         def of_fold(pair: Pair) -> dict[int, Any]:
             # What diverges overflows, and a thread has settings of its own
@@ -173,7 +177,10 @@ class Batch(NamedTuple):
                 return {pair.fold: work(pair)}
 
         found: dict[int, Any] = {}
-        while some := list(islice(pairs, 1 if self.search.scoring.needs_rows else FOLDS_AT_ONCE)):
+        if self.search.scoring.needs_rows:
+            for pair in pairs:
+                found |= of_fold(pair)
+        while some := list(islice(pairs, FOLDS_AT_ONCE)):
             found |= summed(some, of_fold, operator.or_)
         return found
 
