@@ -80,6 +80,21 @@ def test_an_interrupt_waits_until_nobody_reads_the_parts():
     assert not reading
 
 
+def test_helpers_have_the_errstate_of_the_caller():
+    seen = set()
+
+    def work(part):
+        time.sleep(0.02)
+        seen.add(threading.current_thread())
+        return [np.geterr()["over"]]
+
+    with np.errstate(over="call"):
+        found = summed(range(20), work, joined)
+    assert set(found) == {"call"}
+    with one_blas_thread() as pool:
+        assert len(seen) == 1 + (pool.size if pool else 0)
+
+
 def test_sums_within_each_other_end():
     """A part may itself be a sum. If all threads are busy, the calling thread adds it alone."""
 

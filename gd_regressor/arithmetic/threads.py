@@ -14,6 +14,7 @@ import _thread
 import os
 import threading
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -111,7 +112,8 @@ class _Shared:
             try:
                 if pool:
                     for turn in turns:
-                        pool.submit(partial(self._help, turn))
+                        # In the caller's context, to which numpy's errstate belongs
+                        pool.submit(partial(copy_context().run, partial(self._help, turn)))
                 self._run()
             finally:
                 self._end(turns)

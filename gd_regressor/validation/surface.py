@@ -172,9 +172,7 @@ class Batch(NamedTuple):
         """
 
         def of_fold(pair: Pair) -> dict[int, Any]:
-            # What diverges overflows, and a thread has settings of its own
-            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-                return {pair.fold: work(pair)}
+            return {pair.fold: work(pair)}
 
         found: dict[int, Any] = {}
         if self.search.scoring.needs_rows:
