@@ -99,6 +99,7 @@ def measured(
         for line in found:
             print("  ", *line[1:], sep=" | ", file=sys.stderr, flush=True)
         lines += found
-    text = table(header, lines, "llllrrc") + "\n\n"
+    # The heading is for readers of the file: the pages leave its line out
+    text = f"# {name.capitalize()}\n\n" + table(header, lines, "llllrrc") + "\n\n"
     text += f"{note}Load at the end: {os.getloadavg()[0]:.1f}.\n"
     deliver(text, options.output)

@@ -4,6 +4,7 @@ python docs/compatibility.py > docs/compatibility_table.inc
 python docs/compatibility.py losses > docs/losses_table.inc
 """
 
+import re
 import sys
 
 from gd_regressor.estimator.compatibility import (
@@ -17,18 +18,22 @@ from gd_regressor.estimator.compatibility import (
 )
 
 
+# What a message quotes: parameters, with or without a value, and methods
+QUOTED = re.compile(r"[a-z]\w*=(?:\.\.\.|[\w.]+)|[a-z]+_\w+(?:\(\))?")
+
+
 def cell(option, mode):
     """What the page says of a pair."""
     if (option, mode) in CLASHES:
-        return f"no: {CLASHES[option, mode].instead}"
+        instead = QUOTED.sub(r"``\g<0>``", CLASHES[option, mode].instead)
+        return f"no: {instead}"
     note = REMARKS.get((option, mode))
     return "yes" if note is None else note
 
 
-def written(rows):
+def written(rows, options=()):
     """A table as reStructuredText."""
-    lines = [".. list-table::", "   :class: wrapped", "   :header-rows: 1"]
-    lines += [f"   :widths: 25{' 25' * (len(rows[0]) - 1)}", ""]
+    lines = [".. list-table::", *options, "   :header-rows: 1", ""]
     for row in rows:
         lines += [f"   {'* -' if i == 0 else '  -'} {text}" for i, text in enumerate(row)]
     return "\n".join(lines) + "\n"
@@ -40,7 +45,7 @@ def table():
     rows += [
         [option.title, *(cell(name, mode) for mode in MODES)] for name, option in OPTIONS.items()
     ]
-    return written(rows)
+    return written(rows, ["   :class: wrapped", f"   :widths: 25{' 25' * len(MODES)}"])
 
 
 def losses_table():

@@ -95,7 +95,9 @@ def table_to_rst(lines):
     go to a second line, so that the table is narrower.
     """
     rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in lines]
-    head, body = rows[0], rows[2:]  # rows[1] is the rule under the header
+    head, rule, *body = rows
+    if not all(re.fullmatch(":?-+:?", cell) for cell in rule):  # else the header was not included
+        raise ValueError(f"no rule under the header of a table: {lines[1]}")
     kept = [i for i in range(len(head)) if {row[i] for row in body} != {"not measured"}]
     rst = [".. list-table::", f"   :class: {'measured' if any(head) else 'wrapped'}"]
     rst += ["   :header-rows: 1", ""] if any(head) else [""]

@@ -309,6 +309,19 @@ def test_names_of_columns_on_one_side_alone_are_told_of_the_held_out_rows(named)
     np.testing.assert_allclose(model.coef_, bare.coef_, rtol=1e-12)
 
 
+@pytest.mark.parametrize("patience", [1, 5])
+@pytest.mark.parametrize("tol", [0, 0.1])
+def test_the_message_says_what_ended_the_descent(tol, patience):
+    """With a coarse tol the best update may be among the last ones, which lowered it by less."""
+    model = GDLinearRegressor(0.002, 2000, tol, early_stopping=True, n_iter_no_change=patience)
+    model.fit(X, Y[:, 0], X_val=X_VAL, y_val=Y_VAL[:, 0])
+    later = len(model.validation_curve_) - 1 - model.n_iter_
+    assert model.status_ is Status.STOPPED_EARLY and (later == patience) == (tol == 0)
+    last = {1: "The last update did not lower", 5: "None of the last 5 updates lowered"}
+    end = f" at first. {last[patience]} it by more than tol={tol} times the variance of y."
+    assert model.message_.endswith(end)
+
+
 def test_most_updates_without_an_end_warn():
     model = GDLinearRegressor(1e-4, max_iter=10, early_stopping=True, random_state=0)
     with pytest.warns(ConvergenceWarning, match="max_iter=10 updates were made before the held"):

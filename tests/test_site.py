@@ -1,12 +1,21 @@
-"""The check of the documentation's pages finds each fault that it is for, and no other."""
+"""Pages include whole tables, and their check finds each fault that it is for, and no other."""
 
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-CHECK = Path(__file__).parents[1] / "docs" / "check_pages.py"
+DOCS = Path(__file__).parents[1] / "docs"
+CHECK = DOCS / "check_pages.py"
+INCLUDED = [
+    (name, int(start))
+    for page in sorted(DOCS.glob("*.rst"))
+    for name, start in re.findall(
+        r"include:: (\w+\.md)\n   :start-line: (\d+)", page.read_text("utf-8")
+    )
+]
 BROWSERS = ["chromium", "chromium-browser", "google-chrome"]
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
 SOUND = f"""<!doctype html><html lang="en"><title>A page</title>
@@ -29,6 +38,14 @@ FAULTS = {
     ),
     '<iframe srcdoc="<p>a</p>" style="height: 9px"></iframe>': "a frame of 9 px scrolls",
 }
+
+
+@pytest.mark.parametrize(("name", "start"), INCLUDED)
+def test_the_lines_that_a_page_leaves_out_are_no_table(name, start):
+    """Without its header a table would lose its first row, too: the rule would be the header."""
+    lines = (DOCS / name).read_text("utf-8").splitlines()
+    assert not any(line.startswith("|") for line in lines[:start])
+    assert any(line.startswith("|") for line in lines[start:])
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,9 @@ for name, model in fits.items():
     print(f"{name}: slope {model.coef_[0]:.3f}, true prices are {error:.2f} away")
 
 # %%
-# Huber's loss finds the scale of the errors by itself, and tells which rows it took for outliers:
+# Huber's loss finds the scale of the errors by itself, and tells which rows it took for outliers.
+# These are all cars whose price is more than 1.35 scales away from the line, not the wrong ones
+# alone. Each of them pulls only as hard as a car at 1.35 scales:
 
 huber = fits["Huber"]
 print(f"scale {huber.scale_:.2f}, {np.count_nonzero(huber.outliers_)} outliers")

@@ -223,7 +223,7 @@ def _trouble(result: Result, asked: Asked, made: str) -> str | None:
 
 def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
     """Which update was kept, and why none of those after it."""
-    made, later = len(curve) - 1, len(curve) - 1 - result.n_iter
+    made = len(curve) - 1
     which, error = f"{asked.update.capitalize()} {result.n_iter}", number(curve[result.n_iter])
     text = (
         f"{which} of {made} predicts the held-out rows best, with a {_error_of(asked)} of {error}; "
@@ -232,12 +232,10 @@ def _stopped_early(result: Result, curve: np.ndarray, asked: Asked) -> str:
     if result.status is not Status.STOPPED_EARLY:
         return text
     patience, tol = asked.patience, asked.request.tol or 0.0
-    which = "The last" if later == patience else "Of the last"
-    last = so_many(patience or 0, asked.update)
-    return (
-        f"{text} {which} {last} did not lower it by more than tol={tol:g} times the {result.unit} "
-        "of y."
-    )
+    last = f"None of the last {so_many(patience or 0, asked.update)} lowered"
+    if patience == 1:
+        last = f"The last {asked.update} did not lower"
+    return f"{text} {last} it by more than tol={tol:g} times the {result.unit} of y."
 
 
 def _error_of(asked: Asked) -> str:

@@ -140,7 +140,7 @@ SETTINGS = {
         'learning_rate="auto" and an L1 penalty',
     ),
     "positive": Setting(
-        '"auto" with ``positive=True``',
+        '"auto" with ``positive``',
         lambda model, verb: _is_auto(model) and bool(model.positive),
         'learning_rate="auto" and positive=True',
     ),
@@ -151,7 +151,7 @@ SETTINGS = {
     ),
     "dask": Setting('"auto" with Dask', never, 'learning_rate="auto" and a Dask collection'),
     "stream": Setting(
-        "``partial_fit`` and the like",
+        "an exact stream",
         lambda model, verb: verb != "fit" and model.batch_size is None,
         "{verb}",
     ),
@@ -164,8 +164,8 @@ LOSSES = {
     "huber": "``Huber(delta)``",
     "pseudo_huber": "``PseudoHuber(delta)``",
     "quantile": "``Quantile(q)``",
-    "epsilon_insensitive": "``EpsilonInsensitive(epsilon)``",
-    "squared_epsilon_insensitive": "``SquaredEpsilonInsensitive(epsilon)``",
+    "epsilon_insensitive": "``EpsilonInsensitive``",
+    "squared_epsilon_insensitive": "``SquaredEpsilonInsensitive``",
 }
 _OTHERS = [name for name in LOSSES if name != "squared_error"]
 _NO_BATCHES = Clash(
