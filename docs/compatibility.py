@@ -17,7 +17,6 @@ from gd_regressor.estimator.compatibility import (
     SETTINGS,
 )
 
-
 # What a message quotes: parameters, with or without a value, and methods
 QUOTED = re.compile(r"[a-z]\w*=(?:\.\.\.|[\w.]+)|[a-z]+_\w+(?:\(\))?")
 
