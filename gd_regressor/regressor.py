@@ -183,7 +183,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         by a callback, `DIVERGED`, `ILL_CONDITIONED` or `INTERRUPTED`. ``status_.name`` is the word
         alone. `DIVERGED` also stands for a learning rate at or above `max_learning_rate_` with a
         loss that ended above its start, for any target, even if the fit made all `max_iter`
-        updates.
+        updates. With a `batch_size` it stands for a loss that ended above its start, and above the
+        variance of y, by more than this variance.
     message_ : str
         How this fit ended, in a sentence with its numbers: how far the loss is from its minimum,
         what would help. A warning, if the fit gave one, has the same text.

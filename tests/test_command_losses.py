@@ -124,6 +124,12 @@ def test_batches_end_by_a_tolerance_of_their_own(run, cars, tmp_path):
     assert again.n_iter_ < model.n_iter_ < 100
 
 
+def test_rates_that_fall_are_named_as_the_shell_names_them(run, cars):
+    status, report, err = run(cars, *PRICE, "--learning-rate", "0.1", "--quantile", "0.5")
+    assert status == 0 and "let the rates fall (--schedule inverse_scaling)" in err
+    assert "InverseScaling" not in report + err
+
+
 def test_a_cosine_runs_to_its_end_unless_told_otherwise(run, cars, tmp_path):
     options = *STEPS[:-2], "--schedule", "cosine", "--batch-size", "16"
     assert fitted(run, cars, tmp_path, *options)[1].n_iter_ == 9

@@ -323,6 +323,49 @@ def test_the_run_ends_when_the_best_loss_has_not_improved(tol, patience):
     assert f"tol={0.001 if tol == 'auto' else tol:g}: {patience} epoch" in model.message_
 
 
+def test_a_loss_that_has_climbed_has_not_settled():
+    """A rate that halves comes down from any height; one that stays has diverged."""
+    options = {"batch_size": 4, "random_state": 0}
+    A = np.random.default_rng(0).standard_normal((200, 3))
+    b = A @ [1.0, 2.0, 3.0]
+    far = GDLinearRegressor(Adaptive(2.0), **options).fit(A, b)
+    assert (far.loss_curve_[1:6] > 1e9 * b.var()).all()  # as many epochs as the patience
+    assert far.status_ is Status.CONVERGED and far.loss_curve_[-1] < 0.01 * b.var()
+    for n in (100, 3):  # tol would not end either of them
+        with pytest.warns(DivergenceWarning, match="the loss climbed beyond any use"):
+            fast = GDLinearRegressor(0.5, n, **options, n_iter_no_change=2).fit(X, Y[:, 0])
+        assert fast.status_ is Status.DIVERGED
+    with pytest.warns(DivergenceWarning):
+        GDLinearRegressor(0.5, 3, None, **options).fit(X, Y[:, 0])
+
+
+def test_a_start_at_the_minimum_settles_in_its_noise():
+    least = GDLinearRegressor().fit(X, Y[:, 0])
+    start = {"coef_init": least.coef_, "intercept_init": least.intercept_}
+    model = GDLinearRegressor(0.02, 400, batch_size=4, random_state=0).fit(X, Y[:, 0], **start)
+    assert (model.loss_curve_[1:] > model.loss_curve_[0]).all()
+    assert model.status_ is Status.CONVERGED and model.n_iter_ == 5
+
+
+def test_the_noise_of_a_target_with_nothing_to_learn_is_no_divergence():
+    """It is orthogonal to all columns, so zero is the minimum, and the loss V can only climb."""
+    A = np.random.default_rng(0).standard_normal((200, 3))
+    b = np.random.default_rng(1).standard_normal(200)
+    b -= GDLinearRegressor(tol=0).fit(A, b).predict(A)
+    model = GDLinearRegressor(0.1, batch_size=4, random_state=0).fit(A, b)
+    assert (model.loss_curve_[1:] > model.loss_curve_[0]).all()
+    assert model.status_ is Status.CONVERGED and model.n_iter_ == 5
+
+
+def test_the_message_tells_the_noise_at_the_end():
+    options = {"batch_size": 4, "random_state": 0}
+    noisy = GDLinearRegressor(0.03, **options).fit(X, Y[:, 0])
+    calm = GDLinearRegressor(InverseScaling(0.03), **options).fit(X, Y[:, 0])
+    least = noisy.loss_curve_.argmin()
+    assert f" after epoch {least}: this is the noise of the updates. For less" in noisy.message_
+    assert "noise" not in calm.message_
+
+
 def test_by_default_no_thousand_noisy_epochs_are_run():
     for average in (False, True):
         for rate in (0.02, 0.005, InverseScaling(0.05, 0.25), Cosine(0.05, 50)):

@@ -18,6 +18,7 @@ LOSS = re.compile(r'\bloss="(\w+)"')
 PHRASES = {
     "put a StandardScaler in front": "add --standardize",
     "scale the columns (StandardScaler)": "add --standardize",
+    "learning_rate=InverseScaling(...)": "--schedule inverse_scaling",
     "fit_intercept=False": "--no-intercept",
     "write batch_size=None": "leave --batch-size out",
     "or batch_size=None": "or leave --batch-size out",

@@ -66,27 +66,30 @@ class Unimproved(Rule):
     """The loss has not improved for `patience` updates in a row, each an epoch of noisy ones.
 
     Better means: by more than the threshold below the last better loss. So many small gains count
-    together. The run ends when every target has come to this once.
+    together. A loss that has climbed has not settled. The run ends when every target has come to
+    this once.
     """
 
-    threshold: np.ndarray  # (t,): tol times the variance of y
+    tol: float
+    variance: np.ndarray  # (t,): of y, the unit of losses
     patience: int
 
     status = Status.CONVERGED
 
-    def start(self, records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def start(self, records: Records) -> tuple[np.ndarray, ...]:
         best = records.losses[-1]
-        return best, np.zeros(len(best), dtype=int), np.zeros(len(best), dtype=bool)
+        no = np.zeros(len(best), dtype=bool)
+        return _without_climbing(best, self.variance), best, np.zeros(len(best), dtype=int), no
 
     def look(self, records: Records, state) -> tuple[np.ndarray, Any]:
-        best, waited, met = state
+        most, best, waited, met = state
         ends = []
         for loss in records.losses:
-            better = loss < best - self.threshold
+            better = loss < best - self.tol * self.variance
             best, waited = np.where(better, loss, best), np.where(better, 0, waited + 1)
-            met = met | (waited >= self.patience)
+            met = met | ((waited >= self.patience) & (loss <= most))
             ends.append(bool(met.all()))
-        return np.array(ends), (best, waited, met)
+        return np.array(ends), (most, best, waited, met)
 
 
 @frozen
@@ -197,16 +200,29 @@ class Diverged(Rule):
         return k if in_range else k - 1
 
 
-def judged_by_its_ends(end: End) -> End:
-    """The end of a run at a rate at or beyond the stability limit, however far it came.
+def judged_by_its_ends(end: End, variance: np.ndarray | None = None) -> End:
+    """The end of a run that may be too fast, however far it came. Any target counts.
 
-    Along some direction its error never shrinks, so a loss that ends above the first one has
-    diverged, even where it is far below the bound that stops a run. Any target counts.
+    At a rate at or beyond the stability limit the error never shrinks along some direction, so a
+    loss that ends above the first one has diverged, even where it is far below the bound that stops
+    a run. With noisy updates no limit is known, and their noise lifts a loss that begins at its
+    minimum. There the loss must have climbed by more than the `variance` of y (t,).
     """
-    climbed = (end.losses[-1] > end.losses[0]).any()
-    if end.status.from_outside or not climbed:
+    first = end.losses[0]
+    most = first if variance is None else _without_climbing(first, variance)
+    if end.status.from_outside or not (end.losses[-1] > most).any():
         return end
     return end._replace(status=Status.DIVERGED)
+
+
+def _without_climbing(first: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """(t,): how large a loss may become by the noise of stable updates.
+
+    A constant model has no penalty, and a loss up to V. So the minimum is at most V, wherever the
+    descent began. Up to half of the largest stable rate, the noise of least squares on normal rows
+    adds less than the minimum, and so less than V.
+    """
+    return np.maximum(first, variance) + variance
 
 
 def divergence_bound(first: np.ndarray, variance: np.ndarray, precision: np.dtype) -> np.ndarray:

@@ -90,7 +90,7 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
         text = f"{made} the loss is{_distance(result, ' ', -1.0)}."
     else:
         text = f"{made} the loss has settled to within tol={request.tol:g}"
-        text += f"{_patience(asked, result.unit)}."
+        text += f"{_patience(asked, result.unit)}.{_noise(result, asked)}"
     if step is None and n_rows <= len(columns):
         size = f"{so_many(n_rows, 'row')} and {so_many(len(columns), 'column')}"
         text += (
@@ -151,6 +151,19 @@ def _patience(asked: Asked, unit: str) -> str:
         return ""
     epochs = so_many(asked.batching.patience, "epoch")
     return f": {epochs} in a row have not lowered it by more than that share of the {unit} of y"
+
+
+def _noise(result: Result, asked: Asked) -> str:
+    """How far above its least value a loss of noisy updates has ended, if that is more than tol."""
+    curve, least = result.loss_curve, int(result.loss_curve.argmin())
+    allowed = (asked.request.tol or 0.0) * result.variance.mean()
+    if asked.batching is None or curve[-1] - curve[least] <= allowed:
+        return ""
+    return (
+        f" It is {number(curve[-1])} now, and was {number(curve[least])} after epoch {least}: this "
+        "is the noise of the updates. For less noise write a smaller learning_rate, or let the "
+        "rates fall (learning_rate=InverseScaling(...))."
+    )
 
 
 def updates(count: float) -> str:

@@ -24,7 +24,7 @@ from gd_regressor.descent.records import (
 )
 from gd_regressor.descent.run import result_of, run
 from gd_regressor.descent.steps import ProximalStep, TextbookStep
-from gd_regressor.descent.stopping import Diverged, Unimproved
+from gd_regressor.descent.stopping import Diverged, Unimproved, judged_by_its_ends
 from gd_regressor.descent.walk import Composite, Convex, Smooth, Walk
 from gd_regressor.metric.diagonal import Identity
 from gd_regressor.objective.frame import Frame, scales_of
@@ -55,9 +55,10 @@ def follow_batches(
     if held is not None:
         rules += (held,)
     elif request.tol is not None:
-        rules += (Unimproved(request.tol * scales.variance, batching.patience),)
+        rules += (Unimproved(request.tol, scales.variance, batching.patience),)
     end, curve = run(walk, rules, request.max_iter, observers), None
     if held is None:
+        end = judged_by_its_ends(end, scales.variance)
         theta = walk.at(end.k)
     else:
         end, theta, curve = held.chosen(end, end.states[-1])
