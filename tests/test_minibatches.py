@@ -339,6 +339,15 @@ def test_a_loss_that_has_climbed_has_not_settled():
         GDLinearRegressor(0.5, 3, None, **options).fit(X, Y[:, 0])
 
 
+def test_early_stopping_at_a_rate_too_large_says_so_and_keeps_the_best_epoch():
+    model = GDLinearRegressor(0.5, batch_size=4, early_stopping=True, random_state=0)
+    told = r"^The loss climbed beyond any use\. Write a smaller .* Epoch 0 of 5 predicts"
+    with pytest.warns(DivergenceWarning, match=told):
+        model.fit(X, Y[:, 0])
+    assert model.status_ is Status.DIVERGED
+    assert model.n_iter_ == 0 and not model.coef_.any()
+
+
 def test_a_start_at_the_minimum_settles_in_its_noise():
     least = GDLinearRegressor().fit(X, Y[:, 0])
     start = {"coef_init": least.coef_, "intercept_init": least.intercept_}

@@ -74,10 +74,7 @@ def advice_of(result: Result, asked: Asked, columns: Sequence, n_rows: float) ->
             text += f" {_stopped_early(result, curve, asked)}"
         return Advice(text, DivergenceWarning, f"learning_rate={rate:g}")
     if asked.batching is not None and result.status is Status.DIVERGED:
-        cure = "Write a smaller learning_rate, or put a StandardScaler in front."
-        cure = "Write a larger batch_size, or batch_size=None." if step is None else cure
-        text = f"{made} the loss climbed beyond any use. {cure}"
-        return Advice(text, DivergenceWarning, result.status.name)
+        return Advice(_climbed(result, asked, made), DivergenceWarning, result.status.name)
     if (text := _trouble(result, asked, made)) is not None:
         return Advice(text, ConvergenceWarning, result.status.name)
     if result.validation_curve is not None:
@@ -143,6 +140,17 @@ def chunk_advice(result: Result) -> Advice:
     first, last = map(number, result.loss_curve)
     text = f"After a pass of updates over the chunk its loss is {last}; it was {first} before."
     return Advice(text)
+
+
+def _climbed(result: Result, asked: Asked, made: str) -> str:
+    """Of noisy updates that diverged, and what to write."""
+    climbed = "the loss climbed beyond any use"
+    if asked.step is None:
+        return f"{made} {climbed}. Write a larger batch_size, or batch_size=None."
+    cure = "Write a smaller learning_rate, or put a StandardScaler in front."
+    if (curve := result.validation_curve) is None:
+        return f"{made} {climbed}. {cure}"
+    return f"{climbed.capitalize()}. {cure} {_stopped_early(result, curve, asked)}"
 
 
 def _patience(asked: Asked, unit: str) -> str:

@@ -57,8 +57,8 @@ def follow_batches(
     elif request.tol is not None:
         rules += (Unimproved(request.tol, scales.variance, batching.patience),)
     end, curve = run(walk, rules, request.max_iter, observers), None
+    end = judged_by_its_ends(end, scales.variance)
     if held is None:
-        end = judged_by_its_ends(end, scales.variance)
         theta = walk.at(end.k)
     else:
         end, theta, curve = held.chosen(end, end.states[-1])
