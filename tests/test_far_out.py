@@ -1,6 +1,7 @@
 """Rows far out under robust losses in "auto": how far they are changes no digit."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from sklearn.base import clone
 
 from gd_regressor import GDLinearRegressor, Huber, PseudoHuber, Quantile, Status
 from gd_regressor.auto import far_out
-from gd_regressor.robust.cut import median
+from gd_regressor.robust.cut import Cut, median
+from gd_regressor.robust.newton import Newton
+from gd_regressor.robust.smooth import Descent
 
 EPSILON = 1.35
 LOSSES = [Huber(), Huber(3.0), Huber(0.05), PseudoHuber(1.0), PseudoHuber(0.05)]
@@ -264,3 +267,63 @@ def test_starts_and_verbose_words_speak_of_all_rows(capsys):
     np.testing.assert_allclose(started.coef_, first.coef_, rtol=1e-11)
     again = GDLinearRegressor(loss="huber", warm_start=True).fit(X, y).fit(X, y)
     np.testing.assert_allclose(again.coef_, first.coef_, rtol=1e-11)
+
+
+# --- Interrupts ---
+
+
+def interrupted_at(monkeypatch, owner, name, call, fit):
+    """Fit, with a KeyboardInterrupt at the `call`-th call of a method; whether it came."""
+    method, left = getattr(owner, name), [call]
+
+    def interrupting(*args):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return method(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, interrupting)
+        try:
+            fit()
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+@each_loss
+def test_an_interrupt_keeps_the_last_complete_update(loss, monkeypatch):
+    """As on a table without rows far out: none is complete while the descent looks for sides."""
+    X, y, side = table(14)
+    y = filled(y, side, 1e20)
+    owner = Descent if isinstance(loss, PseudoHuber) else Newton
+    model = GDLinearRegressor(loss=loss, max_iter=4, tol=None)
+    kept, call = [], 1
+    while interrupted_at(monkeypatch, owner, "step", call, partial(model.fit, X, y)):
+        assert model.status_ is Status.INTERRUPTED
+        whole = clone(model).set_params(max_iter=model.n_iter_).fit(X, y)
+        np.testing.assert_array_equal(model.coef_, whole.coef_)
+        np.testing.assert_array_equal(model.loss_curve_, whole.loss_curve_)
+        kept.append(model.n_iter_)
+        model, call = clone(model), call + 1
+    assert kept == sorted(kept) and kept.count(0) > 1 and set(kept) == set(range(max(kept) + 1))
+
+
+@pytest.mark.parametrize("loss", [Huber(), PseudoHuber(1.0)], ids=str)
+def test_an_interrupt_while_the_reach_grows_keeps_the_start(loss, monkeypatch):
+    """The first pass that moves rows tells what the start is. The others need not end."""
+    X, y, side = table(7)
+    slope = np.array([1.0, -1, 2, 0.5])
+    free = np.flatnonzero(side == 0)[:5]
+    X[free] *= 1e6
+    y = filled(X @ slope + y / 100, side, 1e14)
+    start, model = np.array([3.0, 1, -2, 5]), GDLinearRegressor(loss=loss)
+
+    def fit():
+        model.fit(X, y, coef_init=start, intercept_init=2.0)
+
+    assert interrupted_at(monkeypatch, Cut, "__call__", 2, fit)
+    assert (model.status_, model.n_iter_) == (Status.INTERRUPTED, 0)
+    np.testing.assert_allclose(model.coef_, start, rtol=1e-15)
+    # The descent counts from the mean of the moved targets, which rounds it
+    assert model.intercept_ == pytest.approx(2.0, abs=1e-6)

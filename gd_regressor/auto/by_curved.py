@@ -67,14 +67,18 @@ def by_curved(
     found = Findings.of(given, request.fit_intercept)
     plan_on = partial(_plan, request=request, rho=rho)
     near = partial(_near, flat_from=rho.flat_from)
-    return with_far_rows(found, rho.power, 4 * rho.flat_from, plan_on, near), found
+    return with_far_rows(found, rho.power, 4 * rho.flat_from, plan_on, near, _beginning), found
 
 
-def _near(plan: CertifiedPlan, *, flat_from: float) -> tuple[CertifiedPlan, np.ndarray, float]:
-    """The same that begins near the minimum, where that is, and where the loss is flat."""
-    step = cast(CurveStep, plan.step)
-    there = step.first()
-    return replace(plan, step=replace(step, first=lambda: there)), theta_of(there), flat_from
+def _near(plan: CertifiedPlan, *, flat_from: float) -> tuple[list[At], np.ndarray, float]:
+    """Near the minimum: the state of the steps, the point, and where the loss is flat."""
+    there = cast(CurveStep, plan.step).first()
+    return there, theta_of(there), flat_from
+
+
+def _beginning(plan: CertifiedPlan, first: Callable[[], list[At]]) -> CertifiedPlan:
+    """The same whose first update goes there."""
+    return replace(plan, step=replace(cast(CurveStep, plan.step), first=first))
 
 
 def _plan(seen: Seen, *, request: Request, rho: Curved) -> CertifiedPlan:

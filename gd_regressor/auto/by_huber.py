@@ -112,12 +112,16 @@ class HuberPlan(Plan):
         problem = OnPieces(self.newton, self._spot)
         return Walk(problem, theta, step, problem.gradient)
 
-    def near(self) -> tuple[HuberPlan, np.ndarray, np.ndarray]:
-        """The same that begins near the minimum, where that is, and where the loss is flat."""
+    def near(self) -> tuple[list[There], np.ndarray, np.ndarray]:
+        """Near the minimum: the state of the steps, the point, and where the loss is flat."""
         zero = np.zeros((self.frame.n_parameters, self.seen.rows.n_targets))
         there = near_minimum(self.newton, self.first(self._spot(zero)))
         theta, delta, *_ = spot_of(there)
-        return replace(self, first=lambda _: there), theta, delta
+        return there, theta, delta
+
+    def beginning(self, first: Callable[[], list[There]]) -> HuberPlan:
+        """The same whose first update goes there."""
+        return replace(self, first=lambda _: first())
 
     def _spot(self, theta: np.ndarray) -> Spot:
         sizes = zip(self.newton.sizings, _root_mean_squares(self.seen, theta), strict=True)
@@ -167,7 +171,8 @@ def by_huber(
         return _plan(seen, request, sizings, first, 2 * delta)
 
     found = _findings(given, request)
-    return with_far_rows(found, rho.power, 4 * delta, plan_on, HuberPlan.near), found
+    near, beginning = HuberPlan.near, HuberPlan.beginning
+    return with_far_rows(found, rho.power, 4 * delta, plan_on, near, beginning), found
 
 
 def by_scaled_huber(
@@ -182,7 +187,8 @@ def by_scaled_huber(
         return _plan(seen, request, joint, partial(with_scale, joint=joint), 2 * epsilon, epsilon)
 
     found = _findings(given, request)
-    return with_far_rows(found, rho.power, 0.0, plan_on, HuberPlan.near), found
+    near, beginning = HuberPlan.near, HuberPlan.beginning
+    return with_far_rows(found, rho.power, 0.0, plan_on, near, beginning), found
 
 
 def _findings(given: Given, request: Request) -> Findings:
@@ -216,7 +222,7 @@ def _plan(
     if terms is None:
         moving[:-1] = np.isin(np.arange(rows.n_columns), found.factor.pivots)
     else:
-        ridge[: rows.n_columns] = terms.l2 / frame.scale[:, None] ** 2
+        ridge[: rows.n_columns] = terms.in_units(frame.scale).l2
     free, shift = np.flatnonzero(moving[: len(ridge)]), shift_in(rows, frame)
 
     def on(table: Table, moments: Moments, sizings: tuple[Sizing, ...]) -> Newton:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -55,26 +55,40 @@ def with_far_rows(
     power: int,
     least: float,
     plan_on: Callable[[Seen], AnyPlan],
-    near: Callable[[AnyPlan], tuple[AnyPlan, np.ndarray, np.ndarray | float]],
+    near: Callable[[AnyPlan], tuple[Any, np.ndarray, np.ndarray | float]],
+    beginning: Callable[[AnyPlan, Callable[[], Any]], AnyPlan],
 ) -> AnyPlan:
     """The plan on rows whose targets are cut, further out than `least`, as near as they may be.
 
-    `near` descends: it gives the plan that goes on near the minimum, and where that is. There we
-    look whether the far rows keep their sides. If the model comes near some, they are no outliers,
-    and we cut further out.
+    `near` descends: it gives the state of the steps near the minimum, the point there, and where
+    the loss is flat. There we look whether the far rows keep their sides. If the model comes near
+    some, they are no outliers, and we cut further out. `beginning` gives the plan whose first
+    update goes to the state that a function gives.
     """
     spread = Spread.of(found.rows, found.frame.fit_intercept)
     if least == np.inf:  # outliers are as good as other rows
         spread = spread._replace(size=np.zeros_like(spread.size))
     farthest = spread.farthest(found.rows)
     reach = np.where(spread.size > 0, np.maximum(FAR_OUT * spread.size, least), np.inf)
-    while (farthest > reach).any():
-        cut = Cut(spread.centre, np.where(farthest > reach, reach, np.inf))
-        of_cut = Findings.of(found.rows.with_targets(cut), found.frame.fit_intercept)
-        seen = Seen(of_cut, power, spread, found.rows, cut)
-        plan, theta, flat_from = near(plan_on(seen))
-        held = seen.holds(theta, flat_from)
-        if held.all():
-            return plan
-        reach = np.where(held, reach, FAR_OUT * reach)
+    plan: AnyPlan | None = None
+    try:
+        while (farthest > reach).any():
+            cut = Cut(spread.centre, np.where(farthest > reach, reach, np.inf))
+            of_cut = Findings.of(found.rows.with_targets(cut), found.frame.fit_intercept)
+            seen = Seen(of_cut, power, spread, found.rows, cut)
+            plan = plan_on(seen)
+            there, theta, flat_from = near(plan)
+            held = seen.holds(theta, flat_from)
+            if held.all():
+                return beginning(plan, lambda there=there: there)
+            reach = np.where(held, reach, FAR_OUT * reach)
+    except KeyboardInterrupt:
+        if plan is None:
+            raise
+        return beginning(plan, _interrupt)
     return plan_on(Seen(found, power, spread, found.rows, Cut.nowhere(spread.centre)))
+
+
+def _interrupt() -> NoReturn:
+    """Raise an interrupt again, in the run, which keeps the start."""
+    raise KeyboardInterrupt
