@@ -13,7 +13,7 @@ from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 
 from gd_regressor.arithmetic.threads import limited
-from gd_regressor.data.checks import columns_named
+from gd_regressor.data.checks import check_held, columns_named
 from gd_regressor.data.inputs import Batch, batches_of
 from gd_regressor.data.kinds import Batches, DaskLike, Floats, MatrixLike
 from gd_regressor.data.moments import Moments
@@ -928,17 +928,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def _write(self, result: Result, advice: Advice, dtype, y_ndim: int, start: Start):
-        coef, intercept, limits = result.coef, result.intercept, np.finfo(dtype)
-        largest = np.maximum.reduce(np.abs(coef), axis=None)
-        held = largest <= limits.max and all(abs(b) <= limits.max for b in intercept.tolist())
-        if not held or 0 < largest < limits.tiny:
-            cure = "scale X" if self.learning_rate == "auto" else "scale X, change learning_rate"
-            cure += "" if dtype == np.float64 else ", or pass X as float64"
-            size = f" (up to {largest:.3g})" if np.isfinite(largest) else ""
-            raise ValueError(
-                f"The coefficients of X{size} or the intercept are beyond what "
-                f"{dtype} holds, {limits.tiny:.2g} to {limits.max:.2g}; {cure}."
-            )
+        coef, intercept = result.coef, result.intercept
+        check_held(coef, intercept, dtype, by_rate=self.learning_rate != "auto")
         coef, intercept = coef.astype(dtype, copy=False), intercept.astype(dtype, copy=False)
         self.coef_ = np.ascontiguousarray(coef if y_ndim == 2 else coef[0])
         self.intercept_ = intercept if y_ndim == 2 else float(result.intercept[0])

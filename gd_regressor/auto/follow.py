@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from gd_regressor.arithmetic.doubled import Point
+from gd_regressor.arithmetic.doubled import Point, plain
 from gd_regressor.auto.by_batches import by_batches
 from gd_regressor.auto.ladder import plan_for
 from gd_regressor.auto.plan import Plan
+from gd_regressor.data.checks import numbered
 from gd_regressor.data.table import Given, Rows
 from gd_regressor.data.unchecked import Unchecked
 from gd_regressor.descent.nouns import Observer, Path
@@ -62,6 +63,7 @@ def follow_plan(
     end = run(path, rules, plan.request.max_iter, observers)
     there = plan.settle(walk, end)
     w, b = plan.frame.to_raw(there.theta)
+    _check_digits(w, plain(there.theta)[: len(w)], plan.frame.scale, precision)
     if precision == np.float32:  # the intercept must suit the rounded coefficients
         b = b + plan.frame.centre @ (w - w.astype(np.float32))
     return result_of(
@@ -76,6 +78,28 @@ def follow_plan(
         residuals=there.residuals,
         of_data=Conditioning(plan.condition_number, plan.rank, plan.source, there.coef_error),
     )
+
+
+def _check_digits(w: np.ndarray, theta: np.ndarray, scale: np.ndarray, precision: np.dtype) -> None:
+    """Refuse coefficients w (d, t) so small that floats lose digits which show in predictions.
+
+    Floats below the smallest normal one have few digits. `theta` (d, t) has the coefficients of
+    columns over `scale`, and so the sizes of what they add to a prediction.
+    """
+    limits = np.finfo(precision)
+    small = np.abs(w) < limits.tiny
+    if not small.any():
+        return
+    lost = np.abs(w.astype(precision) * scale[:, None] - theta)
+    shows = small & (lost > limits.eps * np.abs(theta).max(axis=0))
+    if shows.any():
+        column, target = map(int, np.argwhere(shows)[0])
+        size = np.log10(np.abs(theta[column, target])) - np.log10(scale[column])
+        cure = "" if precision == np.float64 else ", or pass X as float64"
+        raise ValueError(
+            f"X: the coefficient of {numbered(column)} is about 1e{size:.0f}, and {precision} has "
+            f"few digits below {limits.tiny:.2g}; divide the column{cure}."
+        )
 
 
 class Unscaled(Path):

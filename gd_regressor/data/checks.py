@@ -370,3 +370,23 @@ def check_mean_square(square: np.ndarray) -> None:
             "squares leave a loss no room before it overflows; divide y so that its values are at "
             f"most {math.sqrt(LARGEST_SQUARE):g}."
         )
+
+
+def check_held(coef: np.ndarray, intercept: np.ndarray, dtype: np.dtype, *, by_rate: bool) -> None:
+    """Refuse coefficients (t, d) or intercepts (t,) that floats of this `dtype` do not hold.
+
+    `by_rate`: a number as learning_rate led there.
+    """
+    limits, largest = np.finfo(dtype), np.maximum.reduce(np.abs(coef), axis=None)
+    held = largest <= limits.max and all(abs(b) <= limits.max for b in intercept.tolist())
+    if held and not 0 < largest < limits.tiny:
+        return
+    cure = "scale X, change learning_rate" if by_rate else "scale X"
+    cure += "" if dtype == np.float64 else ", or pass X as float64"
+    size = f" (up to {largest:.3g})" if np.isfinite(largest) else ""
+    beyond = np.flatnonzero(~(np.abs(coef) <= limits.max).all(axis=0))
+    first = f", the first that of {numbered(beyond[0])}" if len(beyond) else ""
+    raise ValueError(
+        f"The coefficients of X{size} or the intercept are beyond what {dtype} holds, "
+        f"{limits.tiny:.2g} to {limits.max:.2g}{first}; {cure}."
+    )

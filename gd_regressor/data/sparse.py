@@ -107,6 +107,12 @@ class SparseColumns:
             return self.toarray() - shift
         return SparseColumns(self.sparse, self.dense - shift[self.where], self.where)
 
+    def __truediv__(self, unit: np.ndarray) -> SparseColumns:
+        """Divide each column by its `unit` (d,)."""
+        data = self.sparse.data / unit[self.sparse.indices]
+        sparse = csr_array((data, self.sparse.indices, self.sparse.indptr), shape=self.shape)
+        return SparseColumns(sparse, self.dense / unit[self.where], self.where)
+
     def __matmul__(self, w: np.ndarray) -> np.ndarray:
         product = _product(self.sparse, w)
         return product + self.dense @ w[self.where] if self.where.size else product

@@ -9,10 +9,12 @@ from typing import TypeVar
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
+from gd_regressor.arithmetic.cached import cached_property
 from gd_regressor.arithmetic.doubled import (
     residual,
 )
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.arithmetic.ranges import LARGEST_ROOT, SMALLEST_ROOT
 from gd_regressor.arithmetic.threads import product
 from gd_regressor.data.moved import MovedColumns, few_enough
 from gd_regressor.data.table import Block, Rows, Table, add_each
@@ -164,21 +166,47 @@ class DataLoss(Quadratic):
     def unscaled(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients and intercepts for the columns as `reader` gives them."""
         w, b = self.frame.split(theta)
-        w = w / self.frame.scale[:, None]
-        if self.shift is not None:
-            b = b - (self.frame.centre - self.shift) @ w
+        w = w / self.scale[:, None]
+        if self.rest is not None:
+            b = b - self.rest @ w
         return w.astype(self.rows.dtype, copy=False), b
+
+    @cached_property
+    def unit(self) -> np.ndarray | None:
+        """(d,): powers of two by which we divide the columns of a block; None for no division.
+
+        Products with columns as they are spare a copy. But those of a column whose squares overflow
+        or vanish would do so, too.
+        """
+        scale = self.frame.scale
+        odd = (scale < SMALLEST_ROOT) | (scale > LARGEST_ROOT)
+        return np.where(odd, scale, 1.0) if odd.any() else None
+
+    @cached_property
+    def scale(self) -> np.ndarray:
+        """(d,): what is left to divide the columns of a block by."""
+        return self.frame.scale if self.unit is None else self.frame.scale / self.unit
+
+    @cached_property
+    def rest(self) -> np.ndarray | None:
+        """(d,): what is left to subtract from the columns of a block; None for nothing."""
+        if self.shift is None:
+            return None
+        rest = self.frame.centre - self.shift
+        return rest if self.unit is None else rest / self.unit
 
     def reader(self):
         """A function that yields the blocks of a part of the rows. It holds no rows itself."""
         shift = self.frame.centre if self.shift is None else self.shift
-        shift = shift.astype(self.rows.dtype)
+        shift, unit = shift.astype(self.rows.dtype), self.unit
         far, single = np.flatnonzero(shift), shift.dtype == np.float32
         whole = not few_enough(len(far), len(shift))
 
         def blocks(part: Rows) -> Iterator[Block]:
             for x, y, s in part.blocks(part.vector_rows, as_stored=True):
-                if part.is_sparse:
+                if unit is not None:
+                    x = (x.moved(shift) if part.is_sparse else x - shift) / unit
+                elif part.is_sparse:
                     x = x.moved(shift) if len(far) else x
                 elif whole:
                     x = x - shift
@@ -202,8 +230,7 @@ class DataLoss(Quadratic):
 
     def in_frame(self, total: np.ndarray) -> np.ndarray:
         """(p, m): products of the columns and ones of `reader` (d + 1, m), in the frame."""
-        if self.shift is not None:
-            rest = self.frame.centre - self.shift
-            total[:-1] -= np.multiply.outer(rest, total[-1])
-        total[:-1] /= self.frame.scale[:, None]
+        if self.rest is not None:
+            total[:-1] -= np.multiply.outer(self.rest, total[-1])
+        total[:-1] /= self.scale[:, None]
         return total if self.frame.fit_intercept else total[:-1]

@@ -170,13 +170,12 @@ class Clipped:
         if products is None:
             return None, 0.0
         square, frame, (total, across, corner) = self.square, self.square.frame, products
-        d, unit, weight = len(total), 1 / frame.scale, square.rows.total_weight
+        d, unit, weight = len(total), 1 / square.scale, square.rows.total_weight
         # In place: with many columns each pass over their products counts
-        if square.shift is not None:
+        if square.rest is not None:
             # (x - rest)(x - rest)'. BLAS changes the transpose of `total`, which is symmetric
-            rest = frame.centre - square.shift
-            half = across[:, 0] - corner[0, 0] / 2 * rest
-            for one, other in ((rest, half), (half, rest)):
+            half = across[:, 0] - corner[0, 0] / 2 * square.rest
+            for one, other in ((square.rest, half), (half, square.rest)):
                 total = blas.dger(-1.0, one, other, a=total.T, overwrite_a=1).T
         found = np.empty((frame.n_parameters, frame.n_parameters))
         np.multiply(total, unit / weight, out=found[:d, :d])
