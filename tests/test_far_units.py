@@ -193,3 +193,35 @@ def test_targets_whose_squares_overflow_are_refused(loss):
     X, y = table()
     with pytest.raises(ValueError, match=r"^y has values .*overflow"):
         GDLinearRegressor(loss=loss).fit(X, 1e200 * y)
+
+
+# --- More columns than rows, with the squared loss ---
+
+
+@pytest.mark.parametrize("unit", [2.0**530, 2.0**664, 2.0**998])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_least_norm_beside_a_column_that_dwarfs_all_others(unit, intercept):
+    """Its coefficient has no length, so the others are the shortest that fit what it leaves."""
+    X, y = table(n=30, d=50)
+    units = in_units(unit, d=X.shape[1])
+    model = fitted(GDLinearRegressor(fit_intercept=intercept), X * units, y)
+    A, target = (X - X.mean(axis=0), y - y.mean()) if intercept else (X, y)
+    one = A[:, 1] / np.linalg.norm(A[:, 1])
+    left = np.delete(A, 1, axis=1)
+    shortest = np.linalg.lstsq(left - np.outer(one, one @ left), target - one * (one @ target))[0]
+    coef = model.coef_ * units
+    np.testing.assert_allclose(np.delete(coef, 1), shortest, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(A @ coef, target, atol=1e-11)
+
+
+@pytest.mark.parametrize("unit", [2.0**530, 2.0**664, 2.0**998])
+@pytest.mark.parametrize("options", [{}, {"fit_intercept": False}], ids=str)
+def test_a_ridge_beside_a_column_that_dwarfs_all_others(unit, options):
+    """On it the ridge costs nothing: as without a penalty for this column."""
+    X, y = table(n=30, d=50)
+    units, free = in_units(unit, d=X.shape[1]), in_units(0.0, d=X.shape[1])
+    near, far = (
+        fitted(GDLinearRegressor(alpha=0.1, l1_ratio=0, penalty_weights=w, **options), columns, y)
+        for columns, w in ((X, free), (X * units, None))
+    )
+    assert_same(far, near, units)

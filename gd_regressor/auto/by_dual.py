@@ -54,11 +54,12 @@ def by_dual(
     """
     rows, fit_intercept = given.check(), request.fit_intercept
     all_rows = Gathered.of(rows, fit_intercept)
-    x, frame, exact = all_rows.x, all_rows.frame, all_rows.targets
-    metric = RowSpace.of(x, frame.scale, centred=fit_intercept)
-    deviation = np.linalg.norm(x, axis=0)
+    deviation = np.linalg.norm(all_rows.x, axis=0)
     units = np.where(deviation > 0, deviation, 1.0)
-    values = singular_values(x / units, centred=fit_intercept)
+    values = singular_values(all_rows.x / units, centred=fit_intercept)
+    all_rows = all_rows.in_one_unit()
+    frame, exact = all_rows.frame, all_rows.targets
+    metric = RowSpace.of(all_rows.x, frame.scale, centred=fit_intercept)
     if not is_known(metric.values, values):
         return None, found
     doubled = rows.is_small and metric.condition_number > DOUBLED_FROM
