@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 import numpy as np
+from scipy.linalg import qr
 
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
+from gd_regressor.arithmetic.units import power_of_two_above
 from gd_regressor.auto.certified import Certified, CertifiedPlan
 from gd_regressor.auto.findings import Findings
 from gd_regressor.auto.plan import Plan
@@ -24,6 +26,8 @@ from gd_regressor.robust.pinball import Pinball
 
 # Entries of sparse columns in full, 1 GiB: a copy of more takes more memory than a fit may
 MOST_IN_FULL = 1 << 27
+# A ridge whose root is so many times that of the rows is stiff: together they still have ten digits
+STIFF = 1e3
 
 
 @frozen
@@ -81,9 +85,11 @@ def by_pinball(
     rho, d = cast(Lines, request.rho), given.n_columns
     _check(given, rho.name, len(rho.kinks_of(0)))
     found = Findings.of(given, request.fit_intercept)
-    frame, t = _centred(found), found.rows.n_targets
+    t = found.rows.n_targets
     terms = Terms(np.zeros((d, t)), np.zeros((d, t))) if request.terms is None else request.terms
-    terms = terms.in_units(frame.scale).times(rho.factor)
+    terms = terms.times(rho.factor)
+    frame = _frame(found, terms)
+    terms = terms.in_units(frame.scale)
     free = _free(found, terms)
     A, y, u = _in_memory(found.rows, frame, free)
     pinballs = (
@@ -105,26 +111,51 @@ def by_pinball(
     return plan, found
 
 
-def _centred(found: Findings) -> Frame:
+def _frame(found: Findings, terms: Terms) -> Frame:
     """Coordinates whose targets are centred at a median, which outliers do not move.
 
-    Beside their mean the other rows would lose digits.
+    Beside their mean the other rows would lose digits. A ridge that is stiff beside the losses of
+    the rows sets the unit of its column. Else the equations of a step would be as ill-conditioned
+    as it is stiff.
     """
     frame = found.frame
-    if not frame.fit_intercept:
-        return frame
-    return frame._replace(target_centre=Spread.of(found.rows, fit_intercept=True).centre)
+    spread = Spread.of(found.rows, frame.fit_intercept)
+    root = np.sqrt(terms.stiffest[:, 0]) * np.sqrt(spread.size.max())
+    stiff = root > STIFF * frame.scale
+    scale = np.where(stiff, power_of_two_above(root), frame.scale)
+    return frame._replace(scale=scale, target_centre=spread.centre)
 
 
 def _free(found: Findings, terms: Terms) -> np.ndarray:
-    """(q,): the coordinates that move. Without a penalty, no column depends on the others."""
+    """(q,): the coordinates that move. Columns without a penalty do not depend on each other."""
     frame, factor = found.frame, found.factor
     moving = np.ones(frame.n_parameters, dtype=bool)
     columns = np.arange(len(frame.scale))
     moving[: len(columns)] = np.isin(columns, factor.pivots)
     if terms.l1.any() or terms.l2.any():
-        moving[: len(columns)] |= ~factor.constant_columns & (terms.l1 + terms.l2 > 0).any(axis=1)
+        held = np.any(terms.l1 + terms.l2 > 0, axis=1)
+        moving[: len(columns)] |= ~factor.constant_columns & held
+        moving[_spanning(found, held)] = True
     return np.flatnonzero(moving)
+
+
+def _spanning(found: Findings, held: np.ndarray) -> np.ndarray:
+    """Dropped columns, without a penalty, that depend on `held` ones (d,), which have one.
+
+    They do for nothing what the held ones would do. Each is a sum of pivots. Its part in the held
+    ones tells it apart from the free pivots, and a QR factorisation tells it from the others.
+    """
+    vectors, dropped = found.dependence.vectors, found.factor.dropped
+    pivots = found.factor.pivots
+    dropped = dropped[np.abs(vectors[dropped]).sum(axis=1) > 0]  # the others may be independent
+    free = np.flatnonzero(~held[dropped])
+    part = vectors[np.ix_(pivots[held[pivots]], free)]
+    if not part.size:
+        return dropped[:0]
+    upper, order = qr(part, mode="r", pivoting=True)
+    sizes = np.linalg.norm(vectors[:, free[order]], axis=0)[: len(upper)]
+    apart = np.abs(upper.diagonal()) > found.dependence.noise * sizes
+    return dropped[free[order[: len(apart)][apart]]]
 
 
 def _pinball(

@@ -66,10 +66,14 @@ def nearer(problem: Pinball, at: Inside) -> Inside | None:
 
 
 def _start(problem: Pinball) -> Inside:
-    """Least squares. d is zero where it may be, which suits a problem without globs."""
+    """Least squares. d is zero where it may be, which suits a problem without globs.
+
+    The sum of (high - low) r^2 / (2 m) is about as large as F where m is the size of the residuals.
+    """
     low, high = problem.low, problem.high
     root = np.sqrt(high - low)
-    theta = _least_squares(problem.scaled(high - low), root * problem.y)
+    ridge = 2 * float(np.abs(problem.y).mean()) * problem.ridge
+    theta = _least_squares(problem.scaled(high - low), root * problem.y, ridge)
     r = problem.residuals(theta)
     least = FIRST_MULTIPLIER * float(np.abs(r).mean()) + SMALLEST_DIVISOR
     # Equal additions keep w - z = r
@@ -77,12 +81,14 @@ def _start(problem: Pinball) -> Inside:
     return Inside(theta, d, np.maximum(r, 0) + least, np.maximum(-r, 0) + least)
 
 
-def _least_squares(A: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _least_squares(A: np.ndarray, y: np.ndarray, ridge: np.ndarray) -> np.ndarray:
     """(p,): near the solution. Products are enough, unless columns nearly depend on each other."""
     products = A.T @ A
+    products[np.diag_indices_from(products)] += ridge
     root, failed = lapack.dpotrf(products, lower=1)
     if not failed and (root.diagonal() ** 2 > LEFT_OF_COLUMN * products.diagonal()).all():
         return lapack.dpotrs(root, A.T @ y, lower=1)[0]
+    A, y = np.vstack([A, np.diag(np.sqrt(ridge))]), np.concatenate([y, np.zeros(len(ridge))])
     return lstsq(A, y, EPS * max(A.shape), lapack_driver="gelsy")[0]
 
 

@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.data.passes import count_rows
+
+# A pull A' d is rounded to so many eps of the sizes of its terms, times the root of their number
+PULL_ROUNDED_BY = 64
 
 
 @frozen
@@ -82,18 +86,29 @@ class Pinball:
         """(p,): what the dual point misses of its equations."""
         return self.right + 2 * self.ridge * theta - self.pulls(d)
 
+    def rounding(self, d: np.ndarray) -> np.ndarray:
+        """(p,): that of `lacks`."""
+        return PULL_ROUNDED_BY * EPS * len(d) ** 0.5 * self.terms(d)
+
     def gap(self, theta: np.ndarray, d: np.ndarray) -> float:
         """How far F is above its minimum at most, for d (n,) in its bounds.
 
         Each row adds rho(r) - r d, which is not below zero. A ridge forgives what its coordinate
-        lacks (Fenchel and Young). The other coordinates must lack rounding alone.
+        lacks (Fenchel and Young). The other coordinates must lack rounding alone. So may one whose
+        ridge is faint: along it F is nearly linear, with a slope of that rounding.
         """
         r = self.residuals(theta)
         rows = float(np.maximum(self.high * r - r * d, self.low * r - r * d).sum())
         if not self.has_ridge:
             return rows
-        lacks, bent = self.lacks(theta, d), self.ridge > 0
-        return rows + float((lacks[bent] ** 2 / (4 * self.ridge[bent])).sum())
+        bent, lacks = self.ridge > 0, np.abs(self.lacks(theta, d))
+        with np.errstate(over="ignore"):
+            apart = lacks[bent] ** 2 / (4 * self.ridge[bent])
+        linear = (lacks * np.abs(theta))[bent]
+        if (apart > linear).any():
+            rounded = lacks[bent] <= self.rounding(d)[bent]
+            apart = np.where(rounded, np.minimum(apart, linear), apart)
+        return rows + float(apart.sum())
 
     def only(self, rows: np.ndarray, right: np.ndarray, times: float = 1.0) -> Pinball:
         """The rows of these numbers, those of the data so many times, and all penalties."""

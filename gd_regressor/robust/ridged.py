@@ -96,7 +96,6 @@ def _solved(
 
 def _gap(problem: Pinball, theta: np.ndarray, d: np.ndarray) -> float:
     """How far F is above its minimum at most; infinite for a dual point that says nothing."""
-    noise = FACE_ROUNDED_BY * EPS * len(d) ** 0.5 * problem.terms(d)
-    if (np.abs(problem.lacks(theta, d)) > noise)[problem.ridge == 0].any():
+    if (np.abs(problem.lacks(theta, d)) > problem.rounding(d))[problem.ridge == 0].any():
         return np.inf
     return problem.gap(theta, d)
