@@ -158,6 +158,17 @@ def test_a_ridge_on_a_large_column_costs_nothing(loss):
     )
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=str)
+@pytest.mark.parametrize("alpha", [0.1, 1e20])
+def test_a_ridge_on_a_small_column_holds_its_coefficient(loss, alpha):
+    """Times the column, and squared in the penalty, it is rounding."""
+    (X, y), units = table(), in_units(2.0**-960)
+    model = fitted(GDLinearRegressor(loss=loss, alpha=alpha, l1_ratio=0), X * units, y)
+    none = fitted(GDLinearRegressor(loss=loss, alpha=alpha, l1_ratio=0), X[:, [0, 2]], y)
+    np.testing.assert_allclose(model.coef_[[0, 2]], none.coef_, rtol=1e-9)
+    assert alpha * model.coef_[1] ** 2 < 1e-20 * none.loss_curve_[-1]
+
+
 # --- What floats cannot hold ---
 
 

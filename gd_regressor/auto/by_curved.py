@@ -84,14 +84,12 @@ def _beginning(plan: CertifiedPlan, first: Callable[[], list[At]]) -> CertifiedP
 def _plan(seen: Seen, *, request: Request, rho: Curved) -> CertifiedPlan:
     found = seen.found
     frame, d = found.frame, found.rows.n_columns
-    ridge = np.zeros((frame.n_parameters, found.rows.n_targets))
-    moving = np.ones(frame.n_parameters, dtype=bool)
-    moving[:d] = np.isin(np.arange(d), found.factor.pivots)
+    ridge, l2 = np.zeros((frame.n_parameters, found.rows.n_targets)), None
     if request.terms is not None:
-        moving[:d] = ~found.factor.constant_columns
-        ridge[:d] = request.terms.in_units(frame.scale).l2 * (rho.factor / 2)
+        l2 = request.terms.in_units(frame.scale).l2
+        ridge[:d] = l2 * (rho.factor / 2)
     square = DataLoss(found.rows, frame, shift_in(found.rows, frame))
-    gram, free = gram_of(found.moments, frame), np.flatnonzero(moving)
+    gram, free = gram_of(found.moments, frame), found.moving(l2)
 
     def on(rho: Curved) -> Descent:
         return Descent(CurvedRows(square, rho), gram, free, ridge)

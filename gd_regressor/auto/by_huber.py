@@ -216,14 +216,11 @@ def _plan(
     epsilon: float | None = None,
 ) -> HuberPlan:
     found = seen.found
-    rows, frame, terms = found.rows, found.frame, request.terms
-    ridge = np.zeros((frame.n_parameters, rows.n_targets))
-    moving = np.concatenate([~found.factor.constant_columns, np.ones(1, dtype=bool)])
-    if terms is None:
-        moving[:-1] = np.isin(np.arange(rows.n_columns), found.factor.pivots)
-    else:
-        ridge[: rows.n_columns] = terms.in_units(frame.scale).l2
-    free, shift = np.flatnonzero(moving[: len(ridge)]), shift_in(rows, frame)
+    rows, frame = found.rows, found.frame
+    ridge, l2 = np.zeros((frame.n_parameters, rows.n_targets)), None
+    if request.terms is not None:
+        ridge[: rows.n_columns] = l2 = request.terms.in_units(frame.scale).l2
+    free, shift = found.moving(l2), shift_in(rows, frame)
 
     def on(table: Table, moments: Moments, sizings: tuple[Sizing, ...]) -> Newton:
         clipped = Clipped(DataLoss(table, frame, shift))

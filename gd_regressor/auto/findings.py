@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gd_regressor.arithmetic.doubled import EPS
+from gd_regressor.arithmetic.ranges import LARGEST_FACTOR
 from gd_regressor.arithmetic.rounding import condition_for
 from gd_regressor.data.moments import Moments, first_moments
 from gd_regressor.data.table import Given, Table
@@ -60,6 +61,19 @@ class Findings(NamedTuple):
         noise = NULL_NOISE if judge.doubled else noise
         dependence = Dependence(factor, vectors, condition, noise)
         return cls(rows, moments, factor, frame, dependence, loss, lossy)
+
+    def moving(self, ridge: np.ndarray | None) -> np.ndarray:
+        """(q,): the coordinates that move, with a `ridge` (d, t) in the frame or without one.
+
+        Without one, no column depends on others. Where it is as stiff as floats allow for each
+        target, it may be stiffer still, and the coefficient is nearer to zero than they would tell.
+        """
+        d = len(self.frame.scale)
+        moving = np.ones(self.frame.n_parameters, dtype=bool)
+        moving[:d] = np.isin(np.arange(d), self.factor.pivots)
+        if ridge is not None:
+            moving[:d] = ~self.factor.constant_columns & (ridge < LARGEST_FACTOR).any(axis=1)
+        return np.flatnonzero(moving)
 
 
 def loss_for(rows: Table, frame: Frame, condition: float) -> Quadratic | None:
