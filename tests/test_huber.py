@@ -2,10 +2,11 @@
 
 import warnings
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from reference import exact_huber
+from reference import dot, exact_huber, solved
 from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -377,6 +378,17 @@ def test_all_routes_agree(delta, tmp_path, monkeypatch):
 
 
 @each_delta
+@pytest.mark.parametrize("t", [1, 2])
+def test_many_sparse_columns_are_those_in_full(delta, t):
+    """A block of so many columns is multiplied by one vector at a time."""
+    d = on_rows_clipped.NARROW_BLOCK + 1
+    X, y = table(22, n=400, d=d, t=t)
+    X[np.abs(X) < 5] = 0.0
+    full, few = (GDLinearRegressor(loss=Huber(delta)).fit(A, y) for A in (X, csr_array(X)))
+    np.testing.assert_allclose(few.loss_curve_[-1], full.loss_curve_[-1], rtol=1e-12)
+
+
+@each_delta
 @pytest.mark.parametrize("many_more", [by_huber.MANY_MORE, 0])
 def test_rows_on_a_cluster(delta, many_more, monkeypatch):
     """No sample leaves the cluster, however many rows there are."""
@@ -552,3 +564,30 @@ def test_a_ridge_without_a_row_inside_has_a_certificate():
     assert model.status_ is Status.CONVERGED
     np.testing.assert_allclose(model.coef_, 0.05, rtol=1e-12)
     assert 0 <= model.dual_gap_ <= 1e-12 * y.var()
+
+
+def test_a_gap_allows_for_the_rounding_of_a_step_far_beyond_the_minimum():
+    """Only a heavy row is outside at first, and the others lead the model far away.
+
+    The terms of the gap are large there, and what is left of them is less than their rounding.
+    """
+    A = np.column_stack([np.eye(3)[[0, 1, 0, 2, 2]], np.ones(5)]).astype(int).tolist()
+    y, weights = [45177337, 810147191, -494987862, 1849099760, -182558385], [1, 1, 1, 10**6, 1]
+    delta, ridge = 840742887, [100, 100, 100, 0]
+    model = GDLinearRegressor(loss=Huber(delta), alpha=100.0, l1_ratio=0)
+    model.fit(np.array(A)[:, :3], y, weights)
+    # At the minimum all four light rows are outside, and the heavy one is inside
+    signs, u = [-1, -1, -1, 0, -1], [Fraction(weight, sum(weights)) for weight in weights]
+    pull = [
+        dot(u, [a * (s * delta or v) for a, s, v in zip(column, signs, y, strict=True)])
+        for column in zip(*A, strict=True)
+    ]
+    gram = [
+        [u[3] * a * b + (i == j) * ridge[i] for j, b in enumerate(A[3])] for i, a in enumerate(A[3])
+    ]
+    theta, _ = solved(gram, pull)
+    left = [v - dot(a, theta) for a, v in zip(A, y, strict=True)]
+    assert all(s * r > delta if s else abs(r) < delta for s, r in zip(signs, left, strict=True))
+    rho = [delta * (2 * s * r - delta) if s else r**2 for s, r in zip(signs, left, strict=True)]
+    least = float(dot(u, rho) + dot(ridge, [v * v for v in theta]))
+    assert 0 <= model.loss_curve_[-1] - least + 1e-14 * least <= 2 * model.dual_gap_ + 1e-13 * least

@@ -159,4 +159,5 @@ class Transposed:
 
 def _product(matrix, right: np.ndarray) -> np.ndarray:
     # scipy multiplies by a vector twice as fast as by a matrix of one column
-    return (matrix @ right[:, 0])[:, None] if right.shape[1] == 1 else matrix @ right
+    one = right.ndim == 2 and right.shape[1] == 1
+    return (matrix @ right[:, 0])[:, None] if one else matrix @ right

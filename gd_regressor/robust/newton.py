@@ -264,7 +264,8 @@ class Newton:
         gap = loss  # F is not below zero
         term = 0.0
         if before is not None:
-            gap = min(gap, max(before.gap - (before.loss - loss), ROUNDED_BY * EPS * loss))
+            falls = before.loss - loss
+            gap = min(gap, max(before.gap - falls, 0.0) + ROUNDED_BY * EPS * before.loss)
             term = before.term / TERM_CHANGES if before.term > SMALLEST_TERM else 0.0
         return There(
             theta,

@@ -19,6 +19,8 @@ from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.objective.on_rows_clipped import Sums
 
+# A sum of terms is rounded to so many eps of the largest of them
+TERMS_ROUNDED_BY = 16
 # A step changes the scale by this factor at most: further away the sides say little
 SCALE_CHANGES = 8.0
 # Rows that turn on the way make a step's scale smaller, by this factor at most
@@ -106,8 +108,8 @@ class FixedDelta(Sizing):
 
     def gap(self, sums: Sums, delta: float, ridge: float) -> float:
         c = min(1.0, delta / sums.widest) if sums.widest > 0 else 1.0
-        rest = (1 - c) * (2 * sums.across - (1 + c) * sums.dual)
-        return sums.young + rest + (1 - c) ** 2 * ridge
+        across, dual = 2 * (1 - c) * sums.across, (1 - c) * (1 + c) * sums.dual
+        return _sum_at_most(sums.young, across, -dual, (1 - c) ** 2 * ridge)
 
 
 @frozen
@@ -214,5 +216,13 @@ class JointScale(Sizing):
         sigma = delta / self.epsilon
         c = min(1.0, delta / sums.widest) if sums.widest > 0 else 1.0
         c = min(c, sigma / math.sqrt(sums.dual)) if sums.dual > 0 else c
-        rest = sums.young - sums.dual + 2 * (1 - c) * sums.across
-        return sigma + rest / sigma + (1 - c) ** 2 * ridge
+        rest = sums.young, -sums.dual, 2 * (1 - c) * sums.across
+        return _sum_at_most(sigma, *(part / sigma for part in rest), (1 - c) ** 2 * ridge)
+
+
+def _sum_at_most(*terms: float) -> float:
+    """The sum, and what rounding may have taken from it.
+
+    After a step far beyond the minimum the terms of a gap are large, and almost cancel.
+    """
+    return sum(terms) + TERMS_ROUNDED_BY * EPS * sum(abs(term) for term in terms)

@@ -107,7 +107,8 @@ class Descent:
         hessian = bend.hessian + np.diag(2 * ridge)
         gap, term = loss, 0.0  # F is not below zero
         if before is not None:
-            gap = min(gap, max(before.gap - (before.loss - loss), F_ROUNDED_BY * EPS * loss))
+            falls = before.loss - loss
+            gap = min(gap, max(before.gap - falls, 0.0) + F_ROUNDED_BY * EPS * before.loss)
             term = before.term / TERM_CHANGES_BY if before.term > TERM_ENDS else 0.0
         if bound:
             gap = min(gap, bend.young)
