@@ -12,7 +12,7 @@ from sklearn.svm import LinearSVR
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from gd_regressor import EpsilonInsensitive, GDLinearRegressor, Quantile, Status
-from gd_regressor.robust import globs
+from gd_regressor.robust import faces, globs
 from gd_regressor.robust.pinball import Pinball
 
 LOSSES = [Quantile(0.25), EpsilonInsensitive(0.5), EpsilonInsensitive(0.0)]
@@ -149,6 +149,75 @@ def test_hard_tables_end_at_a_certified_minimum(seed, net, loss):
     model = GDLinearRegressor(loss=loss, alpha=net[0], l1_ratio=net[1]).fit(X, y)
     assert model.status_ is Status.CONVERGED, model.message_
     assert 0 <= model.dual_gap_ <= 1e-12 * y.std()
+
+
+@each_loss
+@pytest.mark.parametrize("ratio", [0.0, 0.5])
+def test_a_slight_ridge_is_next_to_none(ratio, loss):
+    """F with a ridge is at least F without at its minimum, and at most F with one at that point."""
+    alpha, p = 2.0**-30, 4
+    for seed in range(15):
+        random = np.random.default_rng(seed)
+        X, y = random.integers(-4, 5, (8, p - 1)) / 2, random.integers(-8, 9, 8) / 2
+        model = GDLinearRegressor(loss=loss, alpha=alpha, l1_ratio=ratio).fit(X, y)
+        assert model.status_ is Status.CONVERGED and 0 <= model.dual_gap_ <= 1e-14, seed
+        bare = GDLinearRegressor(loss=loss, alpha=alpha * ratio, l1_ratio=1).fit(X, y)
+        (least, _), (most, ours) = (
+            [
+                exact_loss(loss, net, with_ones(X), y, np.ones(8), [*at.coef_, at.intercept_])
+                for at in (bare, model)
+            ]
+            for net in ((alpha * ratio, 1), (alpha, ratio))
+        )
+        assert least - Fraction(1e-14) <= ours <= most + Fraction(1e-14)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, 0.1])
+@pytest.mark.parametrize("q", [0.5, 1 - 1e-12])
+def test_equal_targets_have_a_minimum_without_loss(q, value):
+    """The interior point has no gap left there, by which it could divide."""
+    X, weights = np.random.default_rng(0).standard_normal((30, 3)), np.ones(30)
+    weights[7] = 1e9
+    for alpha in (1e-10, 100.0):
+        model = GDLinearRegressor(loss=Quantile(q), alpha=alpha, l1_ratio=0)
+        model.fit(X, np.full(30, value), weights)
+        assert model.status_ is Status.CONVERGED
+        assert model.loss_curve_[-1] <= 1e-15 * value
+        np.testing.assert_allclose(model.intercept_, value, rtol=1e-15)
+
+
+def unit_problem(random, n, p, ridge):
+    A = random.integers(-2, 3, (n, p)) + 0.0
+    y = np.where(random.random(n) < 0.8, 0.0, random.integers(-3, 4, n))
+    d = np.full(n, 1 / n)
+    return Pinball(A, y, -d / 4, 3 * d / 4, np.zeros(p), np.full(p, ridge))
+
+
+@pytest.mark.parametrize("ridge", [1e-14, 1e-6, 1.0])
+def test_faces_lead_to_the_minimum_from_anywhere(ridge):
+    """Most rows meet in one point here, so most steps have no length at first."""
+    for seed in range(6):
+        random = np.random.default_rng(seed)
+        problem = unit_problem(random, int(random.integers(2, 60)), 5, ridge)
+        for theta in (np.zeros(5), 100 * random.standard_normal(5)):
+            found = faces.descend(problem, theta, np.zeros(0, dtype=int))
+            assert (problem.low <= found.d).all() and (found.d <= problem.high).all()
+            assert 0 <= problem.gap(found.theta, found.d) <= 1e-15
+            left = problem.residuals(found.theta)[found.met]
+            np.testing.assert_allclose(left, 0, atol=1e-14)
+
+
+def test_faces_move_rows_apart_that_meet_in_one_point(monkeypatch):
+    """Without that, the walk gives up at once, because each of its steps has no length."""
+    monkeypatch.setattr(faces, "MOST_STILL", 0)
+    for seed in range(6):
+        problem = unit_problem(np.random.default_rng(seed), 40, 8, 1e-14)
+        found = faces.descend(problem, np.zeros(8), np.zeros(0, dtype=int))
+        assert problem.gap(found.theta, found.d) <= 1e-15
+        monkeypatch.setattr(faces, "MOVED_APART", 0.0)
+        assert seed > 0 or faces.descend(problem, np.zeros(8), np.zeros(0, dtype=int)) is None
+        monkeypatch.undo()
+        monkeypatch.setattr(faces, "MOST_STILL", 0)
 
 
 # --- Peers ---

@@ -14,9 +14,10 @@ import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from gd_regressor.robust.cut import FAR_OUT, median, some_of
+from gd_regressor.robust.faces import descend
 from gd_regressor.robust.interior import NEAR_MINIMUM, freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
-from gd_regressor.robust.ridged import from_inside
+from gd_regressor.robust.ridged import from_inside, nearly_met
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
 # A sample of m rows leaves each residual off by about sqrt(p / m) of its size, and a band has to be
@@ -139,9 +140,12 @@ def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:
         at = after
         other = from_inside(problem, at)
         best = other if other.is_minimum or other.gap < best.gap else best
-    if best.gap == np.inf:
+    if best.is_minimum:
+        return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
+    last = descend(problem, at.theta, np.flatnonzero(nearly_met(problem, at)))
+    if last is None:
         raise NoMinimum
-    return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
+    return Found.of(problem, last.theta, last.d, last.met, False)
 
 
 def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least | None, np.ndarray]:

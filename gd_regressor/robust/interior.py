@@ -110,6 +110,9 @@ def _after(problem: Pinball, at: Inside) -> Inside | None:
 
 def _corrected(problem: Pinball, at: Inside) -> Inside | None:
     """A step of Mehrotra's: where it leads without a barrier says how much barrier it needs."""
+    gap = _gap(problem, at)
+    if not gap > 0:  # at the minimum, or beyond what floats hold
+        return None
     x, s, D = at.d - problem.low, problem.high - at.d, freedom(problem, at)
     matrix = blas.dsyrk(1.0, problem.scaled(D).T)
     if problem.has_ridge:
@@ -128,7 +131,6 @@ def _corrected(problem: Pinball, at: Inside) -> Inside | None:
 
     far = step(-x * at.z, -s * at.w)
     dual, primal = _lengths(problem, at, far)
-    gap = _gap(problem, at)
     there = _gap(problem, _moved(at, far, dual, primal))
     barrier = (there / gap) ** 3 * gap / (2 * len(x))
     move = step(barrier - x * at.z - far.d * far.z, barrier - s * at.w + far.d * far.w)

@@ -36,7 +36,7 @@ class Settled(NamedTuple):
 def from_inside(problem: Pinball, at: Inside) -> Settled:
     """The minimum, or the best point that we find from one near it."""
     low, high = problem.low, problem.high
-    theta, above, met = at.theta, problem.residuals(at.theta) > 0, _met(problem, at)
+    theta, above, met = at.theta, problem.residuals(at.theta) > 0, nearly_met(problem, at)
     d = np.where(met, at.d, np.where(above, high, low))
     best = Settled(theta, at.d, _gap(problem, theta, at.d), np.zeros(len(d), dtype=bool), False)
     widest = problem.widest()
@@ -49,11 +49,12 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
         r = problem.residuals(theta)
         noise = FACE_ROUNDED_BY * EPS * (np.abs(problem.y) + widest * np.abs(theta).sum())
         crossed = ~met & (np.where(above, -r, r) > noise)
-        done = not over.any() and not crossed.any()
-        gap = _gap(problem, theta, within)
-        if gap < best.gap or (done and gap < np.inf):
+        gap, stays = _gap(problem, theta, within), not over.any() and not crossed.any()
+        # Where the ridge is slight, rounding can hide an equation, and the guess is no minimum
+        done = stays and gap <= float(noise @ (high - low))
+        if gap < best.gap or done:
             best = Settled(theta, within, gap, met, done)
-        if done:
+        if stays:
             break
         above = np.where(over, d > high, above)
         met = (met & ~over) | crossed
@@ -61,7 +62,7 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
     return best
 
 
-def _met(problem: Pinball, at: Inside) -> np.ndarray:
+def nearly_met(problem: Pinball, at: Inside) -> np.ndarray:
     """(n,): the rows that the minimum seems to meet: far from their bounds, with small residuals.
 
     We measure both by their largest.
