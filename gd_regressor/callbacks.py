@@ -175,6 +175,20 @@ class Checkpoint(_Afterwards):
                 f"path must be a file in a folder that exists, got {str(self.path)!r}; make the "
                 "folder first."
             )
+        if self.path.is_dir():
+            raise ValueError(
+                f"path must be the name of a file, got the folder {str(self.path)!r}; write a name "
+                "in it, such as model.joblib."
+            )
+        try:  # only the system knows
+            number, beside = self._beside()
+            os.close(number)
+            os.unlink(beside)
+        except OSError as error:
+            raise ValueError(
+                f"path must be a file in a folder that can be written, got {str(self.path)!r} "
+                f"({error.strerror}); choose another folder."
+            ) from error
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
@@ -190,7 +204,7 @@ class Checkpoint(_Afterwards):
     def _save(self, model: Any) -> None:
         import joblib
 
-        number, beside = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        number, beside = self._beside()
         try:
             with os.fdopen(number, "wb") as file:
                 joblib.dump(model, file)
@@ -200,6 +214,10 @@ class Checkpoint(_Afterwards):
         except BaseException:
             os.unlink(beside)
             raise
+
+    def _beside(self) -> tuple[int, str]:
+        """A new file beside that of `path`: its number and its name."""
+        return tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
 
 
 @final

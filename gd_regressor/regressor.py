@@ -511,6 +511,8 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
             If scikit-learn is older than version 1.9.
         TypeError
             If one of them is no callback.
+        ValueError
+            If one of them is given twice.
 
         Examples
         --------

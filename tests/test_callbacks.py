@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import warnings
 
 import joblib
@@ -437,6 +438,31 @@ def test_a_checkpoint_refuses_a_folder_that_is_not_there(tmp_path):
     callback = Checkpoint(tmp_path / "no" / "model.joblib")
     with pytest.raises(ValueError, match="folder that exists"):
         GDLinearRegressor(RATE).set_callbacks(callback).fit(X, Y[:, 0])
+
+
+@pytest.mark.parametrize("path", ["", ".", "/dev/null/model"])
+def test_a_checkpoint_refuses_a_folder_as_a_file(path):
+    with pytest.raises(ValueError, match="path must be "):
+        GDLinearRegressor(RATE).set_callbacks(Checkpoint(path)).fit(X, Y[:, 0])
+
+
+def test_a_checkpoint_refuses_a_folder_without_a_right_to_write(tmp_path, monkeypatch):
+    def refused(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    callback = Checkpoint(tmp_path / "model.joblib")
+    monkeypatch.setattr(tempfile, "mkstemp", refused)
+    words = r"a folder that can be written, got .*model\.joblib' \(Permission denied\); choose"
+    with pytest.raises(ValueError, match=words):
+        GDLinearRegressor(RATE).set_callbacks(callback).fit(X, Y[:, 0])
+
+
+def test_one_callback_twice_is_refused():
+    history = History()
+    with pytest.raises(
+        ValueError, match=r"different objects, got .*History.* twice; write it once"
+    ):
+        GDLinearRegressor().set_callbacks(history, Bystander(), history)
 
 
 def test_history_has_the_losses_and_coefficients_of_each_update():

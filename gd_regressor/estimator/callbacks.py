@@ -19,6 +19,12 @@ Fitted = TypeVar("Fitted")
 
 def set_callbacks(model: Any, callbacks: tuple[Any, ...]) -> None:
     """Let callbacks watch the fits of a model; none removes those it has."""
+    for k, callback in enumerate(callbacks):
+        if any(callback is other for other in callbacks[:k]):
+            raise ValueError(
+                f"callbacks must be different objects, got {callback!r} twice; write it once, or "
+                "make another one."
+            )
     if callbacks or has_callbacks(model):
         _mixin().set_callbacks(model, *callbacks)
         if callbacks:
