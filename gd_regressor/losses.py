@@ -359,8 +359,19 @@ def arranged(loss: object, values: np.ndarray) -> np.ndarray:
     quantiles = quantiles_of(loss)
     if quantiles is None or not getattr(loss, "non_crossing", False):
         return values
+    check_outputs(loss, quantiles, values)
     rank = np.argsort(np.argsort(quantiles, kind="stable"), kind="stable")
     return np.sort(values, axis=1)[:, rank]
+
+
+def check_outputs(loss: object, quantiles: np.ndarray, values: np.ndarray) -> None:
+    """Refuse predictions of a model that was fitted to other quantiles."""
+    fitted = np.shape(values)[1] if np.ndim(values) == 2 else "one output"
+    if fitted != len(quantiles):
+        raise ValueError(
+            f"loss={loss!r} has {len(quantiles)} quantiles, but the model was fitted with another "
+            f"loss, to {fitted}; call fit again, or write the loss of that fit."
+        )
 
 
 def quantile_score(quantiles: np.ndarray, y: Any, values: Any, sample_weight: Any) -> float:

@@ -32,7 +32,7 @@ from gd_regressor.estimator.shown import fit_as_html
 from gd_regressor.estimator.start import start_of
 from gd_regressor.estimator.unchanged import unchanged_on_error
 from gd_regressor.estimator.warned import show
-from gd_regressor.losses import SQUARED, arranged, quantile_score, quantiles_of
+from gd_regressor.losses import SQUARED, arranged, check_outputs, quantile_score, quantiles_of
 from gd_regressor.schedules import Nesterov
 from gd_regressor.streams.stream import Stream
 
@@ -847,7 +847,9 @@ class GDLinearRegressor(RegressorMixin, BaseEstimator):
         """
         quantiles = quantiles_of(self.loss)
         if quantiles is not None:
-            return quantile_score(quantiles, y, self.predict(X), sample_weight)
+            values = self.predict(X)
+            check_outputs(self.loss, quantiles, values)
+            return quantile_score(quantiles, y, values, sample_weight)
         return super().score(X, y, sample_weight)
 
     @property

@@ -497,6 +497,15 @@ def test_an_exact_fit_has_no_scale():
     assert constant.coef_[0] == 0 and constant.intercept_ == 3.0
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 5.0, 1e6, 1e12])
+def test_equal_targets_have_no_scale(value):
+    """They vary by nothing, so the unit of the loss is 1, and their size is no rounding of it."""
+    for weights in (None, np.linspace(0.1, 1, 60)):
+        model = GDLinearRegressor(loss="huber").fit(table(0, n=60)[0], np.full(60, value), weights)
+        assert model.status_ is Status.CONVERGED and model.scale_ <= 1e-12
+        np.testing.assert_allclose(model.intercept_, value, rtol=1e-14)
+
+
 def test_limits_of_updates():
     X, y = table(14)
     none = GDLinearRegressor(loss="huber", max_iter=0).fit(X, y)
@@ -591,3 +600,14 @@ def test_a_gap_allows_for_the_rounding_of_a_step_far_beyond_the_minimum():
     rho = [delta * (2 * s * r - delta) if s else r**2 for s, r in zip(signs, left, strict=True)]
     least = float(dot(u, rho) + dot(ridge, [v * v for v in theta]))
     assert 0 <= model.loss_curve_[-1] - least + 1e-14 * least <= 2 * model.dual_gap_ + 1e-13 * least
+
+
+def test_a_gap_allows_for_the_rounding_of_a_step_that_was_too_long():
+    """All rows can be met, so the least F is zero, and the gap is no less than half of F."""
+    X = np.array([[-1.0, 2, -1], [1, -2, -1], [-1, -1, 0]])
+    y, weights = np.array([-3.0, 0, 0]), np.array([1.0, 1, 2])
+    model = GDLinearRegressor(loss="huber", warm_start=True)
+    for _ in range(2):
+        model.fit(X, y, weights)
+        assert model.status_ is Status.CONVERGED
+        assert model.loss_curve_[-1] <= 2 * model.dual_gap_ + 1e-14

@@ -107,6 +107,17 @@ def test_mini_batches_and_their_chunks():
         np.testing.assert_allclose(whole.coef_[j], alone.coef_, rtol=1e-12)
 
 
+def test_a_loss_that_changed_after_the_fit_is_named():
+    X, y = np.arange(8.0)[:, None], np.arange(8.0)
+    two = GDLinearRegressor(loss=Quantile([0.1, 0.9], non_crossing=True)).fit(X, y)
+    one = GDLinearRegressor(loss=Quantile(0.5)).fit(X, y)
+    for model, fitted in ((two, "2"), (one, "one output")):
+        model.set_params(loss=Quantile([0.1, 0.5, 0.9], non_crossing=True))
+        for ask in (model.predict, lambda rows, model=model: model.score(rows, y)):
+            with pytest.raises(ValueError, match=f"has 3 quantiles, .* to {fitted}; call fit"):
+                ask(X)
+
+
 def test_several_targets_are_refused_with_what_to_write():
     X, y = table()
     with pytest.raises(ValueError, match=r"one dimension .*output of each quantile.* fit a model"):

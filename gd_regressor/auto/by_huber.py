@@ -202,7 +202,9 @@ def _findings(given: Given, request: Request) -> Findings:
 
 
 def _joint(found: Findings, epsilon: float) -> tuple[Sizing, ...]:
-    squares = scales_of(found.moments, found.frame.fit_intercept).square
+    variance, squares, _ = scales_of(found.moments, found.frame.fit_intercept)
+    # Equal targets are zero beside their mean, however far out they are
+    squares = np.where(found.moments.yy > 0, squares, np.minimum(squares, variance))
     least = 4 * EPS * np.sqrt(np.where(squares > 0, squares, 1.0))
     return tuple(JointScale(epsilon, float(value)) for value in least)
 

@@ -170,8 +170,9 @@ class Newton:
             if move.term == 0:
                 new = self._bounded(j, new, sums)
             falls, rounding = at.loss - new.loss, ROUNDED_BY * EPS * at.loss
-            # Where a step is too long, the bound that it gave is worth as much
-            stays = replace(at, gap=min(at.gap, max(new.gap + falls, 0.0)))
+            # Where a step is too long, the bound that it gave is worth as much, but for rounding
+            gap = max(new.gap + falls, 0.0) + ROUNDED_BY * EPS * max(at.loss, new.loss)
+            stays = replace(at, gap=min(at.gap, gap))
             if at.at_rest:
                 new = at
             elif move.drop <= rounding:

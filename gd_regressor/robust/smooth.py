@@ -87,8 +87,9 @@ class Descent:
             new = self._at(j, point, bend, at, bound=term == 0)
             promised, falls = -float(at.gradient @ step) / 2, at.loss - new.loss
             rounding = F_ROUNDED_BY * EPS * at.loss
-            # Where a step is too long, the bound that it gave is worth as much
-            stays = replace(at, gap=min(at.gap, max(new.gap + falls, 0.0)))
+            # Where a step is too long, the bound that it gave is worth as much, but for rounding
+            gap = max(new.gap + falls, 0.0) + F_ROUNDED_BY * EPS * max(at.loss, new.loss)
+            stays = replace(at, gap=min(at.gap, gap))
             if promised <= rounding:
                 # A proximal term makes a step short, and F may still fall without one
                 rests = replace(new if falls >= -rounding else stays, at_rest=True)
