@@ -611,3 +611,14 @@ def test_a_gap_allows_for_the_rounding_of_a_step_that_was_too_long():
         model.fit(X, y, weights)
         assert model.status_ is Status.CONVERGED
         assert model.loss_curve_[-1] <= 2 * model.dual_gap_ + 1e-14
+
+
+def test_a_target_that_needs_larger_terms_is_not_held_up_by_one_at_rest():
+    """All targets can be met. A target that found no smaller F twice was taken for settled."""
+    X = np.array([[-1.0, 2, -1], [1, -2, -1], [-1, -1, 0]])
+    y = np.array([[-3.0, -1, 3], [0, 2, 3], [0, -3, 3]])
+    model = GDLinearRegressor(loss="huber", warm_start=True)
+    for _ in range(2):
+        model.fit(X, y, [1, 1, 2])
+        assert model.status_ is Status.CONVERGED and model.loss_curve_[-1] <= 1e-12
+        np.testing.assert_allclose(model.predict(X), y, atol=1e-12)

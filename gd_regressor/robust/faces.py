@@ -15,6 +15,7 @@ from scipy.linalg import qr, solve_triangular, svd
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
+from gd_regressor.robust.cut import median
 from gd_regressor.robust.pinball import Pinball
 
 # Residuals, slopes and dual points are zero, or at a bound, up to so many eps of their terms
@@ -103,7 +104,7 @@ class _Walk:
         """The face, residuals and dual point of all rows, zero for those that we meet."""
         problem, met = self._problem, self.met
         face = _Face.of(problem, met, self._units)
-        theta = self.theta
+        theta = self.theta if len(met) < len(self.theta) else np.zeros(len(self.theta))
         for _ in range(2):  # the second time for what rounding has left of a long way
             theta = theta + face.back_from(theta)
         self.theta, r = theta, problem.residuals(theta)
@@ -203,8 +204,9 @@ def _units(problem: Pinball) -> np.ndarray:
 
 
 def _size(problem: Pinball) -> float:
-    """Of the targets: the rounding of its rounding is nothing."""
-    return float(np.abs(problem.y).max(initial=0.0)) or 1.0
+    """Of most targets, some of which may be far out. The rounding of its rounding is nothing."""
+    size = np.abs(problem.y)
+    return median(size[size > 0]) or 1.0
 
 
 def _independent(A: np.ndarray, rows: np.ndarray) -> np.ndarray:

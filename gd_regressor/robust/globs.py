@@ -143,9 +143,11 @@ def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:
     if best.is_minimum:
         return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
     last = descend(problem, at.theta, np.flatnonzero(nearly_met(problem, at)))
-    if last is None:
+    if last is not None:
+        return Found.of(problem, last.theta, last.d, last.met, False)
+    if best.gap == np.inf:
         raise NoMinimum
-    return Found.of(problem, last.theta, last.d, last.met, False)
+    return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
 
 
 def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least | None, np.ndarray]:

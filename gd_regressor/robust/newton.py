@@ -148,13 +148,17 @@ class Newton:
         return max(errors)
 
     def step(self, there: list[There]) -> list[There]:
-        """A step of each target that is not at rest. At least one of them moves, or all rest."""
+        """A step of each target that is not at rest. It moves, or it comes to rest."""
         after = there
-        while not all(at.at_rest for at in after):
-            there, after = after, self._tried(after)  # at first with the terms of earlier failures
-            if any(a.sums is not b.sums for a, b in zip(there, after, strict=True)):
-                break
-        return after
+        while True:
+            pairs = zip(there, after, strict=True)
+            wait = [not now.at_rest and now.sums is was.sums for was, now in pairs]
+            if not any(wait):
+                return after
+            # Others stay, while those that found no smaller F try with larger terms
+            pairs = list(zip(wait, after, strict=True))
+            tried = self._tried([at if due else replace(at, at_rest=True) for due, at in pairs])
+            after = [new if due else at for new, (due, at) in zip(tried, pairs, strict=True)]
 
     def _tried(self, there: list[There]) -> list[There]:
         """The targets after a step, or where they are, with another proximal term."""

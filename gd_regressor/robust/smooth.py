@@ -74,10 +74,17 @@ class Descent:
         return here
 
     def step(self, here: list[At]) -> list[At]:
-        """A step of each target that is not at rest."""
-        moving = np.array([j for j, at in enumerate(here) if not at.at_rest], dtype=int)
-        if not len(moving):
-            return here
+        """A step of each target that is not at rest. It moves, or it comes to rest."""
+        after = here
+        while True:
+            pairs = enumerate(zip(here, after, strict=True))
+            wait = [j for j, (was, at) in pairs if not at.at_rest and at.theta is was.theta]
+            if not wait:
+                return after
+            after = self._tried(after, np.array(wait))  # with the terms of earlier failures
+
+    def _tried(self, here: list[At], moving: np.ndarray) -> list[At]:
+        """The targets after a step of some, or where they are, with another proximal term."""
         moves = {j: self.move(j, here[j]) for j in moving.tolist()}
         before = theta_of(here)[:, moving]
         theta = before + np.stack([step for step, _ in moves.values()], axis=1)
