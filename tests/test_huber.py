@@ -622,3 +622,18 @@ def test_a_target_that_needs_larger_terms_is_not_held_up_by_one_at_rest():
         model.fit(X, y, [1, 1, 2])
         assert model.status_ is Status.CONVERGED and model.loss_curve_[-1] <= 1e-12
         np.testing.assert_allclose(model.predict(X), y, atol=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.01, 1.0])
+def test_a_ridge_leaves_residuals_where_least_squares_meet_all_rows(alpha):
+    """The scale begins above rounding. Else the sides of rows would be rounding, and steps end."""
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        X, y = random.standard_normal((4, 3)), random.integers(-3, 4, 4) + 0.0
+        model = GDLinearRegressor(loss="huber", alpha=alpha, l1_ratio=0, warm_start=True)
+        first = clone(model).fit(X, y)
+        afar = clone(model).fit(X, y, coef_init=100 * np.ones(3))
+        again = clone(model).set_params(alpha=0.0).fit(X, y).set_params(alpha=alpha).fit(X, y)
+        for other in (first, afar, again):
+            assert other.status_ is Status.CONVERGED, seed
+            assert other.loss_curve_[-1] == pytest.approx(first.loss_curve_[-1], abs=1e-11)

@@ -36,6 +36,9 @@ MOST_SPARSE = 2000
 # Rows of a sample: for each parameter, at least, and one of so many; all rows, where these are not
 # many more. A pass over the sample then costs little beside one over all rows
 PER_PARAMETER, LEAST_ROWS, ONE_OF, MANY_MORE = 20, 4096, 32, 4
+# Of y: a ridge leaves residuals, though a start may fit all rows. With a scale of rounding size the
+# sides of the rows would be rounding
+BEGINS = 1e-3
 
 
 @frozen
@@ -167,7 +170,7 @@ def by_huber(
     def plan_on(seen: Seen) -> HuberPlan:
         sizings = (FixedDelta(delta),) * seen.rows.n_targets
         size = partial(_root_mean_squares, seen)
-        first = partial(down_to, joint=_joint(seen.found, EPSILON), size=size)
+        first = partial(down_to, joint=_joint(seen.found, request, EPSILON), size=size)
         return _plan(seen, request, sizings, first, 2 * delta)
 
     found = _findings(given, request)
@@ -183,7 +186,7 @@ def by_scaled_huber(
     epsilon = rho.epsilon
 
     def plan_on(seen: Seen) -> HuberPlan:
-        joint = _joint(seen.found, epsilon)
+        joint = _joint(seen.found, request, epsilon)
         return _plan(seen, request, joint, partial(with_scale, joint=joint), 2 * epsilon, epsilon)
 
     found = _findings(given, request)
@@ -201,12 +204,13 @@ def _findings(given: Given, request: Request) -> Findings:
     return Findings.of(given, request.fit_intercept)
 
 
-def _joint(found: Findings, epsilon: float) -> tuple[Sizing, ...]:
+def _joint(found: Findings, request: Request, epsilon: float) -> tuple[Sizing, ...]:
     variance, squares, _ = scales_of(found.moments, found.frame.fit_intercept)
     # Equal targets are zero beside their mean, however far out they are
     squares = np.where(found.moments.yy > 0, squares, np.minimum(squares, variance))
-    least = 4 * EPS * np.sqrt(np.where(squares > 0, squares, 1.0))
-    return tuple(JointScale(epsilon, float(value)) for value in least)
+    sizes = np.sqrt(np.where(squares > 0, squares, 1.0)).tolist()
+    begins = 0.0 if request.terms is None else BEGINS
+    return tuple(JointScale(epsilon, 4 * EPS * size, begins * size) for size in sizes)
 
 
 def _plan(

@@ -121,9 +121,10 @@ class JointScale(Sizing):
 
     epsilon: float
     least: float  # sigma is no smaller: residuals of this size are rounding
+    begins: float = 0.0  # and at first no smaller than this
 
     def first(self, root_mean_square: float) -> float:
-        return self.epsilon * max(root_mean_square, self.least)
+        return self.epsilon * max(root_mean_square, self.least, self.begins)
 
     def value(self, outside: Any, square: Any, beyond: Any, delta: Any) -> Any:
         sigma = delta / self.epsilon
