@@ -308,3 +308,16 @@ def test_a_column_of_milliseconds_moves_alone_and_changes_nothing(monkeypatch):
     moved = clone(model).fit(np.column_stack([X, 1.7e12 + 2.0**33 * u]), y)
     np.testing.assert_allclose(moved.coef_ * [*8 * [1], 2.0**33], plain.coef_, rtol=1e-9)
     assert moved.n_iter_ <= plain.n_iter_ + 2  # a Hessian of other columns takes many more
+
+
+def test_a_slight_ridge_is_all_that_bends_where_no_row_costs_anything():
+    """A step that changes nothing ends the fit, also where it needs a proximal term to exist."""
+    random = np.random.default_rng(0)
+    for _ in range(12):
+        X = random.standard_normal((40, 3)) * 10.0 ** random.integers(-12, 13, 3)
+        y = (random.random(40) < 0.5) + 0.0
+        loss = SquaredEpsilonInsensitive(0.5)
+        model = GDLinearRegressor(loss=loss, alpha=1e-4, l1_ratio=0).fit(X, y)
+        assert model.status_ is Status.CONVERGED
+        assert 0 <= model.loss_curve_[-1] <= 1e-30
+        assert np.abs(y - model.predict(X)).max() <= 0.5 + 1e-15

@@ -100,7 +100,7 @@ class Descent:
             if promised <= rounding:
                 # A proximal term makes a step short, and F may still fall without one
                 rests = replace(new if falls >= -rounding else stays, at_rest=True)
-                new = replace(stays, term=0.0) if term else rests
+                new = replace(stays, term=0.0) if at.term else rests
             elif not falls > LONG_ENOUGH * promised:
                 new = self._shortened(j, stays, step, term)
             after[j] = new
