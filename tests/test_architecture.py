@@ -83,6 +83,7 @@ LAYERS = [
         "robust.faces",
         "robust.ridged",
         "robust.interior",
+        "robust.smoothed",
         "robust.vertex",
         "robust.pinball",
     ),

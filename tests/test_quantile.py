@@ -14,6 +14,7 @@ from gd_regressor import EpsilonInsensitive, GDLinearRegressor, Quantile, Status
 from gd_regressor.robust import globs
 from gd_regressor.robust.globs import least
 from gd_regressor.robust.pinball import Pinball
+from gd_regressor.robust.smoothed import smoothed_step
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
 QS = [0.5, 0.25, 0.875]  # floats that are what they say
@@ -237,11 +238,39 @@ def test_globs_and_all_rows_have_one_minimum(q, monkeypatch):
     only = Pinball.only
     monkeypatch.setattr(Pinball, "only", lambda *a: seen.append(len(a[1])) or only(*a))
     theta, d = least(problem)
-    assert seen and max(seen) < 4000  # no interior point has seen all rows
+    assert seen and max(seen) < 1500  # no interior point has seen more than the sample
     assert (problem.low <= d).all() and (d <= problem.high).all()
     assert np.abs(d @ problem.A).max() < 1e-13 and 0 <= problem.gap(theta, d) < 1e-13
     monkeypatch.setattr(globs, "PAYS", np.inf)
     np.testing.assert_allclose(least(problem).theta, theta, rtol=1e-11)
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_a_smoothed_step_over_all_rows_solves_their_parabolas(q):
+    """rho is r^2 / (4 h) + (q - 1/2) r within h of its kink: the minimum by its equations."""
+    random = np.random.default_rng(10)
+    A, theta = with_ones(random.integers(-9, 10, (400, 3)).astype(float)), np.arange(4.0)
+    y = A @ theta + random.choice([-1.0, 1.0], 400)  # all rows are at the bandwidth, h = 1
+    found = smoothed_step(pinball(A, y, q), theta, 100)
+    expected = np.linalg.lstsq(A, y + (2 * q - 1))[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_a_smoothed_step_comes_much_nearer(q):
+    random = np.random.default_rng(11)
+    A = with_ones(random.standard_normal((20000, 3)))
+    problem = pinball(A, A @ np.ones(4) + random.standard_t(3, 20000), q)
+    right = least(problem).theta
+    start = right + [0.1, -0.1, 0.1, 0.1]
+    after = smoothed_step(problem, start, 2000)
+    assert np.abs(after - right).max() < 0.2 * np.abs(start - right).max()
+
+
+@pytest.mark.parametrize("y", [np.zeros(50), np.r_[np.zeros(49), 1.0]])
+def test_no_smoothed_step_where_the_model_meets_the_rows(y):
+    problem = pinball(np.ones((50, 1)), y, 0.5)
+    np.testing.assert_array_equal(smoothed_step(problem, np.zeros(1), 20), [0.0])
 
 
 def test_wrong_globs_are_found_out(monkeypatch):

@@ -18,16 +18,18 @@ from gd_regressor.robust.faces import descend
 from gd_regressor.robust.interior import NEAR_MINIMUM, freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
 from gd_regressor.robust.ridged import from_inside, nearly_met
+from gd_regressor.robust.smoothed import smoothed_step
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
-# A sample of m rows leaves each residual off by about sqrt(p / m) of its size, and a band has to be
-# some times wider, in its share of the n rows. Both are the fewest rows together where
-# m = SAMPLE_ROWS (n^2 p)^(1/3) and the band has BAND m rows. That pays from PAYS m rows on
-SAMPLE_ROWS, BAND, PAYS = 1.2, 2, 4
+# A sample of m rows leaves each residual off by about sqrt(p / m) of its size, so about
+# n sqrt(p / m) rows lie within that of the minimum. These are BAND m rows, where
+# m = SAMPLE_ROWS (n^2 p)^(1/3)
+SAMPLE_ROWS, BAND = 1.2, 3
+# A smoothed step over the nearest m rows leaves about sqrt(m p) of them nearer than it is off. A
+# band has to be some times wider. It pays where it has not one in PAYS of the rows
+WIDER, PAYS = 4, 4
 # The gap, as a share of F at the start, to which we solve a sample: it is further off by itself
 SAMPLE_GAP = 1e-3
-# Bands, each twice as wide as the one before, until we take all rows
-MOST_BANDS = 4
 # A band that left out so few rows, as a share of its own, is mended by these rows
 FEW_WRONG, MOST_MENDS = 0.1, 8
 
@@ -91,15 +93,9 @@ def _least(problem: Pinball) -> Least:
     if n > PAYS * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
         some = problem.only(sample, problem.right, n / m)
-        theta = near_minimum(some, SAMPLE_GAP).theta
-        m *= BAND
-        for _ in range(MOST_BANDS):
-            found, theta = _between_globs(problem, theta, m)
-            if found is not None:
-                return found
-            m *= 2
-            if 2 * m > n:
-                break
+        found = _narrowed(problem, near_minimum(some, SAMPLE_GAP).theta, BAND * m)
+        if found is not None:
+            return Least(found.theta, found.d)
     try:
         found = _minimum(problem)
     except NoMinimum:
@@ -124,14 +120,33 @@ def _without_loss(problem: Pinball) -> Least | None:
     return None if problem.value(theta) else Least(theta, np.zeros(len(y)))
 
 
-def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:
-    """The minimum, from a basis or from a point inside. Raises NoMinimum if we cannot find it."""
+def _narrowed(problem: Pinball, theta: np.ndarray, m: int) -> Found | None:
+    """The minimum, from a point that is off by about the residuals of the nearest m rows."""
+    n, p = problem.n_rows, len(theta)
+    band = math.ceil(WIDER * math.sqrt(m * p))
+    if PAYS * band <= n:
+        theta = smoothed_step(problem, theta, m)
+    while PAYS * band <= n:
+        found, theta = _between_globs(problem, theta, band)
+        if found is not None:
+            return found
+        band *= WIDER
+    return None
+
+
+def _minimum(
+    problem: Pinball, theta: np.ndarray | None = None, basis: np.ndarray | None = None
+) -> Found:
+    """The minimum, from a basis or from a point, if there is one. Raises NoMinimum without one."""
+    found = None if theta is None else _narrowed(problem, theta, problem.n_rows // 2)
+    if found is not None:
+        return found
     if basis is not None:
         vertex = Vertex(problem, basis).descend()
         return Found.of(problem, vertex.theta, vertex.d, vertex.basis, True)
     at = near_minimum(problem)
     if not problem.has_ridge:
-        return _minimum(problem, some_basis(problem, freedom(problem, at)))
+        return _minimum(problem, basis=some_basis(problem, freedom(problem, at)))
     best = from_inside(problem, at)
     while not best.is_minimum:
         after = nearer(problem, at)
@@ -150,7 +165,7 @@ def _minimum(problem: Pinball, basis: np.ndarray | None = None) -> Found:
     return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
 
 
-def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least | None, np.ndarray]:
+def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Found | None, np.ndarray]:
     """The minimum if the rows beyond the nearest m keep their sides, and the best point found."""
     n = problem.n_rows
     r = problem.residuals(theta)
@@ -165,7 +180,7 @@ def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least |
     for _ in range(MOST_MENDS):
         band = problem.only(rows, right)
         try:
-            found = _minimum(band, basis)
+            found = _minimum(band, theta, basis)
         except NoMinimum:
             return None, theta
         theta, basis = found.theta, found.basis
@@ -173,8 +188,9 @@ def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Least |
         wrong = ~in_band & np.where(above, r < 0, r > 0)
         moved = np.flatnonzero(wrong)
         if not len(moved):
-            d[rows], d[n:] = found.d[: len(rows)], found.d[len(rows) :]
-            return Least(theta, d), theta
+            kept = np.concatenate([rows, np.arange(n, len(d))])
+            d[kept] = found.d
+            return Found(theta, d, None if basis is None else kept[basis]), theta
         if len(moved) > FEW_WRONG * len(rows):
             return None, theta
         right = right + d[moved] @ problem.A[moved]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import blas, lapack, lstsq
+from scipy.linalg import lapack, lstsq
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.ranges import SMALLEST_DIVISOR
@@ -114,11 +114,8 @@ def _corrected(problem: Pinball, at: Inside) -> Inside | None:
     if not gap > 0:  # at the minimum, or beyond what floats hold
         return None
     x, s, D = at.d - problem.low, problem.high - at.d, freedom(problem, at)
-    matrix = blas.dsyrk(1.0, problem.scaled(D).T)
-    if problem.has_ridge:
-        matrix[np.diag_indices_from(matrix)] += 2 * problem.ridge
     # LAPACK itself, because the checks of scipy's functions take as long as few rows take
-    root, failed = lapack.dpotrf(matrix, overwrite_a=1)
+    root, failed = lapack.dpotrf(problem.curved(D), overwrite_a=1)
     if failed:
         return None
     lacks = problem.lacks(at.theta, at.d)

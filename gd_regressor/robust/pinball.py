@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from scipy.linalg import blas
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.arithmetic.frozen import frozen
@@ -58,6 +59,14 @@ class Pinball:
         """(n, p): A times the roots of weights (n,), for products with itself."""
         count_rows(self.n_rows)
         return np.sqrt(weights)[:, None] * self.A
+
+    def curved(self, bend: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """(p, p), its upper half: how the slope of F changes where `rows` bend so much (m,)."""
+        count_rows(len(bend))
+        matrix = blas.dsyrk(1.0, (np.sqrt(bend)[:, None] * self.A[rows]).T)
+        if self.has_ridge:
+            matrix[np.diag_indices_from(matrix)] += 2 * self.ridge
+        return matrix
 
     def terms(self, d: np.ndarray) -> np.ndarray:
         """(p,): the sizes of what is summed in A' d - right."""

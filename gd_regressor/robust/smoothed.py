@@ -1,0 +1,35 @@
+"""A step of Newton's on a smoothed pinball loss: from a point near the minimum to one nearer.
+
+Within a bandwidth of its kink the loss becomes a parabola (Fernandes, Guerre and Horta 2021), so
+the rows there say how the slope of F changes. All rows together say what it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import lapack
+
+from gd_regressor.robust.pinball import Pinball
+
+
+def smoothed_step(problem: Pinball, theta: np.ndarray, m: int) -> np.ndarray:
+    """(p,): the next point, for a bandwidth that has the nearest m rows; `theta` if none follows.
+
+    It is nearer if `theta` is within the bandwidth, more or less. On a side with few rows a wide
+    bandwidth would see a density that is not that at the kink. So it has at most half as many.
+    """
+    r = problem.residuals(theta)
+    size, of_rows = np.abs(r), r[: problem.n_rows]
+    m = min(m, np.count_nonzero(of_rows > 0), np.count_nonzero(of_rows < 0))
+    bandwidth = np.partition(size[: problem.n_rows], m)[m]
+    if not bandwidth:  # the model meets m rows
+        return theta
+    low, high = problem.low, problem.high
+    bend = (high - low) / (2 * bandwidth)
+    d = np.clip((low + high) / 2 + bend * r, low, high)
+    inside = np.flatnonzero(size <= bandwidth)
+    root, failed = lapack.dpotrf(problem.curved(bend[inside], inside), overwrite_a=1)
+    if failed:
+        return theta
+    step = lapack.dpotrs(root, problem.lacks(theta, d))[0]
+    return theta - step if np.isfinite(step).all() else theta
