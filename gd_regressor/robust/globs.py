@@ -1,7 +1,9 @@
-"""The least pinball loss of many rows: a sample, then a band of rows between two globs.
+"""The least pinball loss of many rows: a sample, a step, then a band of rows between two globs.
 
-After Portnoy and Koenker (1997). Rows far from the fit of a sample keep their sides at the minimum,
-so their sum is all that counts of them. Whether they kept their sides is checked on all rows.
+Rows far from the fit of a sample keep their sides at the minimum, so their sum is all that counts
+of them (Portnoy and Koenker 1997). Whether they kept their sides is checked on all rows. A smoothed
+step after the sample leaves few rows for the band. In a wide band another step follows, and a
+narrower band.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ from gd_regressor.robust.pinball import Pinball
 def smoothed_step(problem: Pinball, theta: np.ndarray, m: int) -> np.ndarray:
     """(p,): the next point, for a bandwidth that has the nearest m rows; `theta` if none follows.
 
-    It is nearer if `theta` is within the bandwidth, more or less. On a side with few rows a wide
-    bandwidth would see a density that is not that at the kink. So it has at most half as many.
+    It is nearer if `theta` is within the bandwidth, more or less. Beyond the last row of a side the
+    density is not that at the kink. So a bandwidth has no more rows than a side.
     """
     r = problem.residuals(theta)
     size, of_rows = np.abs(r), r[: problem.n_rows]
-    m = min(m, np.count_nonzero(of_rows > 0), np.count_nonzero(of_rows < 0))
+    m = min(m, int((of_rows > 0).sum()), int((of_rows < 0).sum()))
     bandwidth = np.partition(size[: problem.n_rows], m)[m]
     if not bandwidth:  # the model meets m rows
         return theta
