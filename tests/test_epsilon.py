@@ -308,7 +308,7 @@ def test_globs_and_all_rows_have_one_minimum(net, loss, monkeypatch):
     monkeypatch.setattr(Pinball, "only", lambda *a: seen.append(len(a[1])) or only(*a))
     model = GDLinearRegressor(loss=loss, alpha=net[0], l1_ratio=net[1])
     one = model.fit(X, y).loss_curve_[-1]
-    assert seen and max(seen) < 2500  # no interior point has seen more than the sample
+    assert seen and max(seen) < 4000  # no interior point has seen many of the rows
     assert 0 <= model.dual_gap_ < 1e-13
     monkeypatch.setattr(globs, "PAYS", np.inf)
     assert model.fit(X, y).loss_curve_[-1] == pytest.approx(one, rel=1e-13)

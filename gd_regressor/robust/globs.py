@@ -30,6 +30,8 @@ SAMPLE_ROWS, BAND = 1.2, 3
 # A smoothed step over the nearest m rows leaves about sqrt(m p) of them nearer than it is off. A
 # band has to be some times wider. It pays where it has not one in PAYS of the rows
 WIDER, PAYS = 4, 4
+# Bands, each some times as wide as the one before, until we take all rows
+MOST_BANDS = 4
 # The gap, as a share of F at the start, to which we solve a sample: it is further off by itself
 SAMPLE_GAP = 1e-3
 # A band that left out so few rows, as a share of its own, is mended by these rows
@@ -95,7 +97,7 @@ def _least(problem: Pinball) -> Least:
     if n > PAYS * m:
         sample = np.sort(np.random.default_rng(0).choice(n, m, replace=False))
         some = problem.only(sample, problem.right, n / m)
-        found = _narrowed(problem, near_minimum(some, SAMPLE_GAP).theta, BAND * m)
+        found = _narrowed(problem, near_minimum(some, SAMPLE_GAP).theta, BAND * m, MOST_BANDS)
         if found is not None:
             return Least(found.theta, found.d)
     try:
@@ -122,17 +124,21 @@ def _without_loss(problem: Pinball) -> Least | None:
     return None if problem.value(theta) else Least(theta, np.zeros(len(y)))
 
 
-def _narrowed(problem: Pinball, theta: np.ndarray, m: int) -> Found | None:
-    """The minimum, from a point that is off by about the residuals of the nearest m rows."""
-    n, p = problem.n_rows, len(theta)
-    band = math.ceil(WIDER * math.sqrt(m * p))
-    if PAYS * band <= n:
+def _narrowed(problem: Pinball, theta: np.ndarray, m: int, most: int = 1) -> Found | None:
+    """The minimum, from a point that is off by about the residuals of the nearest m rows.
+
+    We try so many bands at `most`. None if none of them was wide enough, or none pays.
+    """
+    band = math.ceil(WIDER * math.sqrt(m * len(theta)))
+    if PAYS * band <= problem.n_rows:
         theta = smoothed_step(problem, theta, m)
-    while PAYS * band <= n:
-        found, theta = _between_globs(problem, theta, band)
+    for _ in range(most):
+        if PAYS * band > problem.n_rows:
+            break
+        found, theta, wrong = _between_globs(problem, theta, band)
         if found is not None:
             return found
-        band *= WIDER
+        band = WIDER * (band + wrong)
     return None
 
 
@@ -167,8 +173,13 @@ def _minimum(
     return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
 
 
-def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Found | None, np.ndarray]:
-    """The minimum if the rows beyond the nearest m keep their sides, and the best point found."""
+def _between_globs(
+    problem: Pinball, theta: np.ndarray, m: int
+) -> tuple[Found | None, np.ndarray, int]:
+    """The minimum if the rows beyond the nearest m keep their sides; None if many do not.
+
+    Also the best point found, and how many rows have changed their sides there.
+    """
     n = problem.n_rows
     r = problem.residuals(theta)
     rows = np.sort(np.argpartition(np.abs(r[:n]), m)[:m])
@@ -184,7 +195,7 @@ def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Found |
         try:
             found = _minimum(band, theta, basis)
         except NoMinimum:
-            return None, theta
+            return None, theta, 0
         theta, basis = found.theta, found.basis
         r = problem.residuals(theta)
         wrong = ~in_band & np.where(above, r < 0, r > 0)
@@ -192,13 +203,13 @@ def _between_globs(problem: Pinball, theta: np.ndarray, m: int) -> tuple[Found |
         if not len(moved):
             kept = np.concatenate([rows, np.arange(n, len(d))])
             d[kept] = found.d
-            return Found(theta, d, None if basis is None else kept[basis]), theta
+            return Found(theta, d, None if basis is None else kept[basis]), theta, 0
         if len(moved) > FEW_WRONG * len(rows):
-            return None, theta
+            return None, theta, len(moved)
         right = right + d[moved] @ problem.A[moved]
         d[moved], in_band[moved] = 0.0, True
         # The penalties stay behind the rows, so a basis moves with them
         if basis is not None:
             basis = np.where(basis < len(rows), basis, basis + len(moved))
         rows = np.concatenate([rows, moved])
-    return None, theta
+    return None, theta, 0
