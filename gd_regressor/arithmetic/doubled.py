@@ -154,6 +154,14 @@ def plain(a: Doubled | np.ndarray) -> np.ndarray:
     return a.high + a.low if isinstance(a, Doubled) else a
 
 
+def add_outer(total: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Add a b' in place, strip by strip: a strip is still in the cache when it is added."""
+    for first in range(0, len(total), STRIP):
+        i = slice(first, first + STRIP)
+        total[i] += np.multiply.outer(a[i], b)
+    return total
+
+
 def plus_outer(matrices: list[Doubled], a: Doubled, b: Doubled) -> Doubled:
     """The sum of `matrices` and a b'.
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import check_consistent_length
 
-from gd_regressor.arithmetic.doubled import Doubled, plain, plus_outer
+from gd_regressor.arithmetic.doubled import Doubled, add_outer, plain, plus_outer
 from gd_regressor.arithmetic.ranges import (
     LARGEST_SCATTER,
     LARGEST_SQUARE,
@@ -43,8 +43,8 @@ from gd_regressor.data.table import STRETCHES, WIDE, Rows, Table, even
 # far from it, subtracting that centre's share afterwards costs a factor of GROUP in precision.
 GROUP = 16
 # To add up results of d x d numbers takes as long as to read d rows or so. So a stretch of a wide
-# table has at least so many rows for each column
-ROWS_PER_COLUMN = 2
+# table has at least so many rows for each column, or half as many where it is one of two
+ROWS_PER_COLUMN = 4
 # With fewer than one entry in DENSER stored, products of sparse columns are cheaper
 DENSER = 10
 # An origin whose distance from the mean, squared, is so many variances costs four digits
@@ -344,7 +344,8 @@ def sums_of(rows: Table, *, precise: bool = False) -> Moments | None:
     if d > WIDE and precise:
         few = 2
     elif d > WIDE and not rows.is_sparse:
-        few = even(min(rows.n_rows // (ROWS_PER_COLUMN * d), STRETCHES))
+        most = 2 * rows.n_rows // (ROWS_PER_COLUMN * d)
+        few = even(min(max(most // 2, min(most, 2)), STRETCHES))
     return rows.total(partial(moments_of_part, precise=precise), stretches=few)
 
 
@@ -376,9 +377,7 @@ def moments_of_part(rows: Rows, precise: bool = False) -> Moments | None:
 
 def _plus_outer(matrices: list[np.ndarray], a: np.ndarray, b: np.ndarray) -> np.ndarray:
     one, other = matrices
-    total = one + other
-    total += np.multiply.outer(a, b)
-    return total
+    return add_outer(one + other, a, b)
 
 
 def _sparse_pays(rows: Rows) -> bool:
@@ -457,7 +456,7 @@ def _centred(blocks, origin, target_origin, scale, precise) -> Moments:
     weight, means = sums[0, 0], sums[0, 1:] / sums[0, 0]
     yy = np.maximum(products.yy - sums[0, 1 + d :] * means[d:], 0.0)
     central = sums[1:, 1:]
-    central -= sums[1:, :1] * means
+    add_outer(central, -sums[1:, 0], means)
     return Moments(
         float(weight),
         origin,

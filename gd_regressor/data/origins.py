@@ -8,8 +8,10 @@ from gd_regressor.arithmetic.slices import leading_bits
 from gd_regressor.data.moved import few_enough
 from gd_regressor.data.sparse import SparseColumns
 
-# Rows to find an origin from
-SAMPLED = 256
+# Rows to find an origin from, and the fewest of a table of many columns
+SAMPLED, LEAST_SAMPLED = 256, 64
+# The entries of rows of many columns, which take longer to look at
+SAMPLED_ENTRIES = 1 << 15
 # Columns whose means lie within so many ranges of zero need no origin: they lose few digits
 NO_ORIGIN = 0.5
 # Bits of an origin below the range of its column: it is as near to the mean as it has to be
@@ -40,7 +42,8 @@ def origin_of(x: np.ndarray, y: np.ndarray, s: np.ndarray | None, far: float) ->
     takes no longer; likewise with weights, which need a copy anyway. Then a row with nearly all of
     the weight hides no other. An origin has few bits, so whole numbers still have exact products.
     """
-    some = slice(None, None, -(-len(x) // SAMPLED))
+    most = min(SAMPLED, max(SAMPLED_ENTRIES // (x.shape[1] + y.shape[1]), LEAST_SAMPLED))
+    some = slice(None, None, -(-len(x) // most))
     rows = np.concatenate((x[some], y[some]), axis=1)
     apart = rows - rows[0]
     step = apart.sum(axis=0) / len(apart) if s is None else s[some] @ apart / s[some].sum()

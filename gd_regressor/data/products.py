@@ -66,12 +66,12 @@ def products_of(
     far = np.flatnonzero(origin)
     centre = origin if len(far) else None
     ready = not precise and scale is None and few_enough(len(far), d)
-    as_they_are = _AsTheyAre(origin, far, target_origin) if ready else None
     # A symmetric product costs half, unless the targets with each other are most of it
     height = 1 + d + t if t <= d or precise else 1 + d
     sums: Any
     whole: Any  # of sparse columns, or of dense ones
     sums, yy, n_rows, table = np.zeros((height, 1 + d + t)), np.zeros(t), 0, np.empty((0, 0))
+    as_they_are = _AsTheyAre(origin, far, target_origin, sums) if ready else None
     sums = Doubled(sums, np.zeros_like(sums)) if precise else sums
     for x, y, s in blocks:
         n_rows += len(x)
@@ -95,59 +95,58 @@ def products_of(
         if t > d:
             yy += np.einsum("ij,ij->j", block[:, -t:], block[:, -t:])
     if as_they_are is not None:
-        as_they_are.into(sums, yy)
+        as_they_are.finish(yy)
     yy = yy if t > d else (sums.high if precise else sums).diagonal()[1 + d :]
     return Products(sums, yy, n_rows)
 
 
 class _AsTheyAre:
-    """Sums over blocks whose columns we do not copy, except the few that are far from zero.
+    """Adds blocks whose columns we do not copy, except the few that are far from zero.
 
-    We move copies of these, beside the ones and the targets. At the end their products replace
-    those of the unmoved columns.
+    We move copies of these, beside the ones and the targets. Their products replace those of the
+    unmoved columns.
     """
 
-    def __init__(self, origin: np.ndarray, far: np.ndarray, target_origin: np.ndarray) -> None:
-        d, beside = len(origin), 1 + len(target_origin) + len(far)
+    def __init__(
+        self, origin: np.ndarray, far: np.ndarray, target_origin: np.ndarray, sums: np.ndarray
+    ) -> None:
+        d, beside = len(origin), 1 + len(target_origin)
         self._far, self._origin = far, origin[far, None]
         self._target_origin = target_origin[:, None]
-        self._xx: np.ndarray | None = None  # with many columns a sum with zeros would take its time
+        self._sums, self._xx = sums, sums[1 : d + 1, 1 : d + 1]
         self._across = np.zeros((beside, d))
-        self._rest, self._others = np.zeros((beside, beside)), np.ones((beside, 0))
+        self._rest, self._others = np.zeros((beside, beside)), np.ones((beside + len(far), 0))
 
     def add(self, x: np.ndarray, y: np.ndarray) -> None:
         """Add the products of a block of columns (m, d) and targets (m, t)."""
         if self._others.shape[1] < len(x):
             self._others = np.ones((len(self._others), len(x)))
-        others, first_moved = self._others[:, : len(x)], 1 + y.shape[1]
-        np.subtract(y.T, self._target_origin, out=others[1:first_moved])
-        if len(self._far):
-            np.subtract(x.T[self._far], self._origin, out=others[first_moved:])
-        products = product(x.T, x)
-        if self._xx is None:
-            self._xx = products
-        else:
-            self._xx += products
-        self._across[:first_moved] += _across(others[:first_moved], x)
-        if len(self._far):
-            self._across[first_moved:] += product(x.T, others[first_moved:].T).T
-        self._rest += _products_of_vectors(others)
+        others, beside, far = self._others[:, : len(x)], len(self._rest), self._far
+        np.subtract(y.T, self._target_origin, out=others[1:beside])
+        if len(far):
+            np.subtract(x.T[far], self._origin, out=others[beside:])
+        products, across = product(x.T, x), _across(others[:beside], x)
+        rest = _products_of_vectors(others)
+        if len(far):
+            moved = product(x.T, others[beside:].T)
+            moved[far] = rest[beside:, beside:]
+            products[:, far], products[far] = moved, moved.T
+            across[:, far] = rest[:beside, beside:]
+        self._xx += products
+        self._across += across
+        self._rest += rest[:beside, :beside]
 
-    def into(self, sums: np.ndarray, yy: np.ndarray) -> None:
-        """Add the sums to the products and squares of `Products`."""
-        d, t, far = self._across.shape[1], len(yy), self._far
-        columns, others = slice(1, d + 1), np.r_[0, d + 1 : d + 1 + t]
-        across, rest = self._across, self._rest
-        across[:, far] = rest[:, 1 + t :]
-        if self._xx is not None:
-            self._xx[far], self._xx[:, far] = across[1 + t :], across[1 + t :].T
-            sums[columns, columns] += self._xx
-        sums[columns, others] += across[: 1 + t].T
+    def finish(self, yy: np.ndarray) -> None:
+        """Add the rest to the sums, and the squares of the targets to `yy`."""
+        d, t = self._across.shape[1], len(yy)
+        sums, across, rest = self._sums, self._across, self._rest
+        others = np.r_[0, d + 1 : d + 1 + t]
         kept = others < len(sums)
-        sums[others[kept], columns] += across[: 1 + t][kept]
-        sums[np.ix_(others[kept], others)] += rest[: 1 + t, : 1 + t][kept]
+        sums[1 : d + 1, others] += across.T
+        sums[others[kept], 1 : d + 1] += across[kept]
+        sums[np.ix_(others[kept], others)] += rest[kept]
         if t > d:
-            yy += rest.diagonal()[1 : 1 + t]
+            yy += rest.diagonal()[1:]
 
 
 def _across(vectors: np.ndarray, x: np.ndarray) -> np.ndarray:
