@@ -22,7 +22,7 @@ from gd_regressor.data.table import Rows
 from gd_regressor.objective import on_rows_clipped
 from gd_regressor.objective.frame import Frame
 from gd_regressor.objective.on_rows import DataLoss
-from gd_regressor.objective.on_rows_clipped import Clipped, Spot, _Few, _Moved
+from gd_regressor.objective.on_rows_clipped import Clipped, Spot, _Few, _Moved, _products
 from gd_regressor.robust.newton import Newton, spot_of
 from gd_regressor.robust.pieces import FixedDelta, JointScale, Piece
 
@@ -265,13 +265,17 @@ def test_sums_are_those_of_the_definitions():
         np.testing.assert_allclose(found, mean, rtol=1e-12)
 
 
+@pytest.mark.parametrize("few", [0, 1000], ids=["products to the frame", "rows to the frame"])
+@pytest.mark.parametrize("shift", [None, np.zeros(4)], ids=["centred", "as they are"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_signs_follow_the_rows_that_changed_sides(weighted):
+def test_signs_follow_the_rows_that_changed_sides(weighted, shift, few, monkeypatch):
     """What all rows say in one product is what the rows that changed add, whatever the way."""
+    monkeypatch.setattr(on_rows_clipped, "FEW_TO_FRAME", few)
     X, y = table(6, n=900, outliers=0.4, t=2)
     random = np.random.default_rng(7)
     weights = random.uniform(0.5, 2, 900) if weighted else None
-    clipped = Clipped(DataLoss(Rows(X, y, weights), Frame.raw(Rows(X, y), True)))
+    frame = Frame(X.mean(axis=0), np.array([0.5, 3.0, 0.1, 7.0]), np.zeros(2), True)
+    clipped = Clipped(DataLoss(Rows(X, y, weights), frame, shift))
     spots = [
         Spot(random.standard_normal((5, 2)) * size, random.uniform(1, 9, 2)) for size in (3, 2, 0.1)
     ]
@@ -281,7 +285,8 @@ def test_signs_follow_the_rows_that_changed_sides(weighted):
         short, whole = clipped.sums(spot, before, outer), clipped.sums(spot, before)
         gone = gone + [sums.change for sums in short]
         before, outer = spot, np.stack([sums.outer for sums in short], axis=1)
-        A, share = np.column_stack([X, np.ones(900)]), np.ones(900) if weights is None else weights
+        A = np.column_stack([(X - frame.centre) / frame.scale, np.ones(900)])
+        share = np.ones(900) if weights is None else weights
         for j, (one, other) in enumerate(zip(short, whole, strict=True)):
             unit = share @ np.abs(A) / share.sum()
             assert (np.abs(one.outer - other.outer) <= 1e-13 * unit).all()
@@ -301,7 +306,7 @@ def test_two_threads_share_the_products_of_rows_that_moved(monkeypatch):
         moved = _Moved(5)
         for i, block in enumerate(blocks):
             moved.join(i % 2, _Few(block[:, :3], block[:, 3:]))
-        total, across, corner = moved.products(shared=shared)
+        total, across, corner = moved.products(_products, shared=shared)
         np.testing.assert_array_equal(np.block([[total, across], [across.T, corner]]), expected)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import blas
 
+from gd_regressor.arithmetic.doubled import add_outer
 from gd_regressor.arithmetic.frozen import frozen
 from gd_regressor.arithmetic.threads import product, summed
 from gd_regressor.data.moved import some_rows
@@ -22,6 +24,8 @@ NARROW_BLOCK, FEW_VECTORS = 100, 2
 JUST_INSIDE, LEAST_INSIDE = 0.1, 64
 # We make the products of so many rows for each column at once: that takes longer than to write them
 ROWS_FOR_PRODUCTS = 4
+# So many rows for each column take as long on the way to the frame as products of columns
+FEW_TO_FRAME = 2
 # So many multiplications take longer than to share them between two threads
 FOR_ONE_THREAD = 1 << 25
 
@@ -113,7 +117,7 @@ class Clipped:
         reach = np.zeros(t) if here.reach is None else here.reach
         found = []
         for j, delta in enumerate(here.delta.tolist()):
-            change, turned = self._in_frame(each[j].products(shared=True))
+            change, turned = self._in_frame(each[j])
             beyond_it = slopes[:, t + j] if outer is None else outer[:, j] + turned
             outside, square, beyond, moved, young, across, dual, near = means[:, j].tolist()
             enough = near * rows.n_rows >= LEAST_INSIDE
@@ -162,11 +166,12 @@ class Clipped:
         rows, targets = self.square.rows.targets_only, self.square.frame.target_centre
         return Clipped(DataLoss(rows, Frame(np.empty(0), np.empty(0), targets, True)))
 
-    def _in_frame(self, products: list[np.ndarray] | None) -> tuple[np.ndarray | None, Any]:
-        """(p, p) and (p,): the mean products with each other, and with the signs.
-
-        None and 0 if there are none. We write over `products`.
-        """
+    def _in_frame(self, moved: _Moved) -> tuple[np.ndarray | None, Any]:
+        """(p, p) and (p,): the mean products with each other, and with the signs; None and 0."""
+        if moved.are_few:
+            found = moved.products(self._products_in_frame, shared=True)
+            return (None, 0.0) if found is None else (found[0], found[1][:, 0])
+        products = moved.products(_products, shared=True)
         if products is None:
             return None, 0.0
         square, frame, (total, across, corner) = self.square, self.square.frame, products
@@ -184,6 +189,18 @@ class Clipped:
         found[d:, :] = along[:, 0]
         found[:, d:] = along[:, :1]
         return found, along[:, 1]
+
+    def _products_in_frame(self, due: list[_Few]) -> list[np.ndarray]:
+        """(p, p) and (p, 1): what these rows add to the means, from their coordinates."""
+        square, d = self.square, self.square.rows.n_columns
+        x, beside = _joined(due)
+        beside = beside / np.sqrt(square.rows.total_weight)
+        z = np.empty((len(x), square.frame.n_parameters))
+        np.multiply(x, 1 / (square.scale * np.sqrt(square.rows.total_weight)), out=z[:, :d])
+        if square.rest is not None:
+            add_outer(z[:, :d], beside[:, 0], -square.rest / square.scale)
+        z[:, d:] = beside[:, :1]
+        return [product(z.T, z), product(z.T, beside[:, 1:])]
 
     def between(self, here: Spot, there: Spot, shares: np.ndarray) -> np.ndarray:
         """(m, 3, t): `outside`, `square` and `beyond` at so many shares (m,) of the way."""
@@ -263,21 +280,27 @@ class _Moved:
     def _wait(self, more: int) -> None:
         self._count += more
         if self._count >= ROWS_FOR_PRODUCTS * self._width:
-            self.made, self.waiting, self._count = self.products(), ([], []), 0
+            self.made, self.waiting, self._count = self.products(_products), ([], []), 0
 
-    def products(self, *, shared: bool = False) -> list[np.ndarray] | None:
-        """Sums over rows that went outside, less those over rows that came inside.
+    @property
+    def are_few(self) -> bool:
+        """Whether to take the rows to the frame costs less than to take their products there."""
+        return self.made is None and self._count <= FEW_TO_FRAME * self._width
 
-        They are x x' (d, d), x beside 1 and sign (d, 2), and these two with each other (2, 2). None
-        if no row changed. Two threads may share the work, but not if other threads wait for it. The
-        caller may write over them, and then drops this object.
+    def products(
+        self, work: Callable[[list[_Few]], list[np.ndarray]], *, shared: bool = False
+    ) -> list[np.ndarray] | None:
+        """Sums of `work` over rows that went outside, less those over rows that came inside.
+
+        None if no row changed. Two threads may share the work, but not if other threads wait for
+        it. The caller may write over the sums, and then drops this object.
         """
         total, shared = self.made, shared and self._count * self._width**2 > FOR_ONE_THREAD
         for due, sign in zip(self.waiting, (1, -1), strict=True):
             if due:
                 half = len(due) // 2 if shared else 0
                 halves = [due[:half], due[half:]]
-                made = summed(halves, _products, _added) if half else _products(due)
+                made = summed(halves, work, _added) if half else work(due)
                 if sign < 0:
                     made = [np.negative(each, out=each) for each in made]
                 total = made if total is None else _added(made, total)
@@ -301,9 +324,14 @@ class _Few(NamedTuple):
         return cls(few, beside)
 
 
+def _joined(due: list[_Few]) -> _Few:
+    """All rows."""
+    return _Few(*(a[0] if len(a) == 1 else np.concatenate(a) for a in zip(*due, strict=True)))
+
+
 def _products(due: list[_Few]) -> list[np.ndarray]:
-    """As `_Moved.products`, of rows that moved one way."""
-    x, beside = (a[0] if len(a) == 1 else np.concatenate(a) for a in zip(*due, strict=True))
+    """The sums of x x' (d, d), x beside 1 and sign (d, 2), and these two with each other (2, 2)."""
+    x, beside = _joined(due)
     return [product(x.T, x), product(x.T, beside), product(beside.T, beside)]
 
 
