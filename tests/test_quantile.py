@@ -1,5 +1,6 @@
 """Quantiles in "auto": vertices in rational arithmetic, weights, ties, equal routes, a peer."""
 
+import warnings
 from fractions import Fraction
 from itertools import combinations
 
@@ -273,6 +274,21 @@ def test_no_smoothed_step_where_the_model_meets_the_rows(y):
     np.testing.assert_array_equal(smoothed_step(problem, np.zeros(1), 20), [0.0])
 
 
+def test_rows_that_meet_in_one_point_need_no_interior_point_of_all(monkeypatch):
+    """There narrow bands have no minimum, and a smoothed step need not come nearer."""
+    random = np.random.default_rng(7)
+    A = with_ones(random.integers(-2, 3, (200000, 4)).astype(float))
+    y = A[:, :4].sum(axis=1) + random.integers(-3, 4, 200000)
+    seen, near = [], globs.near_minimum
+    monkeypatch.setattr(globs, "near_minimum", lambda *a: seen.append(a[0].n_rows) or near(*a))
+    problem = pinball(A, y, 0.5)
+    theta, d = least(problem)
+    assert max(seen) <= 100000
+    np.testing.assert_allclose(theta, [1, 1, 1, 1, 0], atol=1e-13)
+    assert (problem.low <= d).all() and (d <= problem.high).all()
+    assert np.abs(d @ A).max() < 1e-12 and 0 <= problem.gap(theta, d) < 1e-12
+
+
 def test_wrong_globs_are_found_out(monkeypatch):
     """From a fit far away, the bands fail, and all rows give the minimum."""
     X, y = table(9, n=6000, d=2)
@@ -295,6 +311,21 @@ def test_a_linear_term_that_pulls_too_far_has_no_minimum():
     problem = Pinball(A, np.arange(5.0), -u, u, np.array([3.0]), np.zeros(1))
     with pytest.raises(NoMinimum):
         Vertex(problem, np.array([0])).descend()
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-18, 1e-99])
+def test_rows_that_depend_on_each_other_are_no_vertex(unit):
+    """What solves their equations is rounding. Rows in other units may have a vertex."""
+    A = np.array([[1.0, 1], [3, 3], [1e9, 1e9], [1, 0], [0, 1]]) / 3
+    A[4] *= unit
+    problem = pinball(A, np.arange(5.0), 0.5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for basis in ([0, 1], [1, 2]):
+            with pytest.raises(NoMinimum):
+                Vertex(problem, np.array(basis))
+        for basis in ([2, 3], [3, 4]):
+            Vertex(problem, np.array(basis))
 
 
 # --- Parameters ---

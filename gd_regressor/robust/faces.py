@@ -204,7 +204,7 @@ def _units(problem: Pinball) -> np.ndarray:
 
 
 def _size(problem: Pinball) -> float:
-    """Of most targets, some of which may be far out. The rounding of its rounding is nothing."""
+    """That of most targets, because some may be far out."""
     size = np.abs(problem.y)
     return median(size[size > 0]) or 1.0
 

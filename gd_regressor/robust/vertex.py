@@ -12,7 +12,8 @@ several minima. So the choice does not depend on the start.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError, inv, qr
+from numpy.linalg import LinAlgError, inv
+from scipy.linalg import qr
 
 from gd_regressor.arithmetic.doubled import EPS
 from gd_regressor.robust.pinball import Pinball
@@ -96,9 +97,12 @@ class Vertex:
         """All that follows from the basis, without the rounding of the pivots before."""
         problem, basis = self._problem, self.basis
         try:
-            self._inverse = inv(problem.A[basis], check_finite=False)
+            self._inverse = inv(problem.A[basis])
         except LinAlgError:
             raise NoMinimum from None
+        # Beyond this the inverse is noise. Neither the size of a row nor the units of y count
+        if not (np.abs(self._inverse) @ np.abs(problem.A[basis])).max() < 1 / EPS:
+            raise NoMinimum
         theta = self._inverse @ self._y[basis]
         rest = self._y[basis] - problem.A[basis] @ theta
         self._theta = theta + self._inverse @ rest
