@@ -30,7 +30,9 @@ SAMPLE_ROWS, BAND = 1.2, 3
 # A smoothed step over the nearest m rows leaves about sqrt(m p) of them nearer than it is off. A
 # band has to be some times wider. It pays where it has not one in PAYS of the rows
 WIDER, PAYS = 4, 4
-# Bands, each some times as wide as the one before, until we take all rows
+# Of the rows within the error of a sample: so many hold its minimum as a rule
+SAMPLE_HOLDS = 2 / 3
+# Bands, each at least twice as wide as the one before, until we take all rows
 MOST_BANDS = 4
 # The gap, as a share of F at the start, to which we solve a sample: it is further off by itself
 SAMPLE_GAP = 1e-3
@@ -127,18 +129,24 @@ def _without_loss(problem: Pinball) -> Least | None:
 def _narrowed(problem: Pinball, theta: np.ndarray, m: int, most: int = 1) -> Found | None:
     """The minimum, from a point that is off by about the residuals of the nearest m rows.
 
-    We try so many bands at `most`. None if none of them was wide enough, or none pays.
+    We try so many bands at `most`. None if none of them was wide enough, or none pays. Where many
+    rows meet in one point, the sides of those beyond the band are wrong, and it has no minimum. A
+    smoothed step may have led away from that point. So we return, and take as many rows as we must.
     """
-    band = math.ceil(WIDER * math.sqrt(m * len(theta)))
-    if PAYS * band <= problem.n_rows:
-        theta = smoothed_step(problem, theta, m)
+    start, band = theta, math.ceil(WIDER * math.sqrt(m * len(theta)))
+    if PAYS * band > problem.n_rows:
+        return None
+    theta = smoothed_step(problem, theta, m)
     for _ in range(most):
-        if PAYS * band > problem.n_rows:
-            break
         found, theta, wrong = _between_globs(problem, theta, band)
         if found is not None:
             return found
-        band = WIDER * (band + wrong)
+        if wrong:
+            band = 2 * (band + wrong)
+        else:
+            theta, band = start, max(math.ceil(SAMPLE_HOLDS * m), 2 * band)
+        if 2 * band > problem.n_rows:
+            break
     return None
 
 
@@ -146,12 +154,12 @@ def _minimum(
     problem: Pinball, theta: np.ndarray | None = None, basis: np.ndarray | None = None
 ) -> Found:
     """The minimum, from a basis or from a point, if there is one. Raises NoMinimum without one."""
-    found = None if theta is None else _narrowed(problem, theta, problem.n_rows // 2)
-    if found is not None:
-        return found
     if basis is not None:
         vertex = Vertex(problem, basis).descend()
         return Found.of(problem, vertex.theta, vertex.d, vertex.basis, True)
+    found = None if theta is None else _narrowed(problem, theta, problem.n_rows // 2)
+    if found is not None:
+        return found
     at = near_minimum(problem)
     if not problem.has_ridge:
         return _minimum(problem, basis=some_basis(problem, freedom(problem, at)))
