@@ -152,12 +152,16 @@ class _Face:
 
     @classmethod
     def of(cls, problem: Pinball, met: np.ndarray, units: np.ndarray) -> _Face:
-        k = len(met)
+        k, p = len(met), len(units)
+        if not k:  # older releases of SciPy take no empty matrix
+            return cls(problem, met, units, np.empty((p, 0)), np.eye(p), np.empty((0, 0)))
         Q, R = qr((problem.A[met] * units).T, check_finite=False)
         return cls(problem, met, units, Q[:, :k], Q[:, k:], R[:k])
 
     def back_from(self, theta: np.ndarray) -> np.ndarray:
         """(p,): the way to the face from a point near it."""
+        if not len(self.met):
+            return np.zeros(len(theta))
         rest = self.problem.y[self.met] - self.problem.A[self.met] @ theta
         return self.units * (self.normal @ solve_triangular(self.root, rest, trans=1))
 
@@ -166,6 +170,8 @@ class _Face:
 
         It is zero if rounding is all that is left of the slope.
         """
+        if not self.along.size:
+            return np.zeros(len(theta))
         slope, noise = self._slope(theta, d)
         bent = self.units[:, None] * np.sqrt(2 * self.problem.ridge)[:, None] * self.along
         _, bends, axes = svd(bent, full_matrices=False, check_finite=False)
@@ -185,6 +191,8 @@ class _Face:
 
     def dual(self, theta: np.ndarray, d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The dual point (k,) of the met rows at the minimum of the face, and its rounding (k,)."""
+        if not len(self.met):
+            return np.zeros(0), np.zeros(0)
         slope, noise = self._slope(theta, d)
         of_slope = solve_triangular(self.root, self.normal.T, check_finite=False)
         return of_slope @ slope, np.abs(of_slope) @ noise
