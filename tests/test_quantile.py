@@ -345,3 +345,58 @@ def test_columns_too_many_to_write_in_full_are_refused():
 @parametrize_with_checks([GDLinearRegressor(loss="quantile")])
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+# --- Targets that the model meets in many rows ---
+
+
+def many_zeros(share, n=12_000):
+    random = np.random.default_rng(0)
+    X = random.standard_normal((n, 2))
+    y = np.abs(X @ [1.0, 2.0] + random.standard_normal(n))
+    return X, np.where(random.random(n) < share, 0.0, y)
+
+
+def test_many_zeros_need_not_all_rows(monkeypatch):
+    """After a step that failed, bands are those of the sample."""
+    (X, y), seen, near = many_zeros(0.3), [], globs.near_minimum
+    monkeypatch.setattr(globs, "near_minimum", lambda *a: seen.append(a[0].n_rows) or near(*a))
+    model = GDLinearRegressor(loss=Quantile(0.1)).fit(X, y)
+    assert seen and max(seen) <= len(y) // 2
+    assert 0 <= model.dual_gap_ <= 1e-15 and model.status_ is Status.CONVERGED
+
+
+def test_with_a_ridge_no_walk_leads_through_many_zeros(monkeypatch):
+    """The interior point is as near as their rounding, and a walk would meet zero after zero."""
+    X, y = many_zeros(0.6)
+    monkeypatch.setattr(globs, "descend", lambda *a: pytest.fail("a walk"))
+    model = GDLinearRegressor(loss=Quantile(0.5), alpha=1e-3, l1_ratio=0).fit(X, y)
+    assert 0 <= model.dual_gap_ <= 1e-13 and model.status_ is Status.CONVERGED
+
+
+def test_equal_targets_need_no_search(monkeypatch):
+    monkeypatch.setattr(globs, "near_minimum", lambda *a: pytest.fail("a search"))
+    X, _ = many_zeros(0.0)
+    model = GDLinearRegressor(loss=Quantile(0.9), alpha=0.02, l1_ratio=0.3)
+    model.fit(X, np.full(len(X), 3.7))
+    assert (model.coef_ == 0).all() and model.intercept_ == 3.7 and model.dual_gap_ == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("n", "q"), [(12_000, 0.5), (1500, 0.1), (12_000, 0.9)])
+def test_rare_categories_and_ties(n, q):
+    """A band without a category is no matrix to warn of. Rounding of pivots hides no next row."""
+    random = np.random.default_rng(0)
+    X = np.eye(40)[np.minimum(random.zipf(1.5, n) - 1, 39)][:, 1:]
+    X[:, 0] = random.standard_normal(n)
+    model = GDLinearRegressor(loss=Quantile(q)).fit(X, np.round(random.standard_normal(n)))
+    assert model.status_ is Status.CONVERGED and 0 <= model.dual_gap_ <= 1e-15
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("q", [0.1, 0.9])
+def test_weights_whose_products_vanish_warn_of_nothing(q):
+    random = np.random.default_rng(0)
+    X = (random.random((3000, 1)) < 0.2) + 0.0
+    y = np.where(random.random(3000) < 0.95, 0.0, random.exponential(size=3000))
+    GDLinearRegressor(loss=Quantile(q)).fit(X, y, 10.0 ** random.uniform(-12, 12, 3000))

@@ -92,6 +92,8 @@ def _least(problem: Pinball) -> Least:
     n, p = problem.n_rows, problem.A.shape[1]
     if not p:
         return Least(np.zeros(0), np.where(problem.y > 0, problem.high, problem.low))
+    if not problem.y.any() and not problem.right.any():  # F is not below zero
+        return Least(np.zeros(p), np.zeros(len(problem.y)))
     inside = _without_loss(problem)
     if inside is not None:
         return inside
@@ -173,6 +175,8 @@ def _minimum(
         best = other if other.is_minimum or other.gap < best.gap else best
     if best.is_minimum:
         return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
+    if best.gap == np.inf and theta is not None:  # most bands without a dual point hold no minimum
+        raise NoMinimum
     last = descend(problem, at.theta, np.flatnonzero(nearly_met(problem, at)))
     if last is not None:
         return Found.of(problem, last.theta, last.d, last.met, False)

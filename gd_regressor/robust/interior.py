@@ -96,8 +96,12 @@ def _gap(problem: Pinball, at: Inside) -> float:
     return float((at.d - problem.low) @ at.z + (problem.high - at.d) @ at.w)
 
 
+@np.errstate(divide="ignore", invalid="ignore")
 def freedom(problem: Pinball, at: Inside) -> np.ndarray:
-    """(n,): how free each row is. The rows through which the minimum goes are the freest."""
+    """(n,): how free each row is. The rows through which the minimum goes are the freest.
+
+    It is infinite, or no number, where weights are so small that products of them vanish.
+    """
     x, s = at.d - problem.low, problem.high - at.d
     return x * s / (at.w * x + at.z * s)
 

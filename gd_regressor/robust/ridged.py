@@ -38,8 +38,11 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
     low, high = problem.low, problem.high
     theta, above, met = at.theta, problem.residuals(at.theta) > 0, nearly_met(problem, at)
     d = np.where(met, at.d, np.where(above, high, low))
-    best = Settled(theta, at.d, _gap(problem, theta, at.d), np.zeros(len(d), dtype=bool), False)
-    widest = problem.widest()
+    gap, widest = _gap(problem, theta, at.d), problem.widest()
+    best = Settled(theta, at.d, gap, np.zeros(len(d), dtype=bool), False)
+    if met.sum() > MOST_MET * (len(theta) + 1):
+        # The minimum meets many rows, as many zeros in y, among which no few tell where it is
+        return best._replace(is_minimum=gap <= float(_noise(problem, theta, widest) @ (high - low)))
     for _ in range(MOST_GUESSES):
         if met.sum() > MOST_MET * (len(theta) + 1):
             break
@@ -47,7 +50,7 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
         within = np.clip(d, low, high)
         over = met & (np.abs(d - within) > FACE_ROUNDED_BY * EPS * (high - low))
         r = problem.residuals(theta)
-        noise = FACE_ROUNDED_BY * EPS * (np.abs(problem.y) + widest * np.abs(theta).sum())
+        noise = _noise(problem, theta, widest)
         crossed = ~met & (np.where(above, -r, r) > noise)
         gap, stays = _gap(problem, theta, within), not over.any() and not crossed.any()
         # Where the ridge is slight, rounding can hide an equation, and the guess is no minimum
@@ -60,6 +63,11 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
         met = (met & ~over) | crossed
         d = np.where(met, within, np.where(above, high, low))
     return best
+
+
+def _noise(problem: Pinball, theta: np.ndarray, widest: np.ndarray) -> np.ndarray:
+    """(n,): the rounding of residuals."""
+    return FACE_ROUNDED_BY * EPS * (np.abs(problem.y) + widest * np.abs(theta).sum())
 
 
 def nearly_met(problem: Pinball, at: Inside) -> np.ndarray:

@@ -74,11 +74,17 @@ class Vertex:
             leaving = self._leaving()
             if leaving is None and fresh == 0:
                 return self
-            if leaving is None or fresh == FRESH_AFTER:
+            if leaving is None or fresh >= FRESH_AFTER:
                 self._refresh()
                 fresh = 0
                 continue
-            self._pivot(*leaving)
+            try:
+                self._pivot(*leaving)
+            except NoMinimum:
+                if fresh == 0:
+                    raise
+                fresh = FRESH_AFTER  # rounding of the pivots before may have hidden a row
+                continue
             fresh, pivots = fresh + 1, pivots + 1
             if pivots > MOST_PIVOTS * (len(self.basis) + 1):
                 raise NoMinimum
