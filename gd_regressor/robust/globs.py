@@ -19,7 +19,7 @@ from gd_regressor.robust.cut import FAR_OUT, median, some_of
 from gd_regressor.robust.faces import descend
 from gd_regressor.robust.interior import NEAR_MINIMUM, freedom, near_minimum, nearer
 from gd_regressor.robust.pinball import Pinball
-from gd_regressor.robust.ridged import from_inside, nearly_met
+from gd_regressor.robust.ridged import from_inside, meets_many, nearly_met, rounding
 from gd_regressor.robust.smoothed import smoothed_step
 from gd_regressor.robust.vertex import NoMinimum, Vertex, some_basis
 
@@ -173,11 +173,14 @@ def _minimum(
         at = after
         other = from_inside(problem, at)
         best = other if other.is_minimum or other.gap < best.gap else best
-    if best.is_minimum:
+    near = nearly_met(problem, at)
+    # A walk through many rows would take long, and leave as much rounding
+    as_near = meets_many(at.theta, near) and best.gap <= rounding(problem, best.theta)
+    if best.is_minimum or as_near:
         return Found.of(problem, best.theta, best.d, np.flatnonzero(best.met), False)
     if best.gap == np.inf and theta is not None:  # most bands without a dual point hold no minimum
         raise NoMinimum
-    last = descend(problem, at.theta, np.flatnonzero(nearly_met(problem, at)))
+    last = descend(problem, at.theta, np.flatnonzero(near))
     if last is not None:
         return Found.of(problem, last.theta, last.d, last.met, False)
     if best.gap == np.inf:

@@ -40,11 +40,12 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
     d = np.where(met, at.d, np.where(above, high, low))
     gap, widest = _gap(problem, theta, at.d), problem.widest()
     best = Settled(theta, at.d, gap, np.zeros(len(d), dtype=bool), False)
-    if met.sum() > MOST_MET * (len(theta) + 1):
-        # The minimum meets many rows, as many zeros in y, among which no few tell where it is
-        return best._replace(is_minimum=gap <= float(_noise(problem, theta, widest) @ (high - low)))
+    if meets_many(theta, met):
+        # The minimum meets many rows, as many zeros in y, among which no few tell where it is. So
+        # an interior point has to be as near as one rounding of each residual
+        return best._replace(is_minimum=FACE_ROUNDED_BY * gap <= rounding(problem, theta))
     for _ in range(MOST_GUESSES):
-        if met.sum() > MOST_MET * (len(theta) + 1):
+        if meets_many(theta, met):
             break
         theta, d[met] = _solved(problem, met, theta, d)
         within = np.clip(d, low, high)
@@ -63,6 +64,16 @@ def from_inside(problem: Pinball, at: Inside) -> Settled:
         met = (met & ~over) | crossed
         d = np.where(met, within, np.where(above, high, low))
     return best
+
+
+def rounding(problem: Pinball, theta: np.ndarray) -> float:
+    """That of F, by which we cannot tell two points apart."""
+    return float(_noise(problem, theta, problem.widest()) @ (problem.high - problem.low))
+
+
+def meets_many(theta: np.ndarray, met: np.ndarray) -> bool:
+    """Whether so many rows `met` (n,) leave no guess which of them the minimum needs."""
+    return bool(met.sum() > MOST_MET * (len(theta) + 1))
 
 
 def _noise(problem: Pinball, theta: np.ndarray, widest: np.ndarray) -> np.ndarray:
