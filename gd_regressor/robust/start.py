@@ -10,9 +10,9 @@ from gd_regressor.objective.on_rows_clipped import Spot
 from gd_regressor.robust.newton import Newton, There, spot_of
 from gd_regressor.robust.pieces import FixedDelta, Sizing
 
-# A sample is off by more than this share of F. After a step that lowers F by less, the minimum is
-# much nearer still
-SAMPLE_IS_OFF = 1e-3
+# A sample of 20 rows for each parameter is off by more than this share of F. After a step that
+# lowers F by less, the minimum is much nearer still
+SAMPLE_IS_OFF = 1e-2
 # The most steps on a sample, and the factor by which delta falls from one descent to the next
 MOST_STEPS, DELTA_FALLS = 50, 4.0
 
