@@ -19,10 +19,14 @@ MOST_STEPS, DELTA_FALLS = 50, 4.0
 Make = Callable[[tuple[Sizing, ...]], Newton]  # the descent on a sample
 
 
-def near_minimum(newton: Newton, there: list[There]) -> list[There]:
-    """Near the minimum, from a point."""
+def near_minimum(
+    newton: Newton, there: list[There], enough: np.ndarray | float = 0.0
+) -> list[There]:
+    """Near the minimum, from a point; or where each delta is small `enough` (t,)."""
     for _ in range(MOST_STEPS):
         before, there = there, newton.step(there)
+        if (spot_of(there).delta <= enough).all():
+            break
         falls = (a.loss - b.loss for a, b in zip(before, there, strict=True))
         if all(
             at.at_rest or (at.term == 0 and fall <= SAMPLE_IS_OFF * at.loss)
@@ -52,7 +56,8 @@ def down_to(
     delta = np.array([sizing.first(value) for sizing, value in sizes])
     if (target >= delta).all():
         return make(_fixed(target)).begin(spot)
-    there = with_scale(make, Spot(theta, delta), joint=joint)
+    newton = make(joint)
+    there = near_minimum(newton, newton.begin(Spot(theta, delta)), DELTA_FALLS * target)
     delta = spot_of(there).delta
     while True:
         delta = np.maximum(target, delta / DELTA_FALLS)
