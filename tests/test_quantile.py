@@ -274,6 +274,42 @@ def test_no_smoothed_step_where_the_model_meets_the_rows(y):
     np.testing.assert_array_equal(smoothed_step(problem, np.zeros(1), 20), [0.0])
 
 
+def test_no_smoothed_step_where_columns_depend_on_each_other():
+    random = np.random.default_rng(12)
+    column = random.integers(-3, 4, (60, 1)).astype(float)
+    problem = pinball(np.hstack([column, column]), random.standard_normal(60), 0.5)
+    np.testing.assert_array_equal(smoothed_step(problem, np.ones(2), 20), [1.0, 1.0])
+
+
+def test_a_bandwidth_has_no_more_rows_than_a_side():
+    random = np.random.default_rng(13)
+    problem = pinball(np.ones((2000, 1)), random.exponential(size=2000), 0.98)
+    above = int((problem.y > 3.5).sum())
+    some, all_of_side = (smoothed_step(problem, np.array([3.5]), m) for m in (1500, above))
+    np.testing.assert_array_equal(some, all_of_side)
+    assert smoothed_step(problem, np.array([3.5]), above // 2) != some
+
+
+def test_a_band_within_a_band_and_its_basis(monkeypatch):
+    """A basis has the numbers of the rows of its problem. The vertex meets these rows."""
+    random = np.random.default_rng(14)
+    A = with_ones(random.standard_normal((100000, 2)))
+    problem = pinball(A, A @ np.ones(3) + random.standard_normal(100000), 0.5)
+    seen, between = [], globs._between_globs
+
+    def noted(part, *rest):
+        found = between(part, *rest)
+        seen.append((part, found[0]))
+        return found
+
+    monkeypatch.setattr(globs, "_between_globs", noted)
+    least(problem)
+    assert {len(part.y) for part, _ in seen} > {100000}
+    for part, found in seen:
+        r = part.y - part.A @ found.theta
+        assert len(found.basis) == 3 and np.abs(r[found.basis]).max() < 1e-13
+
+
 def test_rows_that_meet_in_one_point_need_no_interior_point_of_all(monkeypatch):
     """There narrow bands have no minimum, and a smoothed step need not come nearer."""
     random = np.random.default_rng(7)
