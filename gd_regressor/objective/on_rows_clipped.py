@@ -193,10 +193,11 @@ class Clipped:
     def _products_in_frame(self, due: list[_Few]) -> list[np.ndarray]:
         """(p, p) and (p, 1): what these rows add to the means, from their coordinates."""
         square, d = self.square, self.square.rows.n_columns
+        root = np.sqrt(square.rows.total_weight)
         x, beside = _joined(due)
-        beside = beside / np.sqrt(square.rows.total_weight)
+        beside = beside / root
         z = np.empty((len(x), square.frame.n_parameters))
-        np.multiply(x, 1 / (square.scale * np.sqrt(square.rows.total_weight)), out=z[:, :d])
+        np.multiply(x, 1 / (square.scale * root), out=z[:, :d])
         if square.rest is not None:
             add_outer(z[:, :d], beside[:, 0], -square.rest / square.scale)
         z[:, d:] = beside[:, :1]

@@ -55,15 +55,14 @@ class Pinball:
         count_rows(self.n_rows)
         return self.A.T @ d
 
-    def scaled(self, weights: np.ndarray) -> np.ndarray:
-        """(n, p): A times the roots of weights (n,), for products with itself."""
-        count_rows(self.n_rows)
-        return np.sqrt(weights)[:, None] * self.A
+    def scaled(self, weights: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
+        """(m, p): `rows` of A times the roots of weights (m,), for products with itself."""
+        count_rows(min(len(weights), self.n_rows))
+        return np.sqrt(weights)[:, None] * self.A[rows]
 
     def curved(self, bend: np.ndarray, rows: slice | np.ndarray = slice(None)) -> np.ndarray:
         """(p, p), its upper half: how the slope of F changes where `rows` bend so much (m,)."""
-        count_rows(len(bend))
-        matrix = blas.dsyrk(1.0, (np.sqrt(bend)[:, None] * self.A[rows]).T)
+        matrix = blas.dsyrk(1.0, self.scaled(bend, rows).T)
         if self.has_ridge:
             matrix[np.diag_indices_from(matrix)] += 2 * self.ridge
         return matrix

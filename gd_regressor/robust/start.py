@@ -36,10 +36,12 @@ def near_minimum(
     return there
 
 
-def with_scale(make: Make, spot: Spot, *, joint: tuple[Sizing, ...]) -> list[There]:
+def with_scale(
+    make: Make, spot: Spot, *, joint: tuple[Sizing, ...], enough: np.ndarray | float = 0.0
+) -> list[There]:
     """The start of a descent whose scale is found with the coefficients."""
     newton = make(joint)
-    return near_minimum(newton, newton.begin(spot))
+    return near_minimum(newton, newton.begin(spot), enough)
 
 
 def down_to(
@@ -56,8 +58,7 @@ def down_to(
     delta = np.array([sizing.first(value) for sizing, value in sizes])
     if (target >= delta).all():
         return make(_fixed(target)).begin(spot)
-    newton = make(joint)
-    there = near_minimum(newton, newton.begin(Spot(theta, delta)), DELTA_FALLS * target)
+    there = with_scale(make, Spot(theta, delta), joint=joint, enough=DELTA_FALLS * target)
     delta = spot_of(there).delta
     while True:
         delta = np.maximum(target, delta / DELTA_FALLS)
